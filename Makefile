@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+PACKAGES := ./...
+TEST_FLAGS ?=
+
+include tools/openapi.mk
+-include tools/checks.mk
+
+GOLANGCI := .cache/bin/golangci-lint-2.15.0
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build bin/parley
+	@go build $(GOFLAGS_BUILD) -o bin/parley ./impl/cmd/parley
+
+.PHONY: run
+run: build ## Build and serve on 127.0.0.1:8080 with an embedded Postgres
+	@exec bin/parley serve
+
+.PHONY: test
+test: ## Run all tests on a Postgres of their own, then name what of the document none exercised
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test $(TEST_FLAGS) $(PACKAGES) && \
+	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
+
+.PHONY: test-cost
+test-cost: ## Hold the edge's allocations, which the race detector would change
+	@go test -count=1 -run 'Allocations|Hostile' ./impl/httpd
+
+.PHONY: bench
+bench: ## Measure what the edge costs on top of a plain router
+	@go test -run xxx -bench . -benchmem ./impl/httpd
+
+.PHONY: lint
+lint: $(GOLANGCI) lint-doc ## Lint code and document
+	@$(GOLANGCI) run ./db/... ./impl/... ./tools/...
+
+$(GOLANGCI):
+	@GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv .cache/bin/golangci-lint $@
+
+.PHONY: clean
+clean: ## Remove what was built and cached, but no data
+	@rm -rf bin .cache tools/lintdoc/node_modules

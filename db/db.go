@@ -1,0 +1,177 @@
+// Package db is the only place with SQL. It speaks to Postgres through sqlx
+// and lib/pq and imports nothing else of this project.
+//
+// Each file holds one group of tables: the row type, the columns and the
+// methods. Methods hang on Queries, which works on the pool and inside a
+// transaction alike. The account comes first in every statement; the few that
+// cannot know it (finding a key, reaping abandoned turns) say so.
+//
+// A write outside a transaction can be carried out twice: database/sql repeats
+// a statement whose connection broke, and the server may have done it already.
+// So each is written to change nothing the second time.
+//
+// To add a table: a migration under migrations/, then a file here.
+package db
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/lib/pq" // the driver
+)
+
+// DB is a pool of connections. Its Queries run each on a connection of the pool.
+type DB struct {
+	*Queries
+	pool *sqlx.DB
+}
+
+// Queries runs statements, on the pool or inside one transaction.
+// It is safe for concurrent use unless it came from InTx.
+type Queries struct {
+	prepared *registry
+	tx       *sqlx.Tx // nil on the pool
+	unmet    []string // statements of the transaction that the registry does not have yet
+}
+
+// Open connects to the Postgres that dsn names (URL or keyword form) with at
+// most maxConns connections, and answers once a connection works.
+func Open(ctx context.Context, dsn string, maxConns int) (*DB, error) {
+	pool, err := sqlx.ConnectContext(ctx, "postgres", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("connect to postgres: %w", translate(err))
+	}
+	pool.SetMaxOpenConns(maxConns)
+	// Idle connections are kept: opening one costs more than ten statements.
+	pool.SetMaxIdleConns(maxConns)
+	pool.SetConnMaxIdleTime(10 * time.Minute)
+	return &DB{Queries: &Queries{prepared: &registry{pool: pool}}, pool: pool}, nil
+}
+
+// Close ends all connections.
+func (d *DB) Close() error { return d.pool.Close() }
+
+// Ping answers when Postgres does. It is a statement rather than the driver's
+// ping, which fails once for every pooled connection that an outage broke.
+func (d *DB) Ping(ctx context.Context) error {
+	_, err := d.pool.ExecContext(ctx, `select 1`)
+	return translate(err)
+}
+
+// InTx runs do inside one transaction and commits when it returns nil.
+// Do must not call anything but the Queries it is given: no provider, no HTTP.
+func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
+	tx, err := d.pool.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", translateIn(ctx, err))
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	q := &Queries{prepared: d.prepared, tx: tx}
+	if err := do(q); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", translateIn(ctx, err))
+	}
+	for _, sql := range q.unmet {
+		_, _ = d.prepared.stmt(ctx, sql) //nolint:sqlclosecheck // kept for the life of the pool; when it fails, the next transaction tries again
+	}
+	return nil
+}
+
+// registry keeps one prepared statement per SQL text. Neither sqlx nor lib/pq
+// does, and an unprepared statement costs two to three times as much;
+// database/sql prepares it once on each connection that it meets.
+type registry struct {
+	pool  *sqlx.DB
+	mu    sync.Mutex
+	bySQL sync.Map // string → *sqlx.Stmt
+}
+
+func (r *registry) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
+	if s, ok := r.bySQL.Load(sql); ok {
+		return s.(*sqlx.Stmt), nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.bySQL.Load(sql); ok {
+		return s.(*sqlx.Stmt), nil
+	}
+	s, err := r.pool.PreparexContext(ctx, sql) //nolint:sqlclosecheck // kept for the life of the pool
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	r.bySQL.Store(sql, s)
+	return s, nil
+}
+
+// stmt returns the prepared statement of sql. A transaction never asks the pool
+// for it: when all connections were in transactions that want a second one to
+// prepare on, none would ever end.
+func (q *Queries) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
+	if q.tx == nil {
+		return q.prepared.stmt(ctx, sql)
+	}
+	if s, ok := q.prepared.bySQL.Load(sql); ok {
+		return q.tx.StmtxContext(ctx, s.(*sqlx.Stmt)), nil
+	}
+	s, err := q.tx.PreparexContext(ctx, sql) // closed with the transaction
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	q.unmet = append(q.unmet, sql)
+	return s, nil
+}
+
+// ifGiven is an optional condition on the text $3. It makes two statements: one
+// with an "or" for both would be planned for neither.
+func ifGiven(value, condition string) string {
+	if value == "" {
+		return "$3 = ''"
+	}
+	return condition
+}
+
+// get reads one row into dst; no row is ErrNotFound.
+func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
+	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	if err != nil {
+		return translateIn(ctx, err)
+	}
+	return translateIn(ctx, s.GetContext(ctx, dst, args...))
+}
+
+// list reads all rows into the slice behind dst.
+func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) error {
+	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	if err != nil {
+		return translateIn(ctx, err)
+	}
+	return translateIn(ctx, s.SelectContext(ctx, dst, args...))
+}
+
+// exec runs a statement and returns how many rows it touched.
+func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	if err != nil {
+		return 0, translateIn(ctx, err)
+	}
+	res, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, translateIn(ctx, err)
+	}
+	n, err := res.RowsAffected()
+	return n, translate(err)
+}
+
+// execOne is exec for a statement that must touch a row; none is ErrNotFound.
+func (q *Queries) execOne(ctx context.Context, sql string, args ...any) error {
+	n, err := q.exec(ctx, sql, args...)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package db_test
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"parley/db"
+	"parley/db/dbtest"
+)
+
+const surface = "webchat"
+
+// tenant is an account with one of everything.
+type tenant struct {
+	account, app, key, agent, provider, model, conversation, turn string
+	hash                                                          []byte
+}
+
+func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+func newTenant(t testing.TB, d *db.DB) tenant {
+	t.Helper()
+	n := tenant{
+		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), agent: unique("agent_"),
+		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), hash: []byte(unique("")),
+	}
+	for _, store := range []func(context.Context) error{
+		func(ctx context.Context) error {
+			return d.InsertApp(ctx, db.App{AccountID: n.account, ID: n.app, Name: "app", CreatedAt: now()})
+		},
+		func(ctx context.Context) error { return d.InsertKey(ctx, n.keyRow(), n.hash) },
+		func(ctx context.Context) error {
+			return d.InsertAgent(ctx, db.Agent{AccountID: n.account, ID: n.agent, Name: "agent", CreatedAt: now()})
+		},
+		func(ctx context.Context) error { return d.PutProvider(ctx, n.providerRow()) },
+		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
+		func(ctx context.Context) error {
+			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
+			return err
+		},
+		func(ctx context.Context) error { return d.AppendEvents(ctx, n.turnRow(n.turn), 1, []byte(`[{"n":1}]`)) },
+	} {
+		if err := store(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func (n tenant) keyRow() db.Key {
+	return db.Key{AccountID: n.account, ID: n.key, AppID: n.app, Name: "key", Kind: "secret", Prefix: "p", Scopes: pq.StringArray{},
+		Origins: pq.StringArray{}, Environment: "development", CreatedAt: now()}
+}
+
+func (n tenant) providerRow() db.Provider {
+	return db.Provider{AccountID: n.account, ID: n.provider, Name: "provider", Kind: "openai", CreatedAt: now()}
+}
+
+func (n tenant) modelRow() db.Model {
+	return db.Model{AccountID: n.account, ID: n.model, ProviderID: n.provider, Kind: "llm", Name: "model", UpstreamName: "m",
+		ContextTokens: 100, MaxOutputTokens: 10, Rank: 1, Enabled: true, CreatedAt: now()}
+}
+
+func (n tenant) conversationRow(id string) *db.Conversation {
+	return &db.Conversation{AccountID: n.account, ID: id, Surface: surface, AppID: n.app, CreatedAt: now(), LastMessageAt: now()}
+}
+
+// turnRow is a turn in the tenant's conversation that holds 100 micro-units.
+func (n tenant) turnRow(id string) db.Turn {
+	return db.Turn{AccountID: n.account, ID: id, Surface: surface, ConversationID: &n.conversation, AppID: n.app, KeyID: n.key,
+		ModelID: n.model, Owner: "srv", LeaseUntil: now().Add(time.Hour), HeldMicros: 100, CreatedAt: now()}
+}
+
+// ended is the row as EndTurn takes it, at a cost of 40 micro-units.
+func ended(t db.Turn) db.Turn {
+	at := now()
+	t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.LastEvent, t.EndedAt = db.TurnCompleted, 40, 3, 4, 2, &at
+	return t
+}
+
+func ending() db.Ending {
+	return db.Ending{Answer: &db.Message{ID: unique("msg_"), Content: "Hello"}, Preview: "Hello", EntryID: unique("entry_"),
+		FirstEvent: 2, Events: []byte(`[{"n":2}]`)}
+}
+
+func rawConn(t testing.TB, dsn string) *sqlx.DB {
+	t.Helper()
+	raw, err := sqlx.Connect("postgres", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+// waitForLock returns once a statement on the database waits for a lock.
+func waitForLock(t testing.TB, raw *sqlx.DB) {
+	t.Helper()
+	for waiting := 0; waiting == 0; {
+		if err := raw.GetContext(t.Context(), &waiting, `select count(*) from pg_stat_activity
+			where datname = current_database() and wait_event_type = 'Lock'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"parley/db"
+	"parley/db/dbtest"
+)
+
+// call runs a method as an account with the ids of the tenant it closes over.
+type call struct {
+	name string
+	run  func(ctx context.Context, d *db.DB, account string) (any, error)
+}
+
+func did(err error) (any, error) { return nil, err }
+
+// calls are the methods that find what they read or change by an account and an
+// id, those that end or delete something last.
+func (n tenant) calls() []call {
+	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
+	return []call{
+		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
+		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
+		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
+		{"Keys", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Keys(ctx, a, "", 100) }},
+		{"Key", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Key(ctx, a, n.key) }},
+		{"LockKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockKey(ctx, a, n.key) }},
+		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}}))
+		}},
+		{"Conversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Conversation(ctx, a, surface, n.conversation)
+		}},
+		{"Conversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Conversations(ctx, a, surface, "", 10)
+		}},
+		{"Sessions", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Sessions(ctx, a, db.SessionFilter{Surface: surface, AppID: n.app, Limit: 10})
+		}},
+		{"Messages", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Messages(ctx, a, n.conversation, 0, 10)
+		}},
+		{"MessagesBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.MessagesBefore(ctx, a, n.conversation, 0, 10)
+		}},
+		{"MessagesOf", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.MessagesOf(ctx, a, []string{n.conversation}, 10)
+		}},
+		{"RunningConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningConversations(ctx, a, surface, n.app)
+		}},
+		{"Model", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Model(ctx, a, n.model) }},
+		{"ModelOnceOffered", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ModelOnceOffered(ctx, a, n.model) }},
+		{"Models", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Models(ctx, a, "llm", 0, "", 10) }},
+		{"DefaultModel", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.DefaultModel(ctx, a, "llm") }},
+		{"Provider", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Provider(ctx, a, n.provider) }},
+		{"Providers", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Providers(ctx, a) }},
+		{"Turn", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Turn(ctx, a, n.turn) }},
+		{"TurnEvents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.TurnEvents(ctx, a, n.turn, 0) }},
+		{"UsageByModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.UsageByModel(ctx, a, n.app, time.Unix(0, 0), now().Add(time.Hour))
+		}},
+		{"SetModelPrice", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.SetModelPrice(ctx, a, n.model, 1, 2, 3))
+		}},
+		{"TouchKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.TouchKey(ctx, a, n.key, now(), now().Add(-time.Hour)))
+		}},
+		{"BeginTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.BeginTurn(ctx, as(n.turnRow(unique("turn_")), a), db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
+		}},
+		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
+		}},
+		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.RequestCancel(ctx, a, n.turn))
+		}},
+		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
+		}},
+		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
+		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
+		{"DisableModelsExcept", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DisableModelsExcept(ctx, a, n.provider, []string{}))
+		}},
+		{"DeleteConversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteConversation(ctx, a, surface, "", n.conversation))
+		}},
+		{"DeleteSessions", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.DeleteSessions(ctx, a, surface, n.app)
+		}},
+	}
+}
+
+// apart are the methods that no account could abuse, with the reason.
+var apart = map[string]string{
+	"Accounts": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
+	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
+	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
+	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
+	"InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
+	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
+}
+
+func TestEveryMethodIsHeldToItsAccount(t *testing.T) {
+	t.Parallel()
+	covered := maps.Clone(apart)
+	for _, c := range (tenant{}).calls() {
+		covered[c.name] = "a call"
+	}
+	for m := range reflect.TypeFor[*db.DB]().Methods() {
+		if covered[m.Name] == "" {
+			t.Errorf("no call shows that %s stays inside its account", m.Name)
+		}
+	}
+}
+
+func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	owner, stranger := newTenant(t, d), dbtest.Account(t, d, "free", 1_000_000)
+	raw := rawConn(t, dbtest.DSN(t))
+	before := rowsOf(t, raw, owner.account)
+	for _, c := range owner.calls() {
+		got, err := c.run(t.Context(), d, stranger)
+		if !errors.Is(err, db.ErrNotFound) && (err != nil || !empty(got)) {
+			t.Errorf("%s shows another account %+v, %v", c.name, got, err)
+		}
+	}
+	conflicts := map[string]error{
+		"InsertMessages": d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
+	}
+	foreignKey, foreignModel := owner.keyRow(), owner.modelRow()
+	foreignKey.AccountID, foreignModel.AccountID = stranger, stranger
+	conflicts["InsertKey"] = d.InsertKey(t.Context(), foreignKey, []byte(unique("")))
+	conflicts["PutModel"] = d.PutModel(t.Context(), foreignModel)
+	for name, err := range conflicts {
+		if _, ok := errors.AsType[*db.ConflictError](err); !ok {
+			t.Errorf("%s under another account's row: %v", name, err)
+		}
+	}
+	if after := rowsOf(t, raw, owner.account); !maps.Equal(before, after) {
+		t.Errorf("rows changed by another account:\nbefore %v\nafter  %v", before, after)
+	}
+}
+
+// empty tells whether a result shows nothing.
+func empty(result any) bool {
+	if b, ok := result.(db.Begun); ok {
+		return !b.Conversation
+	}
+	v := reflect.ValueOf(result)
+	return !v.IsValid() || v.IsZero() || (v.Kind() == reflect.Slice && v.Len() == 0)
+}
+
+// rowsOf is the account's rows in every table, as text.
+func rowsOf(t testing.TB, raw *sqlx.DB, account string) map[string]string {
+	t.Helper()
+	var tables []string
+	if err := raw.Select(&tables, `select table_name from information_schema.columns where table_schema = 'public' and column_name = 'account_id'`); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, table := range tables {
+		var texts []string
+		if err := raw.Select(&texts, fmt.Sprintf("select x::text from %q x where account_id = $1", table), account); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(texts)
+		rows[table] = strings.Join(texts, "\n")
+	}
+	return rows
+}

@@ -1,0 +1,287 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx/types"
+	"github.com/lib/pq"
+)
+
+// The states of a turn. It leaves "running" once and for good.
+const (
+	TurnRunning   = "running"
+	TurnCompleted = "completed"
+	TurnFailed    = "failed"
+	TurnCancelled = "cancelled"
+)
+
+// Turn is one answer being made or made.
+type Turn struct {
+	AccountID      string         `db:"account_id"`
+	ID             string         `db:"turn_id"`
+	Surface        string         `db:"surface"`
+	ConversationID *string        `db:"conversation_id"`
+	AppID          string         `db:"app_id"`
+	KeyID          string         `db:"key_id"`
+	ModelID        string         `db:"model_id"`
+	State          string         `db:"state"`
+	Owner          string         `db:"owner"`
+	LeaseUntil     time.Time      `db:"lease_until"`
+	HeldMicros     int64          `db:"held_micros"`
+	CostMicros     int64          `db:"cost_micros"`
+	InputTokens    int64          `db:"input_tokens"`
+	OutputTokens   int64          `db:"output_tokens"`
+	Estimated      bool           `db:"estimated"`
+	LastEvent      int64          `db:"last_event"`
+	Options        types.JSONText `db:"options"` // what the request asked of its stream, in the surface's own terms
+	Failure        *string        `db:"failure"`
+	CreatedAt      time.Time      `db:"created_at"`
+	EndedAt        *time.Time     `db:"ended_at"`
+}
+
+const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
+	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, created_at, ended_at`
+
+// Begun tells what BeginTurn found. The turn exists only when both are true.
+type Begun struct {
+	Funded       bool `db:"funded"`       // the balance covered the hold; false when there is no conversation
+	Conversation bool `db:"conversation"` // the conversation exists, or the turn has none
+}
+
+// Beginning is what BeginTurn stores beside the turn.
+type Beginning struct {
+	Conversation *Conversation // a new one to make; nil when the turn's exists or it has none
+	Question     *Message      // the user's message; nil: none is stored
+}
+
+// BeginTurn stores, in one statement: the hold, the conversation if it is new,
+// the user's message at its end and the running turn with our count of its
+// input tokens. All of it or, when the balance does not cover the hold or the
+// conversation is gone, nothing. A turn that exists has begun: nothing is stored twice.
+func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, error) {
+	m, c := begin.Question, begin.Conversation
+	if m == nil {
+		m = &Message{}
+	}
+	if c == nil {
+		c = &Conversation{}
+	}
+	var b Begun
+	err := q.get(ctx, &b, `
+		with begun as (
+			select 1 from turns where account_id = $1 and turn_id = $2
+		), conversation as (
+			select 1 where ($4::text is null or $15) and not exists (select 1 from begun)
+			union all
+			select 1 from conversations
+			where account_id = $1 and conversation_id = $4 and not exists (select 1 from begun)
+		), held as (
+			update accounts
+			set balance_micros = balance_micros - $9, held_micros = held_micros + $9
+			where account_id = $1 and $9::bigint > 0 and balance_micros >= $9 and exists (select 1 from conversation)
+			returning 1
+		), funded as (
+			select 1 where $9::bigint = 0 and exists (select 1 from conversation)
+			union all
+			select 1 from held
+		), created as (
+			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
+				system_prompt, last_seq, created_at, last_message_at)
+			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10
+			where $15 and exists (select 1 from funded)
+			returning last_seq
+		), touched as (
+			update conversations
+			set last_seq = last_seq + 1, last_message_at = $10
+			where account_id = $1 and conversation_id = $4 and $11::text <> '' and exists (select 1 from funded)
+			returning last_seq
+		), asked as (
+			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at)
+			select $1, $4, last_seq, $11, 'user', $12, $2, $10
+			from (select last_seq from touched union all select last_seq from created) numbered
+			where $11::text <> ''
+		), turn as (
+			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
+				lease_until, held_micros, input_tokens, options, created_at)
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10
+			where exists (select 1 from funded)
+		)
+		select exists (select 1 from funded) or exists (select 1 from begun) as funded,
+			exists (select 1 from conversation) or exists (select 1 from begun) as conversation`,
+		t.AccountID, t.ID, t.Surface, t.ConversationID, t.AppID, t.KeyID, t.ModelID, t.Owner, t.HeldMicros,
+		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
+		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options)
+	return b, err
+}
+
+// AppendEvents stores a flush of a running turn's events. It returns
+// ErrNotFound when the owner no longer owns the turn, shall end it, or its
+// conversation is gone.
+// The row's lock keeps a take-over waiting, so that an old owner cannot write
+// behind the back of the new one. A flush whose reply got lost may be repeated,
+// also with later events added.
+func (q *Queries) AppendEvents(ctx context.Context, t Turn, firstEvent int64, events types.JSONText) error {
+	return q.execOne(ctx, `
+		insert into turn_events (account_id, turn_id, first_event, events)
+		select account_id, turn_id, $4, $5
+		from turns t
+		where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running' and not cancel_requested
+			and (conversation_id is null or exists (
+				select 1 from conversations c where c.account_id = $1 and c.conversation_id = t.conversation_id))
+		for share of t
+		on conflict (account_id, turn_id, first_event) do update
+		set events = excluded.events`,
+		t.AccountID, t.ID, t.Owner, firstEvent, events)
+}
+
+// Ending is what EndTurn stores beside the turn's final figures.
+type Ending struct {
+	Answer     *Message       // nil: no message, because nothing was produced or there is no conversation
+	Preview    string         // the beginning of the answer
+	EntryID    string         // of the ledger
+	FirstEvent int64          // number of the first of Events
+	Events     types.JSONText // the events not yet stored; nil when there are none
+}
+
+// EndTurn stores, in one statement: the answer, the exact usage, the
+// settlement (hold released, cost spent), the ledger entry and the last
+// events. Only the owner of a running turn can; for anyone else it is ErrNotFound.
+// When the conversation was deleted meanwhile, only figures and money are kept.
+// Like BeginTurn it locks the account before the conversation.
+func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
+	m := e.Answer
+	if m == nil {
+		m = &Message{}
+	}
+	return q.execOne(ctx, `
+		with ended as (
+			update turns
+			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
+				failure = $10, ended_at = $11
+			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
+			returning conversation_id, held_micros, surface, app_id, key_id, model_id
+		), settled as (
+			update accounts a
+			set held_micros = a.held_micros - e.held_micros, balance_micros = a.balance_micros + e.held_micros - $5,
+				spent_micros = a.spent_micros + $5
+			from ended e
+			where a.account_id = $1 and e.held_micros > 0
+			returning 1
+		), booked as (
+			insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, key_id, model_id, surface,
+				input_tokens, output_tokens, estimated, created_at)
+			select $1, $12, 'usage', $5, $2, app_id, key_id, model_id, surface, $6, $7, $8, $11
+			from ended
+		), conversation as (
+			update conversations c
+			set last_seq = c.last_seq + case when $13::text = '' then 0 else 1 end,
+				last_message_at = case when $13::text = '' then c.last_message_at else $11 end,
+				preview = case when $13::text = '' then c.preview else $14 end,
+				input_tokens = c.input_tokens + $6, output_tokens = c.output_tokens + $7
+			from ended e, (select count(*) from settled) account_locked
+			where c.account_id = $1 and c.conversation_id = e.conversation_id
+			returning c.conversation_id, c.last_seq
+		), answered as (
+			insert into messages (account_id, conversation_id, seq, message_id, role, content, thought, citations,
+				turn_id, model_id, created_at)
+			select $1, c.conversation_id, c.last_seq, $13, 'assistant', $15, $16, $17::jsonb, $2, e.model_id, $11
+			from conversation c, ended e
+			where $13::text <> ''
+		), kept as (
+			insert into turn_events (account_id, turn_id, first_event, events)
+			select $1, $2, $18, $19::jsonb
+			from ended e
+			where $19::jsonb is not null and (e.conversation_id is null or exists (select 1 from conversation))
+			on conflict (account_id, turn_id, first_event) do update
+			set events = excluded.events
+		), erased as (
+			delete from turn_events
+			where account_id = $1 and turn_id = $2
+				and exists (select 1 from ended where conversation_id is not null)
+				and not exists (select 1 from conversation)
+		)
+		select 1 from ended`,
+		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
+		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
+		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil})
+}
+
+// RenewLeases extends the leases of the turns that a server runs and returns
+// those that it was asked to cancel. It crosses accounts: a server runs turns
+// of all of them. A turn that it does not name, because its beginning or end
+// went wrong, lapses and is taken over.
+func (q *Queries) RenewLeases(ctx context.Context, owner string, turnIDs []string, until time.Time) ([]string, error) {
+	cancelled := []string{}
+	err := q.list(ctx, &cancelled, `
+		with renewed as (
+			update turns
+			set lease_until = $3
+			where owner = $1 and state = 'running' and turn_id = any($2)
+			returning turn_id, cancel_requested
+		)
+		select turn_id from renewed where cancel_requested`,
+		owner, pq.Array(turnIDs), until)
+	return cancelled, err
+}
+
+// TakeOverTurns gives a new owner the running turns whose lease has lapsed and
+// returns them. It crosses accounts: whose turns were abandoned is not known before.
+func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until time.Time, limit int) ([]Turn, error) {
+	turns := []Turn{}
+	err := q.list(ctx, &turns, `
+		update turns t
+		set owner = $1, lease_until = $3
+		from (
+			select account_id, turn_id
+			from turns
+			where state = 'running' and lease_until < $2
+			order by lease_until
+			limit $4
+			for update skip locked
+		) abandoned
+		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
+		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
+			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
+			t.last_event, t.options, t.failure, t.created_at, t.ended_at`,
+		owner, now, until, limit)
+	return turns, err
+}
+
+// Turn returns one turn of the account.
+func (q *Queries) Turn(ctx context.Context, accountID, turnID string) (Turn, error) {
+	var t Turn
+	err := q.get(ctx, &t, `
+		select `+turnColumns+`
+		from turns
+		where account_id = $1 and turn_id = $2`,
+		accountID, turnID)
+	return t, err
+}
+
+// EventBatch is one stored flush: a JSON array of events, numbered from First.
+type EventBatch struct {
+	First  int64          `db:"first_event"`
+	Events types.JSONText `db:"events"`
+}
+
+// TurnEvents returns the stored batches that hold events beyond a number, in order.
+func (q *Queries) TurnEvents(ctx context.Context, accountID, turnID string, after int64) ([]EventBatch, error) {
+	batches := []EventBatch{}
+	err := q.list(ctx, &batches, `
+		select first_event, events
+		from turn_events
+		where account_id = $1 and turn_id = $2 and first_event + jsonb_array_length(events) - 1 > $3
+		order by first_event`,
+		accountID, turnID, after)
+	return batches, err
+}
+
+// RequestCancel asks the owner of a running turn to end it.
+func (q *Queries) RequestCancel(ctx context.Context, accountID, turnID string) error {
+	return q.execOne(ctx, `
+		update turns
+		set cancel_requested = true
+		where account_id = $1 and turn_id = $2 and state = 'running'`,
+		accountID, turnID)
+}

@@ -1,0 +1,151 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"parley/db"
+	"parley/db/dbtest"
+)
+
+// crossing are the hot methods that know no account yet or work over all of them.
+func (n tenant) crossing() []call {
+	return []call{
+		{"CallerByHash", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.CallerByHash(ctx, n.hash) }},
+		{"Admit", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Admit(ctx, a, "account", 100, 60_000_000)
+		}},
+		{"RenewLeases", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.RenewLeases(ctx, "srv", []string{n.turn}, now().Add(time.Hour))
+		}},
+		{"TakeOverTurns", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.TakeOverTurns(ctx, "nobody", time.Unix(0, 0), now(), 10)
+		}},
+	}
+}
+
+// inTransactions are the methods that need more than one statement.
+var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4}
+
+func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
+	t.Parallel()
+	_, dsn := dbtest.Own(t)
+	proxy := dbtest.NewProxy(t, dsn)
+	d := dbtest.Open(t, proxy.DSN, 1)
+	for round, warm := range []bool{false, true} {
+		n := newTenant(t, d)
+		for _, c := range append(n.crossing(), n.calls()...) {
+			proxy.Traffic()
+			if _, err := c.run(t.Context(), d, n.account); err != nil && !errors.Is(err, db.ErrNotFound) {
+				t.Fatalf("round %d, %s: %v", round, c.name, err)
+			}
+			sent, want := proxy.Traffic(), 1
+			if trips, ok := inTransactions[c.name]; ok {
+				want = trips
+			}
+			if warm && c.name != "DeleteSessions" && (sent.Parses != 0 || sent.RoundTrips != want) {
+				t.Errorf("%s takes %d round trips and %d parses, want %d and 0", c.name, sent.RoundTrips, sent.Parses, want)
+			}
+		}
+	}
+}
+
+// hot are the methods that run on requests and in loops, and may not read whole
+// tables: models and providers are few, keys are listed whole.
+func hot(n tenant) []call {
+	rare := []string{"Providers", "Models", "DefaultModel", "Model", "ModelOnceOffered", "Provider", "SetModelPrice", "DisableModelsExcept", "Keys"}
+	return slices.DeleteFunc(append(n.crossing(), n.calls()...), func(c call) bool { return slices.Contains(rare, c.name) })
+}
+
+func TestHotStatementsReadNoWholeTable(t *testing.T) {
+	t.Parallel()
+	_, dsn := dbtest.Own(t)
+	proxy, raw := dbtest.NewProxy(t, dsn), rawConn(t, dsn)
+	d := dbtest.Open(t, proxy.DSN, 1)
+	n := newTenant(t, d)
+	fill(t, raw, n, 10_000)
+	proxy.Traffic()
+	for _, c := range hot(n) {
+		if _, err := c.run(t.Context(), d, n.account); err != nil && !errors.Is(err, db.ErrNotFound) {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		for _, statement := range proxy.Traffic().Executed {
+			if plan := explain(t, raw, statement); wholeTable.MatchString(plan) {
+				t.Errorf("%s reads a whole table:\n%s", c.name, plan)
+			}
+		}
+	}
+}
+
+// wholeTable matches a sequential scan of a table that fill made large.
+var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger)\b`)
+
+// fill stores rows, all of them the tenant's: finding the account is not enough
+// for a statement that must be quick in a large one.
+func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
+	t.Helper()
+	const from = ` from (select i, $1::text as account from generate_series(1, $2::int) i) x`
+	for _, insert := range []string{
+		`insert into accounts (account_id, name, plan, created_at) select account || i, 'a', 'free', now()` + from,
+		`insert into apps select account, 'app_' || i, 'a', null, now()` + from,
+		`insert into keys select account, 'key_' || i, 'app_' || i, 'k', 'secret', 'p', '{}', '{}', null, 'development', true, null, null, now()` + from,
+		`insert into key_hashes select ('hash' || i)::bytea, account, 'key_' || i` + from,
+		`insert into agents select account, 'agent_' || i, 'a', '', '', '', null, null, null, now()` + from,
+		`insert into conversations select account, 'sess_' || i, 'webchat', 'app_' || i % 50, null, null, '', '', 2, 0, 0, '', now(), now() - i * interval '1 second'` + from,
+		`insert into messages select account, 'sess_' || i, seq, 'msg_' || i, 'user', 'Hi', '', null, null, null, now()` + from + ` cross join generate_series(1, 2) seq`,
+		`insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at, ended_at)
+			select account, 'turn_' || i, 'webchat', 'sess_' || i, 'app', 'key', 'm', 'completed', 'srv', now(), 0, now(), now()` + from,
+		`insert into turn_events select account, 'turn_' || i, 1, '[]'` + from,
+		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at)
+			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute'` + from,
+	} {
+		if _, err := raw.Exec(insert, n.account, rows); err != nil {
+			t.Fatalf("%s: %v", insert, err)
+		}
+	}
+	if _, err := raw.Exec("analyze"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var parameter = regexp.MustCompile(`\$\d+`)
+
+// explain returns the plan that a prepared statement settles on, whatever its arguments.
+func explain(t testing.TB, raw *sqlx.DB, statement string) string {
+	t.Helper()
+	if verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(statement)), " "); verb == "begin" || verb == "commit;" || verb == "commit" {
+		return ""
+	}
+	conn, err := raw.Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	used := parameter.FindAllString(statement, -1)
+	slices.Sort(used)
+	nulls := strings.TrimSuffix(strings.Repeat("null, ", len(slices.Compact(used))), ", ")
+	if nulls != "" {
+		nulls = "(" + nulls + ")"
+	}
+	for _, sql := range []string{"set plan_cache_mode = force_generic_plan", "prepare hot as " + statement} {
+		if _, err := conn.ExecContext(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	var plan []string
+	if err := conn.SelectContext(t.Context(), &plan, fmt.Sprintf("explain execute hot%s", nulls)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "deallocate hot"); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "\n")
+}

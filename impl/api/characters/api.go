@@ -1,0 +1,61 @@
+// Package characters implements the surface of seed 002: models, completions,
+// agents with a personality, and conversations with them.
+//
+// To add an operation: write it in openapi/characters, run `make gen`, and
+// give the struct of its resource the method that the compiler then misses in
+// the assertion below.
+package characters
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	gen "parley/gen/characters"
+	"parley/impl/core/agent"
+	"parley/impl/core/conversation"
+	"parley/impl/core/model"
+	"parley/impl/core/turn"
+	"parley/impl/httpd"
+)
+
+// surface is the name under which conversations of this API are stored.
+const surface = "characters"
+
+// Services are what the surface speaks for.
+type Services struct {
+	Agents        *agent.Service
+	Conversations *conversation.Service
+	Models        *model.Catalog
+	Turns         *turn.Engine
+}
+
+// API implements the generated server, one struct a resource.
+type API struct {
+	agents
+	completions
+	conversations
+	messages
+	models
+}
+
+var _ gen.StrictServerInterface = API{}
+
+// New returns the surface.
+func New(s Services) httpd.Surface {
+	api := API{
+		agents:        agents{service: s.Agents},
+		completions:   completions{agents: s.Agents, turns: s.Turns},
+		conversations: conversations{service: s.Conversations},
+		messages:      messages{conversations: s.Conversations},
+		models:        models{catalog: s.Models},
+	}
+	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
+}
+
+func (a API) mount(r chi.Router, fail func(http.ResponseWriter, *http.Request, error)) {
+	strict := gen.NewStrictHandlerWithOptions(a, nil, gen.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc: httpd.BadRequest(fail), ResponseErrorHandlerFunc: fail,
+	})
+	gen.HandlerWithOptions(strict, gen.ChiServerOptions{BaseRouter: r, ErrorHandlerFunc: httpd.BadRequest(fail)})
+}

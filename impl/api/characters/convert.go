@@ -1,0 +1,106 @@
+package characters
+
+import (
+	"parley/db"
+	gen "parley/gen/characters"
+	"parley/impl/core/agent"
+	"parley/impl/core/model"
+	"parley/impl/core/money"
+	"parley/impl/core/provider"
+	"parley/impl/core/turn"
+)
+
+// text is an optional member's value, "" when absent.
+func text[T ~string](p *T) string {
+	if p == nil {
+		return ""
+	}
+	return string(*p)
+}
+
+func fromAPIPromptMessages(ms []gen.PromptMessage) []provider.Message {
+	out := make([]provider.Message, len(ms))
+	for i, m := range ms {
+		role := provider.Role(m.Role)
+		if m.Role == gen.PromptMessageRoleAgent {
+			role = provider.RoleAssistant
+		}
+		out[i] = provider.Message{Role: role, Content: m.Content}
+	}
+	return out
+}
+
+func toAPIAgent(a db.Agent) gen.Agent {
+	return gen.Agent{
+		ID: a.ID, Name: a.Name, AppearancePrompt: agent.Appearance(a), PersonalityPrompt: a.PersonalityPrompt,
+		Description: a.Description,
+	}
+}
+
+func toAPIAgents(rows []db.Agent) gen.AgentList {
+	out := make(gen.AgentList, len(rows))
+	for i, a := range rows {
+		out[i] = toAPIAgent(a)
+	}
+	return out
+}
+
+func toAPIConversation(c db.Conversation) gen.Conversation {
+	return gen.Conversation{
+		ID: c.ID, Title: c.Title, SystemPrompt: c.SystemPrompt, LLMID: text(c.ModelID),
+		LastMessageAt: c.LastMessageAt.UTC(), AgentID: c.AgentID,
+	}
+}
+
+func toAPIConversations(rows []db.Conversation) gen.ConversationList {
+	out := make(gen.ConversationList, len(rows))
+	for i, c := range rows {
+		out[i] = toAPIConversation(c)
+	}
+	return out
+}
+
+func toAPIMessages(rows []db.Message) gen.MessageList {
+	out := make(gen.MessageList, len(rows))
+	for i, m := range rows {
+		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC()}
+	}
+	return out
+}
+
+// toAPIMessageRole words the roles as seed 002 does: the model is the agent.
+func toAPIMessageRole(role string) gen.MessageRole {
+	if provider.Role(role) == provider.RoleAssistant {
+		return gen.MessageRoleAgent
+	}
+	return gen.MessageRole(role)
+}
+
+func toAPIAnswer(a turn.Answer, verbose bool) gen.Message {
+	m := gen.Message{ID: a.MessageID, Content: a.Content, Role: gen.MessageRoleAgent, CreatedAt: a.CreatedAt.UTC()}
+	if verbose && a.Thought != "" {
+		m.ThoughtProcess = &a.Thought
+	}
+	return m
+}
+
+func toAPIModels(rows []db.Model) gen.ModelList {
+	out := make(gen.ModelList, len(rows))
+	for i, m := range rows {
+		out[i] = toAPIModel(m)
+	}
+	return out
+}
+
+// toAPIModel shows one price: of output for an llm, of a picture for an sd model.
+func toAPIModel(m db.Model) gen.Model {
+	out := gen.Model{ID: m.ID, Name: m.Name}
+	if m.Kind == model.KindSD {
+		price := money.Decimal(m.ImageMicros)
+		out.CostPerImage = &price
+		return out
+	}
+	maxContext, price := int64(m.ContextTokens), money.Decimal(m.OutputMicrosPer1K)
+	out.MaxContext, out.CostPer1KTokens = &maxContext, &price
+	return out
+}

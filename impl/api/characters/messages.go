@@ -1,0 +1,63 @@
+package characters
+
+import (
+	"context"
+	"strconv"
+
+	gen "parley/gen/characters"
+	"parley/impl/core/conversation"
+	"parley/impl/core/turn"
+	"parley/impl/httpd"
+)
+
+type messages struct{ conversations *conversation.Service }
+
+// ListMessages lists a conversation's messages, the oldest first.
+func (m messages) ListMessages(ctx context.Context, request gen.ListMessagesRequestObject) (gen.ListMessagesResponseObject, error) {
+	caller, limit := httpd.Caller(ctx), int(*request.Params.Limit)
+	c, err := m.conversations.Get(ctx, caller.AccountID, surface, "", request.ConversationID)
+	if err != nil {
+		return nil, err
+	}
+	// A cursor that we did not make is before every message.
+	after, _ := strconv.ParseInt(text(request.Params.Cursor), 10, 64)
+	rows, err := m.conversations.DB.Messages(ctx, caller.AccountID, c.ID, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	var link *string
+	if len(rows) > limit {
+		rows = rows[:limit]
+		link = httpd.NextPage("/api/v1/conversations/"+c.ID+"/messages", strconv.FormatInt(rows[limit-1].Seq, 10), limit)
+	}
+	return gen.ListMessages200JSONResponse{
+		Body: toAPIMessages(rows), Headers: gen.ListMessages200ResponseHeaders{Link: link},
+	}, nil
+}
+
+// SendMessage stores a message and answers it.
+func (m messages) SendMessage(ctx context.Context, request gen.SendMessageRequestObject) (gen.SendMessageResponseObject, error) {
+	caller, body := httpd.Caller(ctx), request.Body
+	c, err := m.conversations.Get(ctx, caller.AccountID, surface, "", request.ConversationID)
+	if err != nil {
+		return nil, err
+	}
+	live, err := m.conversations.Ask(ctx, turn.Input{
+		Caller: caller, Surface: surface, Conversation: &c, ModelID: text(body.LLMID), Question: body.Content,
+		Options: streamOptions{Verbose: *body.Verbose},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if *body.Stream || httpd.WantsEvents(ctx) {
+		return stream{ctx: ctx, live: live}, nil
+	}
+	answer, err := live.Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return gen.SendMessage201JSONResponse{
+		Body:    toAPIAnswer(answer, *body.Verbose),
+		Headers: gen.SendMessage201ResponseHeaders{ParleyTurn: live.ID},
+	}, nil
+}

@@ -1,0 +1,55 @@
+package openai
+
+import (
+	"context"
+	"errors"
+
+	"parley/db"
+	"parley/impl/core/agent"
+	"parley/impl/core/fault"
+	"parley/impl/core/model"
+)
+
+// names finds what "model" may name.
+type names struct {
+	agents *agent.Service
+	models *model.Catalog
+}
+
+var errNoModel = fault.New(fault.NotFound, "The model does not exist or you do not have access to it.")
+
+// named is a model or an agent: exactly one is set.
+type named struct {
+	model *db.Model
+	agent *db.Agent
+}
+
+// find returns the model or the agent of the account with an id; neither is a NotFound fault.
+func (n names) find(ctx context.Context, accountID, name string) (named, error) {
+	m, err := n.models.Named(ctx, accountID, name)
+	if err == nil {
+		return named{model: &m}, nil
+	}
+	if fault.KindOf(err) != fault.NotFound {
+		return named{}, err
+	}
+	a, err := n.agents.Get(ctx, accountID, name)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return named{}, errNoModel
+	}
+	return named{agent: &a}, err
+}
+
+// answering is find for who shall answer: without an upstream any other name
+// means the built-in model, so that clients with a model's name built in work offline.
+func (n names) answering(ctx context.Context, accountID, name string) (named, error) {
+	found, err := n.find(ctx, accountID, name)
+	if !errors.Is(err, errNoModel) {
+		return found, err
+	}
+	m, err := n.models.Offline(ctx, accountID)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return named{}, errNoModel
+	}
+	return named{model: &m}, err
+}

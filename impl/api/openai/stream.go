@@ -1,0 +1,90 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	gen "parley/gen/openai"
+	"parley/impl/core/turn"
+	"parley/impl/httpd"
+)
+
+// streamOptions is what a request asks of its stream; it is stored with the turn.
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage,omitempty"`
+}
+
+// done is the data of the last event.
+const done = turn.Literal("[DONE]")
+
+// stream writes an answer as server-sent events. The turn goes on without a client that leaves.
+type stream struct {
+	ctx  context.Context
+	live *turn.Live
+}
+
+// VisitCreateChatCompletionResponse streams a completion.
+func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
+	return httpd.WriteFrames(w, http.StatusOK, s.live.ID, s.live.Frames(s.ctx, 0))
+}
+
+// Encode is this surface's stream: nameless chunks, the first with the role,
+// one with the finish reason, one with the usage if the request asked for it,
+// and [DONE]. A failure is an object with the member error before [DONE].
+func Encode(v turn.View, e turn.Event) []turn.Frame {
+	switch e.Kind {
+	case turn.Delta:
+		return chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)
+	case turn.Thought:
+		return chunks(v, e, gen.ChatCompletionDelta{ReasoningContent: &e.Text}, nil)
+	case turn.Completed:
+		return ending(v, e)
+	}
+	return []turn.Frame{{Data: gen.ChatCompletionStreamError{Error: toAPIFailure(e)}}, {Data: done}}
+}
+
+// chunks is a piece of the answer, behind the chunk with the role if it is the first.
+func chunks(v turn.View, e turn.Event, delta gen.ChatCompletionDelta, finish *string) []turn.Frame {
+	var frames []turn.Frame
+	if e.N == 1 {
+		role, none := gen.ChatCompletionDeltaRoleAssistant, ""
+		frames = append(frames, choice(v, gen.ChatCompletionDelta{Role: &role, Content: &none}, nil))
+	}
+	return append(frames, choice(v, delta, finish))
+}
+
+func choice(v turn.View, delta gen.ChatCompletionDelta, finish *string) turn.Frame {
+	c := chunk(v)
+	c.Choices = []gen.ChatCompletionChunkChoice{{Delta: delta, FinishReason: finish}}
+	return turn.Frame{Data: c}
+}
+
+func chunk(v turn.View) gen.ChatCompletionChunk {
+	return gen.ChatCompletionChunk{
+		ID: completionID(v.TurnID), Object: gen.ChatCompletionChunkObjectChatCompletionChunk, Created: v.BeganAt.Unix(), Model: v.ModelID,
+		Choices: []gen.ChatCompletionChunkChoice{},
+	}
+}
+
+func ending(v turn.View, e turn.Event) []turn.Frame {
+	var options streamOptions
+	_ = json.Unmarshal(v.Options, &options) // stored by us in this shape
+	finish := finishReason(e.Finish)
+	frames := chunks(v, e, gen.ChatCompletionDelta{}, &finish)
+	if options.IncludeUsage && e.Usage != nil {
+		c, usage := chunk(v), toAPIUsage(e.Usage.InputTokens, e.Usage.OutputTokens)
+		c.Usage = &usage
+		frames = append(frames, turn.Frame{Data: c})
+	}
+	return append(frames, turn.Frame{Data: done})
+}
+
+// toAPIFailure words the end of a turn that did not complete.
+func toAPIFailure(e turn.Event) gen.OpenaiError {
+	code := "server_error"
+	if e.Kind == turn.Cancelled {
+		code = "cancelled"
+	}
+	return gen.OpenaiError{Message: e.Text, Type: gen.OpenaiErrorTypeServerError, Code: &code}
+}

@@ -1,0 +1,81 @@
+package webchat
+
+import (
+	"context"
+	"net/http"
+
+	"parley/db"
+	gen "parley/gen/webchat"
+	"parley/impl/core/conversation"
+	"parley/impl/core/id"
+	"parley/impl/core/turn"
+	"parley/impl/httpd"
+)
+
+type chat struct{ conversations *conversation.Service }
+
+// SendWebchatMessage answers a visitor's message, in a new session or an old one.
+func (c chat) SendWebchatMessage(ctx context.Context, request gen.SendWebchatMessageRequestObject) (gen.SendWebchatMessageResponseObject, error) {
+	in, err := c.input(ctx, request.Body)
+	if err != nil {
+		return nil, err
+	}
+	live, err := c.conversations.Ask(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if *request.Body.Stream || httpd.WantsEvents(ctx) {
+		return stream{ctx: ctx, live: live}, nil
+	}
+	answer, err := live.Wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return gen.SendWebchatMessage200JSONResponse{
+		Headers: gen.SendWebchatMessage200ResponseHeaders{ParleyTurn: live.ID},
+		Body:    toAPIWebchatAnswer(answer),
+	}, nil
+}
+
+func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, error) {
+	caller := httpd.Caller(ctx)
+	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message}
+	var session db.Conversation
+	var err error
+	if body.SessionID == nil {
+		in.Begins = true
+		session, err = c.conversations.Prepare(ctx, conversation.CreateInput{
+			AccountID: caller.AccountID, Surface: surface, AppID: caller.AppID, AgentID: caller.AgentID, IDPrefix: id.Session,
+		})
+	} else {
+		session, err = c.conversations.Get(ctx, caller.AccountID, surface, caller.AppID, *body.SessionID)
+	}
+	in.Conversation = &session
+	return in, err
+}
+
+// stream writes an answer as server-sent events. The turn goes on without a client that leaves.
+type stream struct {
+	ctx  context.Context
+	live *turn.Live
+}
+
+// VisitSendWebchatMessageResponse follows the turn to its end.
+func (s stream) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+	return httpd.WriteFrames(w, http.StatusOK, s.live.ID, s.live.Frames(s.ctx, 0))
+}
+
+// Encode is this surface's stream: message … end, and error before end when
+// the answer fails (seed 003).
+func Encode(v turn.View, e turn.Event) []turn.Frame {
+	end := turn.Frame{Event: "end", Data: gen.WebchatEnd{SessionID: v.ConversationID}}
+	switch e.Kind {
+	case turn.Delta:
+		return []turn.Frame{{Event: "message", Data: gen.WebchatDelta{Content: e.Text}}}
+	case turn.Thought:
+		return nil
+	case turn.Completed:
+		return []turn.Frame{end}
+	}
+	return []turn.Frame{{Event: "error", Data: toAPIWebchatError(e.Text)}, end}
+}

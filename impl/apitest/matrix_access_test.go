@@ -1,0 +1,215 @@
+package apitest_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"parley/impl/core/key"
+	"parley/impl/testkit"
+)
+
+func TestEveryOperationSucceedsWithEveryCredential(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		for _, credential := range credentials(op) {
+			x := newTenant(t)
+			r := present(x.sample(t, op), credential, x.key.Text)
+			if got := x.server.Do(t, r); got.Status >= 300 {
+				t.Errorf("with %s: status %d: %s", credential, got.Status, got.Body)
+			}
+			if !streams(op) {
+				continue
+			}
+			r.Header = map[string]string{"Accept": "text/event-stream"}
+			if got := x.server.Do(t, r); got.Header.Get("Content-Type") != "text/event-stream" {
+				t.Errorf("with %s: no stream but %d %s", credential, got.Status, got.Header.Get("Content-Type"))
+			}
+		}
+	})
+}
+
+func TestPublicOperationsNeedNoKey(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t)
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.json", "/openapi.yaml"} {
+		s.Do(t, testkit.Request{Path: path}).Want(t, http.StatusOK)
+		if got := s.Do(t, testkit.Request{Method: http.MethodHead, Path: path}); got.Status != http.StatusOK || len(got.Body) > 0 {
+			t.Errorf("HEAD %s: status %d with %d bytes", path, got.Status, len(got.Body))
+		}
+	}
+}
+
+// badKeys are keys that all get the same answer, so that it tells nothing.
+func badKeys(t *testing.T, x tenant) map[string]string {
+	t.Helper()
+	revoked, unknown := x.Key(t), x.Key(t)
+	x.Revoke(t, revoked.ID)
+	if _, err := sql(t, x.server).ExecContext(t.Context(), `delete from key_hashes where key_id = $1`, unknown.ID); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"malformed":      "your_api_key",
+		"wrong checksum": x.key.Text[:len(x.key.Text)-1] + "_",
+		"unknown":        unknown.Text,
+		"revoked":        revoked.Text,
+		"expired":        x.Key(t, testkit.Expires(time.Now().Add(-time.Second))).Text,
+	}
+}
+
+func TestEveryOperationRefusesBadKeysAlike(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		x := newTenant(t)
+		none := x.server.Do(t, x.sample(t, op)).Want(t, http.StatusUnauthorized)
+		for name, text := range badKeys(t, x) {
+			for _, credential := range credentials(op) {
+				got := x.server.Do(t, present(x.sample(t, op), credential, text))
+				if got.Status != http.StatusUnauthorized || !bytes.Equal(got.Body, none.Body) {
+					t.Errorf("%s key in %s: %d %s, without a key %s", name, credential, got.Status, got.Body, none.Body)
+				}
+				if got.Header.Get("X-RateLimit-Limit") != "" {
+					t.Errorf("%s key in %s: a stranger sees a rate limit", name, credential)
+				}
+			}
+		}
+		for _, value := range []string{"Basic " + x.key.Text, x.key.Text, "Bearer", "Bearer  "} {
+			r := x.sample(t, op)
+			r.Header = map[string]string{"Authorization": value}
+			x.server.Do(t, r).Want(t, http.StatusUnauthorized)
+		}
+	})
+}
+
+// A stranger must not learn from a 400 what an operation expects.
+func TestAuthenticationComesBeforeValidation(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		x := newTenant(t)
+		r := x.sample(t, op)
+		if r.Body != nil {
+			r.Body = `{"message": 5, "broken"`
+		}
+		r.Path = withQuery(r.Path, url.Values{"limit": {"none"}, "page": {"none"}})
+		x.server.Do(t, r).Want(t, http.StatusUnauthorized)
+	})
+}
+
+// scopesOf lists the scopes of which the operation wants one.
+func scopesOf(t *testing.T, op *testkit.Operation) []string {
+	t.Helper()
+	listed, _ := op.Extensions["x-required-scopes"].([]any)
+	var scopes []string
+	for _, scope := range listed {
+		scopes = append(scopes, scope.(string))
+	}
+	if len(scopes) == 0 {
+		t.Fatalf("%s names no x-required-scopes", op.OperationID)
+	}
+	return scopes
+}
+
+func TestEveryOperationWantsItsScope(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		x, wanted := newTenant(t), scopesOf(t, op)
+		others := slices.DeleteFunc(slices.Clone(key.SurfaceScopes), func(scope string) bool { return slices.Contains(wanted, scope) })
+		if len(others) > 0 {
+			r := x.sample(t, op)
+			r.Key = x.Key(t, testkit.Scopes(others...)).Text
+			x.server.Do(t, r).Want(t, http.StatusForbidden)
+		}
+		for _, scope := range append(wanted, key.ScopeAdmin) {
+			y := newTenant(t)
+			r := y.sample(t, op)
+			r.Key = y.Key(t, testkit.Scopes(scope), testkit.App(y.key.AppID)).Text
+			// A turn of another surface than the key's is none for it.
+			if got := y.server.Do(t, r); got.Status >= 300 && (op.Surface() != "turns" || got.Status != http.StatusNotFound) {
+				t.Errorf("with the scope %s: %d %s", scope, got.Status, got.Body)
+			}
+		}
+	})
+}
+
+func TestEveryOperationRefusesOtherOrigins(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		x := newTenant(t)
+		r := x.sample(t, op)
+		r.Key = x.Key(t, testkit.Publishable(site), testkit.App(x.key.AppID)).Text
+		x.server.Do(t, r).Want(t, http.StatusForbidden)
+		r.Header = map[string]string{"Origin": "https://elsewhere.example"}
+		x.server.Do(t, r).Want(t, http.StatusForbidden)
+	})
+}
+
+// Foreign ids and missing ones get the same answer, in the path and in the body.
+func TestForeignIdsLookMissing(t *testing.T) {
+	t.Parallel()
+	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
+		x, stranger := newTenant(t), newTenant(t)
+		for name := range x.ids {
+			own, foreign, missing := x.naming(t, op, name, x.ids[name]), x.naming(t, op, name, stranger.ids[name]), x.naming(t, op, name, missing(x.ids[name]))
+			if own == nil {
+				continue
+			}
+			f, m := x.do(t, *foreign), x.do(t, *missing)
+			if f.Status != m.Status || !bytes.Equal(f.Body, m.Body) {
+				t.Errorf("%s: foreign %d %s, missing %d %s", name, f.Status, f.Body, m.Status, m.Body)
+			}
+			want := http.StatusNotFound
+			if name == "llm_id" || name == "sd_model_id" {
+				want = http.StatusBadRequest // models are not resources of the account
+			}
+			if f.Status != want {
+				t.Errorf("%s: status %d, want %d", name, f.Status, want)
+			}
+			if got := x.do(t, *own); got.Status >= 300 {
+				t.Errorf("%s of one's own: %d %s", name, got.Status, got.Body)
+			}
+		}
+	})
+}
+
+// missing is an id of the same form that nothing has.
+func missing(id string) string { return id[:len(id)-4] + "0000" }
+
+// naming returns a request that names something by an id; nil when the operation cannot.
+func (x tenant) naming(t *testing.T, op *testkit.Operation, name, id string) *testkit.Request {
+	t.Helper()
+	y := x
+	y.ids = map[string]string{}
+	for k, v := range x.ids {
+		y.ids[k] = v
+	}
+	y.ids[name] = id
+	r := y.sample(t, op)
+	if schema := op.JSONBody(); schema != nil && schema.Properties[name] != nil {
+		r.Body.(map[string]any)[name] = id
+		return &r
+	}
+	for _, p := range op.Params {
+		if p.Value.In == "path" && p.Value.Name == name {
+			return &r
+		}
+	}
+	return nil
+}
+
+// A session belongs to an app: another app of the same account does not see it.
+func TestOtherAppsSessionsLookMissing(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	other := x.Key(t)
+	for _, id := range []string{"getSession", "deleteSession"} {
+		r := x.sample(t, testkit.OperationOf(id))
+		r.Key = other.Text
+		x.server.Do(t, r).Want(t, http.StatusNotFound)
+	}
+	r := *x.naming(t, testkit.OperationOf("sendWebchatMessage"), "session_id", x.ids["session_id"])
+	r.Key = other.Text
+	x.server.Do(t, r).Want(t, http.StatusNotFound)
+}

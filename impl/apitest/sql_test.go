@@ -1,0 +1,58 @@
+package apitest_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+
+	"parley/impl/testkit"
+)
+
+var sharedPool struct {
+	sync.Mutex
+	pool *sqlx.DB
+}
+
+// sql are connections of the tests' own, for looking where the API does not:
+// one pool for all tests of the shared server, else one that ends with the test.
+func sql(t *testing.T, s *testkit.Server) *sqlx.DB {
+	t.Helper()
+	sharedPool.Lock()
+	defer sharedPool.Unlock()
+	isShared := s.Database == nil
+	if isShared && sharedPool.pool != nil {
+		return sharedPool.pool
+	}
+	pool, err := sqlx.Connect("postgres", s.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if isShared {
+		sharedPool.pool = pool
+	} else {
+		t.Cleanup(func() { _ = pool.Close() })
+	}
+	return pool
+}
+
+// tablesWith names the tables in which some row holds text anywhere, in any
+// column. Quotes and backslashes in text would not be found.
+func tablesWith(t *testing.T, s *testkit.Server, text string) []string {
+	t.Helper()
+	var tables, found []string
+	if err := sql(t, s).Select(&tables, `
+		select table_name from information_schema.tables where table_schema = 'public' order by table_name`); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		var n int
+		if err := sql(t, s).Get(&n, `select count(*) from "`+table+`" r where position($1 in to_jsonb(r)::text) > 0`, text); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			found = append(found, table)
+		}
+	}
+	return found
+}

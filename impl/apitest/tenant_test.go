@@ -1,0 +1,199 @@
+package apitest_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"parley/db"
+	"parley/impl/core/id"
+	"parley/impl/core/key"
+	"parley/impl/core/model"
+	"parley/impl/testkit"
+)
+
+// tenant is an account with a key and one of everything that requests name.
+type tenant struct {
+	testkit.Account
+	server *testkit.Server
+	key    key.Created
+	// ids by the names under which requests carry them
+	ids map[string]string
+}
+
+const plenty = 1_000_000_000 // micro-units
+
+// newTenant makes a tenant of the shared server, without a limit and with credit.
+func newTenant(t *testing.T) tenant {
+	t.Helper()
+	return tenantOf(t, testkit.Shared(t), testkit.Unlimited, plenty)
+}
+
+func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
+	t.Helper()
+	x := tenant{Account: s.Account(t, plan, credit), server: s}
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin"))
+	session := x.session(t, x.key.AppID)
+	x.ids = map[string]string{
+		"agent_id":        x.Agent(t).ID,
+		"conversation_id": x.Conversation(t, nil).ID,
+		"session_id":      session.ID,
+		"turn_id":         x.Turn(t).ID,
+		"key_id":          x.Key(t).ID,
+		"app_id":          x.key.AppID,
+		"llm_id":          x.Model(t).ID,
+		"model_id":        x.Model(t).ID,
+		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
+	}
+	return x
+}
+
+// session stores a session of an app with a question and its answer.
+func (x tenant) session(t *testing.T, appID string, edits ...func(*db.Conversation)) db.Conversation {
+	t.Helper()
+	return x.Conversation(t, func(c *db.Conversation) {
+		c.ID, c.Surface, c.AppID, c.ModelID, c.Title = id.New(id.Session), "webchat", appID, nil, ""
+		c.Preview, c.InputTokens, c.OutputTokens = "An answer", 3, 4
+		for _, edit := range edits {
+			edit(c)
+		}
+	}, db.Message{Role: "user", Content: "A question"}, db.Message{Role: "assistant", Content: "An answer"})
+}
+
+// do sends a request with the tenant's key.
+func (x tenant) do(t *testing.T, r testkit.Request) testkit.Response {
+	t.Helper()
+	r.Key = x.key.Text
+	return x.server.Do(t, r)
+}
+
+// sample is a request to the operation that succeeds, from the document's
+// examples and the tenant's ids, without a credential.
+func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
+	t.Helper()
+	r := testkit.Request{Method: op.Method, Path: op.Path}
+	query := url.Values{}
+	for _, p := range op.Params {
+		switch {
+		case p.Value.In == "path":
+			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.idFor(t, p.Value.Name), 1)
+		case p.Value.In == "query" && p.Value.Required:
+			query.Set(p.Value.Name, p.Value.Example.(string))
+		}
+	}
+	r.Path = withQuery(r.Path, query)
+	if op.JSONBody() != nil {
+		r.Body = x.body(t, op)
+	}
+	return r
+}
+
+func (x tenant) idFor(t *testing.T, name string) string {
+	t.Helper()
+	if x.ids[name] == "" {
+		t.Fatalf("the tenant of the tests has no %s: make one in tenant_test.go", name)
+	}
+	return x.ids[name]
+}
+
+// body is the first example of the operation's body as an object, ids replaced.
+func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
+	t.Helper()
+	examples := op.RequestBody.Value.Content["application/json"].Examples
+	names := slices.Sorted(maps.Keys(examples))
+	body := clone(t, examples[names[0]].Value.Value)
+	delete(body, "stream")
+	delete(body, "api_key")
+	for name := range body {
+		if strings.HasSuffix(name, "_id") {
+			body[name] = x.idFor(t, name)
+		}
+	}
+	return body
+}
+
+func clone(t *testing.T, value any) map[string]any {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body map[string]any
+	if err := json.Unmarshal(raw, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return path + separator + query.Encode()
+}
+
+// credentials lists how the operation takes a key, in the words of the
+// contract log: a scheme's name, or "body".
+func credentials(op *testkit.Operation) []string {
+	requirements := testkit.Document().Security
+	if op.Security != nil {
+		requirements = *op.Security
+	}
+	var all []string
+	for _, alternative := range requirements {
+		if len(alternative) == 0 {
+			all = append(all, "body")
+		}
+		all = append(all, slices.Sorted(maps.Keys(alternative))...)
+	}
+	return all
+}
+
+// present puts a key into a request where the credential says.
+func present(r testkit.Request, credential, text string) testkit.Request {
+	scheme := testkit.Document().Components.SecuritySchemes[credential]
+	switch {
+	case credential == "body":
+		body := maps.Clone(r.Body.(map[string]any))
+		body["api_key"] = text
+		r.Body = body
+	case scheme.Value.In == openapi3.ParameterInQuery:
+		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
+	default:
+		r.Key = text
+	}
+	return r
+}
+
+// eachOperation runs a test for every operation of the document that wants a key.
+func eachOperation(t *testing.T, test func(t *testing.T, op *testkit.Operation)) {
+	t.Helper()
+	for _, op := range testkit.Operations() {
+		if op.Public() {
+			continue
+		}
+		t.Run(op.OperationID, func(t *testing.T) {
+			t.Parallel()
+			test(t, op)
+		})
+	}
+}
+
+// streams tells whether the operation can answer with a stream.
+func streams(op *testkit.Operation) bool {
+	for _, response := range op.Responses.Map() {
+		if response.Value.Content["text/event-stream"] != nil {
+			return true
+		}
+	}
+	return false
+}

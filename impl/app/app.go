@@ -1,0 +1,140 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"parley/gen"
+	"parley/impl/api/characters"
+	"parley/impl/api/openai"
+	"parley/impl/api/platform"
+	"parley/impl/api/turns"
+	"parley/impl/api/webchat"
+	"parley/impl/core/agent"
+	"parley/impl/core/conversation"
+	"parley/impl/core/limit"
+	"parley/impl/core/turn"
+	"parley/impl/core/usage"
+	"parley/impl/httpd"
+)
+
+// App is a server: its services, its router and what has to be ended.
+type App struct {
+	*Services
+	Handler  http.Handler
+	FirstKey string // the text of the first key; "" unless this start made it
+
+	cfg      Config
+	log      *slog.Logger
+	database *Database
+	turns    *turn.Engine
+	stopping atomic.Bool
+	cancel   context.CancelFunc
+}
+
+// New migrates the database and builds the server. Close it in any case.
+func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) (*App, error) {
+	if _, err := database.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	services, err := NewServices(cfg, database.DB)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Services: services, cfg: cfg, log: log, database: database}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.cancel = cancel
+	if err := offerModels(life, services.Models, cfg.Upstream, log); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	if a.FirstKey, err = firstStart(ctx, services); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	a.turns = turn.New(database.DB, services.Models, log, now)
+	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
+	if a.Handler, err = a.router(); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	return a, nil
+}
+
+// router puts the surfaces behind the edge.
+func (a *App) router() (http.Handler, error) {
+	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
+	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
+	return httpd.New(httpd.Config{
+		Document:       gen.JSON,
+		Keys:           a.Keys,
+		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
+		Log:            a.log,
+		TrustedProxies: a.cfg.proxies,
+		Fallback:       httpd.Problem,
+		Surfaces: []httpd.Surface{
+			platform.New(a.ready, a.Keys),
+			turns.New(a.turns),
+			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
+			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
+		},
+	})
+}
+
+// ready is nil while the server can serve.
+func (a *App) ready(ctx context.Context) error {
+	if a.stopping.Load() {
+		return errors.New("the server is shutting down")
+	}
+	return a.database.Ping(ctx)
+}
+
+// lastWords bounds how long readers may take to receive the end of a turn that was given up.
+const lastWords = 2 * time.Second
+
+// Serve serves on l until ctx ends, then lets requests and streams finish for
+// the configured time.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	server := httpd.NewServer(a.Handler, a.log)
+	failed := make(chan error, 1)
+	go func() {
+		if a.cfg.TLSCert != "" {
+			failed <- server.ServeTLS(l, a.cfg.TLSCert, a.cfg.TLSKey)
+		} else {
+			failed <- server.Serve(l)
+		}
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	a.stopping.Store(true)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
+	defer cancel()
+	// Streams end when their turns do, so both are waited for at once.
+	stopped := make(chan struct{})
+	go func() { a.turns.Stop(grace); close(stopped) }()
+	err := server.Shutdown(grace)
+	<-stopped
+	if errors.Is(err, context.DeadlineExceeded) {
+		// The turns that did not finish have been ended; their readers still have to be told.
+		telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+		err = server.Shutdown(telling)
+	}
+	return errors.Join(err, server.Close())
+}
+
+// Close ends what New started and the database. It may follow Serve.
+func (a *App) Close(ctx context.Context) error {
+	a.cancel()
+	if a.turns != nil {
+		a.turns.Stop(ctx)
+	}
+	return a.database.Close()
+}

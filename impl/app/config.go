@@ -1,0 +1,110 @@
+// Package app builds the server: configuration, database, services, surfaces,
+// listener. It is the only place where everything meets; main and the tests
+// build the same graph from it.
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is the one table of options. Each is a flag and an environment
+// variable; the flag wins. The README's table is made from it.
+type Config struct {
+	Listen          string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
+	Data            string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
+	DatabaseURL     string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
+	DatabaseConns   int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
+	PostgresBin     string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
+	Upstream        string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`
+	UpstreamKey     string        `name:"upstream-key" env:"PARLEY_UPSTREAM_KEY" secret:"true" help:"Key of the upstream."`
+	AllowPrivate    []string      `name:"allow-private-networks" env:"PARLEY_ALLOW_PRIVATE_NETWORKS" sep:"," help:"CIDRs of private networks that outgoing requests may reach; none by default. The upstream is always reachable."`
+	PublicURL       string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
+	TrustedProxies  []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
+	TLSCert         string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
+	TLSKey          string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
+	AllowPlainHTTP  bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
+	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal provider keys in the database, the same on all servers. Default: a file in the data folder, made on the first start."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
+	LogFormat       string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
+	LogLevel        string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+
+	// Beside lets a command use the embedded Postgres that a running server owns.
+	Beside bool `kong:"-"`
+
+	allowed, proxies []netip.Prefix
+}
+
+// Check validates the options and returns every mistake at once.
+func (c *Config) Check() error {
+	var mistakes []error
+	note := func(err error) {
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	var err error
+	c.allowed, err = prefixes("PARLEY_ALLOW_PRIVATE_NETWORKS", c.AllowPrivate)
+	note(err)
+	c.proxies, err = prefixes("PARLEY_TRUSTED_PROXIES", c.TrustedProxies)
+	note(err)
+	note(checkURL("PARLEY_UPSTREAM", c.Upstream))
+	note(checkURL("PARLEY_PUBLIC_URL", c.PublicURL))
+	note(c.checkListener())
+	if c.DatabaseConns < 2 || c.DatabaseConns > 1000 {
+		note(errors.New("PARLEY_DATABASE_CONNS is from 2 to 1000"))
+	}
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		note(fmt.Errorf("PARLEY_DATA: %w", err))
+	}
+	return errors.Join(mistakes...)
+}
+
+func (c *Config) checkListener() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("PARLEY_LISTEN is host:port: %w", err)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("PARLEY_TLS_CERT and PARLEY_TLS_KEY go together")
+	}
+	if c.TLSCert != "" || c.AllowPlainHTTP || len(c.TrustedProxies) > 0 || isLoopback(host) {
+		return nil
+	}
+	return fmt.Errorf("refusing to serve keys and messages without TLS on %s: set PARLEY_TLS_CERT and PARLEY_TLS_KEY, "+
+		"name the reverse proxy in PARLEY_TRUSTED_PROXIES, or set PARLEY_ALLOW_PLAIN_HTTP=true", c.Listen)
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
+func checkURL(name, text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("%s is an http or https URL", name)
+	}
+	return nil
+}
+
+func prefixes(name string, texts []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s is a list of CIDRs such as 10.0.0.0/8: %q is none", name, text)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"parley/db"
+	"parley/impl/core/secret"
+	"parley/impl/embedpg"
+)
+
+// Database is a pool and, when this process started it, the Postgres behind it.
+type Database struct {
+	*db.DB
+	stop func() error
+}
+
+// Close ends the pool, then the Postgres that OpenDatabase started.
+func (d *Database) Close() error { return errors.Join(d.DB.Close(), d.stop()) }
+
+// OpenDatabase connects to DATABASE_URL or, without one, to the embedded
+// Postgres of the data folder. A command that works beside a running server
+// (cfg.Beside) uses the Postgres that the server has started.
+func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*Database, error) {
+	dsn, stop, err := postgres(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := db.Open(ctx, dsn, cfg.DatabaseConns)
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return &Database{DB: pool, stop: stop}, nil
+}
+
+func postgres(ctx context.Context, cfg Config, log *slog.Logger) (dsn string, stop func() error, err error) {
+	if cfg.DatabaseURL != "" {
+		return cfg.DatabaseURL, func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(cfg.Data, 0o755); err != nil {
+		return "", nil, fmt.Errorf("make data folder: %w", err)
+	}
+	forgetClientSettings()
+	s := &supervisor{cfg: embedpg.Config{DataDir: cfg.Data, BinDir: cfg.PostgresBin, Log: log}, log: log, done: make(chan struct{})}
+	s.server, err = embedpg.Start(ctx, s.cfg)
+	if inUse := (*embedpg.InUseError)(nil); errors.As(err, &inUse) && cfg.Beside {
+		dsn, err = embedpg.Find(ctx, cfg.Data)
+		return dsn, func() error { return nil }, err
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	go s.watch()
+	return s.server.DSN(), s.stop, nil
+}
+
+// forgetClientSettings drops the PG* variables of this process: the driver
+// would let PGHOSTADDR and the like redirect connections to the embedded Postgres.
+func forgetClientSettings() {
+	for _, setting := range os.Environ() {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "PG") {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+// supervisor brings the embedded Postgres back when it dies under the server.
+type supervisor struct {
+	cfg  embedpg.Config
+	log  *slog.Logger
+	done chan struct{}
+
+	mu     sync.Mutex
+	server *embedpg.Server
+}
+
+// restartPause keeps a Postgres that cannot live from being started in a tight loop.
+const restartPause = time.Second
+
+func (s *supervisor) watch() {
+	for {
+		s.mu.Lock()
+		exited := s.server.Exited()
+		s.mu.Unlock()
+		select {
+		case <-s.done:
+			return
+		case <-exited:
+		}
+		s.log.Error("the embedded Postgres ended; starting it again")
+		if !s.restart() {
+			return
+		}
+	}
+}
+
+func (s *supervisor) restart() bool {
+	for {
+		s.mu.Lock()
+		select {
+		case <-s.done:
+			s.mu.Unlock()
+			return false
+		default:
+		}
+		_ = s.server.Stop() // gives the folder free; how the dead one ended is no news
+		server, err := embedpg.Start(context.Background(), s.cfg)
+		if err == nil {
+			s.server = server
+		}
+		s.mu.Unlock()
+		if err == nil {
+			return true
+		}
+		s.log.Error("starting the embedded Postgres failed", "error", err)
+		select {
+		case <-s.done:
+			return false
+		case <-time.After(restartPause):
+		}
+	}
+}
+
+func (s *supervisor) stop() error {
+	close(s.done)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.server.Stop()
+}
+
+// secretBox is the operator's key, or the file's in the data folder.
+func secretBox(cfg Config) (*secret.Box, error) {
+	if cfg.SecretKey != "" {
+		return secret.NewBox(cfg.SecretKey)
+	}
+	if err := os.MkdirAll(cfg.Data, 0o755); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	return secret.FileBox(filepath.Join(cfg.Data, "secret.key"))
+}

@@ -1,0 +1,61 @@
+// Command parley is the server and the tool of its operator.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"parley/impl/app"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// cli is the command line: the options of app.Config are global.
+type cli struct {
+	app.Config `embed:"" group:"Options"`
+	JSON       bool `name:"json" help:"Print the result as JSON."`
+
+	Serve     serveCmd     `cmd:"" help:"Run the server."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
+	Keys      keysCmd      `cmd:"" help:"Create, list and revoke API keys."`
+	Accounts  accountsCmd  `cmd:"" help:"Create, list and top up accounts."`
+	Providers providersCmd `cmd:"" help:"Add and list providers of models."`
+	Models    modelsCmd    `cmd:"" help:"List and price models."`
+	Ledger    ledgerCmd    `cmd:"" help:"Verify the book of money."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "parley:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("parley"),
+		kong.Description("A self-hosted server for AI conversations. Every option is also an environment variable."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	if err := c.Check(); err != nil {
+		return err
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run(&c)
+}

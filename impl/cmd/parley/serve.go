@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"parley/impl/app"
+)
+
+type serveCmd struct{}
+
+// Run serves until a signal ends ctx.
+func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
+	// Before the database: a port that is taken should cost nothing.
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // Serve closes it first, unless the start fails
+	log := c.logger()
+	database, err := app.OpenDatabase(ctx, c.Config, log)
+	if err != nil {
+		return err
+	}
+	a, err := app.New(ctx, c.Config, database, log)
+	if err != nil {
+		return errors.Join(err, database.Close())
+	}
+	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
+	greet(c, l.Addr(), a.FirstKey)
+	return a.Serve(ctx, l)
+}
+
+// greet tells where the server is and, on the first start, the first key.
+func greet(c *cli, addr net.Addr, firstKey string) {
+	url := c.PublicURL
+	if url == "" {
+		scheme := "http"
+		if c.TLSCert != "" {
+			scheme = "https"
+		}
+		url = scheme + "://" + addr.String()
+	}
+	fmt.Fprintf(os.Stdout, "Parley serves on %s\n", url)
+	if firstKey == "" {
+		fmt.Fprintln(os.Stdout, "Another key: parley keys create --name NAME")
+		return
+	}
+	fmt.Fprintf(os.Stdout, `
+Your first secret key, shown only now:
+
+  %s
+
+Try it:
+
+  curl -s %s/api/v1/chat -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"message": "Hello! What are you?"}'
+
+`, firstKey, url, firstKey)
+}

@@ -1,0 +1,161 @@
+// Package conversation keeps ordered messages. Surfaces call them chats,
+// conversations or sessions; each sees only its own.
+package conversation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+	"parley/impl/core/model"
+	"parley/impl/core/provider"
+	"parley/impl/core/turn"
+)
+
+// historyMax is how many messages a model is offered at most; the model's
+// context cuts further. It bounds the cost of a turn in an endless conversation.
+const historyMax = 200
+
+// Service makes, reads and deletes conversations.
+type Service struct {
+	DB     *db.DB
+	Models *model.Catalog
+	Turns  *turn.Engine
+	Now    func() time.Time
+}
+
+// CreateInput describes a conversation to make.
+type CreateInput struct {
+	AccountID    string
+	Surface      string
+	AppID        string
+	IDPrefix     string // of package id
+	AgentID      string // "" without an agent
+	ModelID      string // "" for the default
+	Title        string
+	SystemPrompt string
+	Messages     []provider.Message // what it begins with, stored in order
+}
+
+// Create stores a conversation with its first messages. An agent that does
+// not exist is a NotFound fault, a model an Invalid one.
+func (s *Service) Create(ctx context.Context, in CreateInput) (db.Conversation, error) {
+	c, err := s.Prepare(ctx, in)
+	if err != nil {
+		return db.Conversation{}, err
+	}
+	return c, s.insert(ctx, c, in.Messages)
+}
+
+// Prepare checks a conversation as Create does but stores nothing: the turn
+// that begins it will (see turn.Input.Begins).
+func (s *Service) Prepare(ctx context.Context, in CreateInput) (db.Conversation, error) {
+	now := s.Now()
+	c := db.Conversation{
+		AccountID: in.AccountID, ID: id.New(in.IDPrefix), Surface: in.Surface, AppID: in.AppID, Title: in.Title,
+		SystemPrompt: in.SystemPrompt, LastSeq: int64(len(in.Messages)), CreatedAt: now, LastMessageAt: now,
+	}
+	if in.AgentID != "" {
+		if _, err := s.DB.Agent(ctx, in.AccountID, in.AgentID); errors.Is(err, db.ErrNotFound) {
+			return db.Conversation{}, fault.New(fault.NotFound, "Agent not found")
+		} else if err != nil {
+			return db.Conversation{}, err
+		}
+		c.AgentID = &in.AgentID
+	}
+	if in.ModelID != "" {
+		if err := s.Models.Check(ctx, in.AccountID, model.KindLLM, in.ModelID); err != nil {
+			return db.Conversation{}, err
+		}
+		c.ModelID = &in.ModelID
+	}
+	return c, nil
+}
+
+func (s *Service) insert(ctx context.Context, c db.Conversation, first []provider.Message) error {
+	if len(first) == 0 {
+		return s.DB.InsertConversation(ctx, c)
+	}
+	rows := make([]db.Message, len(first))
+	for i, m := range first {
+		rows[i] = db.Message{ID: id.New(id.Message), Role: string(m.Role), Content: m.Content, CreatedAt: c.CreatedAt}
+	}
+	return s.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.InsertConversation(ctx, c); err != nil {
+			return err
+		}
+		return q.InsertMessages(ctx, c.AccountID, c.ID, rows)
+	})
+}
+
+// Get returns a conversation of the surface and of the app (appID "" means any
+// app of the account); any other is a NotFound fault.
+func (s *Service) Get(ctx context.Context, accountID, surface, appID, conversationID string) (db.Conversation, error) {
+	c, err := s.DB.Conversation(ctx, accountID, surface, conversationID)
+	if errors.Is(err, db.ErrNotFound) || (err == nil && appID != "" && c.AppID != appID) {
+		return db.Conversation{}, fault.New(fault.NotFound, "Conversation not found")
+	}
+	return c, err
+}
+
+// Ask begins a turn that answers question with the conversation's agent,
+// prompt and history. modelID "" takes the conversation's model.
+func (s *Service) Ask(ctx context.Context, in turn.Input) (*turn.Live, error) {
+	c := in.Conversation
+	in.SystemPrompt = c.SystemPrompt
+	if c.AgentID != nil {
+		a, err := s.DB.Agent(ctx, c.AccountID, *c.AgentID)
+		switch {
+		case err == nil:
+			in.Agent = &a
+		case !errors.Is(err, db.ErrNotFound): // a deleted agent leaves its conversations without a persona
+			return nil, err
+		}
+	}
+	if c.LastSeq > 0 {
+		latest, err := s.DB.MessagesBefore(ctx, c.AccountID, c.ID, 0, historyMax)
+		if err != nil {
+			return nil, err
+		}
+		in.History = History(latest)
+	}
+	return s.Turns.Start(ctx, in)
+}
+
+// History is messages as a model reads them.
+func History(ms []db.Message) []provider.Message {
+	out := make([]provider.Message, len(ms))
+	for i, m := range ms {
+		out[i] = provider.Message{Role: provider.Role(m.Role), Content: m.Content}
+	}
+	return out
+}
+
+// Delete removes a conversation with its messages and event logs; its running
+// turns are cancelled first. appID "" means whatever app it belongs to.
+func (s *Service) Delete(ctx context.Context, accountID, surface, appID, conversationID string) error {
+	if _, err := s.Get(ctx, accountID, surface, appID, conversationID); err != nil {
+		return err
+	}
+	s.Turns.CancelConversation(ctx, accountID, conversationID)
+	err := s.DB.DeleteConversation(ctx, accountID, surface, appID, conversationID)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "Conversation not found")
+	}
+	return err
+}
+
+// DeleteAll removes all of an app's conversations on a surface and returns how many there were.
+func (s *Service) DeleteAll(ctx context.Context, accountID, surface, appID string) (int64, error) {
+	running, err := s.DB.RunningConversations(ctx, accountID, surface, appID)
+	if err != nil {
+		return 0, err
+	}
+	for _, conversationID := range running {
+		s.Turns.CancelConversation(ctx, accountID, conversationID)
+	}
+	return s.DB.DeleteSessions(ctx, accountID, surface, appID)
+}

@@ -1,0 +1,266 @@
+// Package key makes, finds and revokes credentials. Only a digest of a key is
+// stored; its text is shown once, when it is made.
+package key
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+)
+
+// Kind says where a key may live.
+type Kind string
+
+// Secret keys live on servers, publishable ones in web pages of listed origins.
+const (
+	Secret      Kind = "secret"
+	Publishable Kind = "publishable"
+)
+
+// ScopeAdmin is the scope of the platform; the other scopes are the surfaces' names.
+const ScopeAdmin = "admin"
+
+// SurfaceScopes are what a key gets that names no scopes: everything but administration.
+var SurfaceScopes = []string{"characters", "openai", "webchat"}
+
+// Caller is who sends a request: a key of an account, good at this moment.
+type Caller struct {
+	AccountID         string
+	KeyID             string
+	AppID             string
+	AgentID           string // of the app; "" when it names none
+	Kind              Kind
+	Scopes            []string
+	Origins           []string
+	Plan              string
+	RequestsPerMinute int    // 0: not limited
+	Bucket            string // what the plan counts: the account, or the key when it has a plan of its own
+}
+
+// May tells whether the key holds one of the scopes. Admin holds all.
+func (c Caller) May(anyOf ...string) bool {
+	for _, s := range anyOf {
+		if slices.Contains(c.Scopes, s) {
+			return true
+		}
+	}
+	return slices.Contains(c.Scopes, ScopeAdmin)
+}
+
+// AdmitsOrigin tells whether a request with this Origin header may use the key:
+// a publishable key needs a listed origin; a secret key with a list refuses
+// other origins and accepts none sent.
+func (c Caller) AdmitsOrigin(origin string) bool {
+	if origin == "" {
+		return c.Kind == Secret
+	}
+	if c.Kind == Secret && len(c.Origins) == 0 {
+		return true
+	}
+	return slices.Contains(c.Origins, strings.ToLower(origin))
+}
+
+// Service makes and checks keys.
+type Service struct {
+	DB  *db.DB
+	Now func() time.Time
+}
+
+var errUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
+
+// lastUsedGrain is how exact "last used" is; a use within it costs no write.
+const lastUsedGrain = time.Minute
+
+// Authenticate returns the caller that text identifies. Every key that is not
+// good is the same Unauthenticated fault, by the same path.
+func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
+	if !wellFormed(text) {
+		return Caller{}, errUnknown
+	}
+	row, err := s.DB.CallerByHash(ctx, digest(text))
+	if errors.Is(err, db.ErrNotFound) {
+		return Caller{}, errUnknown
+	}
+	if err != nil {
+		return Caller{}, err
+	}
+	now := s.Now()
+	if !row.Active || over(row.ExpiresAt, now) || over(row.ReplacedUntil, now) {
+		return Caller{}, errUnknown
+	}
+	if since := now.Add(-lastUsedGrain); row.LastUsedAt == nil || row.LastUsedAt.Before(since) {
+		if err := s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since); err != nil {
+			return Caller{}, err
+		}
+	}
+	return callerOf(row), nil
+}
+
+func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
+
+func callerOf(row db.Caller) Caller {
+	c := Caller{
+		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
+		Scopes: row.Scopes, Origins: row.Origins, Plan: row.PlanName, Bucket: "account",
+	}
+	if row.AgentID != nil {
+		c.AgentID = *row.AgentID
+	}
+	if row.Plan != nil {
+		c.Bucket = row.ID
+	}
+	if row.RequestsPerMinute != nil {
+		c.RequestsPerMinute = *row.RequestsPerMinute
+	}
+	return c
+}
+
+// CreateInput describes a key to make. Zero values mean: secret, every
+// surface's scope, no origins, the account's plan, development, no expiry, an app of its own.
+type CreateInput struct {
+	AccountID   string
+	Name        string
+	Kind        Kind
+	Scopes      []string
+	Origins     []string
+	Plan        string
+	Environment string
+	ExpiresAt   *time.Time
+	AppID       string // an existing app; "" makes one
+	AgentID     string // the agent of a new app
+}
+
+// Created is a new key with its text, which is never available again.
+type Created struct {
+	db.Key
+	Text string
+}
+
+// Create stores a key. Bad names, kinds, scopes or origins are Invalid faults,
+// an app or agent that does not exist is NotFound, a publishable key with the
+// scope admin is a Conflict.
+func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
+	k, err := s.newKey(in)
+	if err != nil {
+		return Created{}, err
+	}
+	text := mint(Kind(k.Kind))
+	k.Prefix = text[:shownChars]
+	err = s.DB.InTx(ctx, func(q *db.Queries) error {
+		if in.AppID == "" {
+			if err := s.insertApp(ctx, q, k, in.AgentID); err != nil {
+				return err
+			}
+		}
+		return q.InsertKey(ctx, k, digest(text))
+	})
+	var conflict *db.ConflictError
+	if errors.As(err, &conflict) && conflict.Constraint == db.KeysAppKey {
+		return Created{}, fault.New(fault.NotFound, "App not found").Because(err)
+	}
+	if errors.As(err, &conflict) {
+		return Created{}, fault.New(fault.Invalid, "The account or plan of the key does not exist.").Because(err)
+	}
+	return Created{Key: k, Text: text}, err
+}
+
+func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
+	app := db.App{AccountID: k.AccountID, ID: k.AppID, Name: k.Name, CreatedAt: k.CreatedAt}
+	if agentID != "" {
+		if _, err := q.Agent(ctx, k.AccountID, agentID); errors.Is(err, db.ErrNotFound) {
+			return fault.New(fault.NotFound, "Agent not found")
+		} else if err != nil {
+			return err
+		}
+		app.AgentID = &agentID
+	}
+	return q.InsertApp(ctx, app)
+}
+
+func (s *Service) newKey(in CreateInput) (db.Key, error) {
+	k := db.Key{
+		AccountID: in.AccountID, ID: id.New(id.Key), AppID: in.AppID, Name: strings.TrimSpace(in.Name),
+		Kind: string(in.Kind), Scopes: in.Scopes, Origins: []string{}, Environment: in.Environment,
+		ExpiresAt: in.ExpiresAt, CreatedAt: s.Now(), Active: true,
+	}
+	if k.AppID == "" {
+		k.AppID = id.New(id.App)
+	}
+	if k.Kind == "" {
+		k.Kind = string(Secret)
+	}
+	if k.Environment == "" {
+		k.Environment = "development"
+	}
+	if len(k.Scopes) == 0 {
+		k.Scopes = SurfaceScopes
+	}
+	if in.Plan != "" {
+		k.Plan = &in.Plan
+	}
+	var err error
+	if k.Origins, err = normalOrigins(in.Origins); err != nil {
+		return db.Key{}, err
+	}
+	return k, checkKey(k)
+}
+
+func normalOrigins(texts []string) ([]string, error) {
+	origins := make([]string, len(texts))
+	for i, text := range texts {
+		var err error
+		if origins[i], err = normalOrigin(text); err != nil {
+			return nil, err
+		}
+	}
+	return origins, nil
+}
+
+func checkKey(k db.Key) error {
+	if k.Name == "" || utf8.RuneCountInString(k.Name) > 200 {
+		return fault.New(fault.Invalid, "The name of a key has 1 to 200 characters.")
+	}
+	if k.Kind != string(Secret) && k.Kind != string(Publishable) {
+		return fault.New(fault.Invalid, "The kind of a key is secret or publishable.")
+	}
+	if k.Environment != "development" && k.Environment != "production" {
+		return fault.New(fault.Invalid, "The environment of a key is development or production.")
+	}
+	for _, scope := range k.Scopes {
+		if scope != ScopeAdmin && !slices.Contains(SurfaceScopes, scope) {
+			return fault.New(fault.Invalid, "Unknown scope %q; the scopes are %s and %s.", scope,
+				strings.Join(SurfaceScopes, ", "), ScopeAdmin)
+		}
+		if k.Kind == string(Publishable) && scope == ScopeAdmin {
+			return fault.New(fault.Conflict, "A publishable key cannot have the scope admin.")
+		}
+	}
+	return nil
+}
+
+// normalOrigin returns scheme://host[:port] in lower case, as browsers send it.
+func normalOrigin(text string) (string, error) {
+	u, err := url.Parse(strings.ToLower(strings.TrimSpace(text)))
+	bad := err != nil || (u.Scheme != "http" && u.Scheme != "https") || !originHost.MatchString(u.Host) ||
+		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.User != nil
+	if bad {
+		return "", fault.New(fault.Invalid, "An allowed origin reads scheme://host or scheme://host:port; %q does not.", text)
+	}
+	return u.Scheme + "://" + strings.TrimSuffix(u.Host, defaultPorts[u.Scheme]), nil
+}
+
+// originHost is what browsers can send as the host of an origin: a name in
+// ASCII (punycode for others) or an address, never a wildcard.
+var originHost = regexp.MustCompile(`^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$`)
+
+// defaultPorts are the ports that browsers leave out.
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}

@@ -1,0 +1,143 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+	"parley/impl/core/provider"
+)
+
+const (
+	// Assumed of an upstream's model that does not tell.
+	defaultContextTokens = 128_000
+	defaultOutputTokens  = 4_096
+	builtInContextTokens = 32_768
+	builtInOutputTokens  = 1_024
+	// modelsMax bounds what one upstream can put into the table.
+	modelsMax = 1_000
+)
+
+// OfferBuiltIn stores the built-in models, free of charge.
+func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
+	now := c.Now()
+	p := db.Provider{ID: BuiltInProvider, Name: "Built-in", Kind: "builtin", CreatedAt: now}
+	models := []db.Model{
+		{ID: BuiltInLLM, Kind: KindLLM, Name: "Parley built-in (offline)", ContextTokens: builtInContextTokens},
+		{ID: BuiltInSD, Kind: KindSD, Name: "Parley built-in drawing (offline)", ContextTokens: builtInContextTokens},
+	}
+	return c.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.PutProvider(ctx, p); err != nil {
+			return err
+		}
+		for i, m := range models {
+			m.ProviderID, m.UpstreamName, m.MaxOutputTokens = p.ID, m.ID, builtInOutputTokens
+			m.Rank, m.Enabled, m.CreatedAt = rankBuiltIn+i, true, now
+			if err := q.PutModel(ctx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// OfferUpstream asks the operator's upstream for its models and offers them
+// under their own ids; those it no longer has are withdrawn. Without an
+// upstream, all that an earlier one offered are withdrawn.
+func (c *Catalog) OfferUpstream(ctx context.Context, baseURL string) (int, error) {
+	if c.Upstream == nil {
+		return 0, c.DB.DisableModelsExcept(ctx, db.Everyone, UpstreamProvider, []string{})
+	}
+	p := db.Provider{ID: UpstreamProvider, Name: "Upstream", Kind: "openai", BaseURL: baseURL, CreatedAt: c.Now()}
+	return c.offer(ctx, p, c.Upstream, rankUpstream)
+}
+
+// AddInput describes a provider to store. AccountID "" offers it to every account.
+type AddInput struct {
+	AccountID string
+	Name      string
+	BaseURL   string // including /v1
+	Key       string // "" when the upstream wants none
+}
+
+// Add stores an OpenAI-compatible provider, its key sealed, and offers its
+// models. It returns the provider's id and how many models it has.
+func (c *Catalog) Add(ctx context.Context, in AddInput) (string, int, error) {
+	u, err := url.Parse(in.BaseURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+		return "", 0, fault.New(fault.Invalid, "The base URL of a provider is an http or https URL without credentials.")
+	}
+	p := db.Provider{
+		AccountID: in.AccountID, ID: id.New(id.Provider), Name: strings.TrimSpace(in.Name), Kind: "openai",
+		BaseURL: in.BaseURL, CreatedAt: c.Now(),
+	}
+	if p.Name == "" || len(p.Name) > 200 {
+		return "", 0, fault.New(fault.Invalid, "The name of a provider has 1 to 200 bytes.")
+	}
+	if in.Key != "" {
+		p.SealedKey = c.Box.Seal(in.Key, p.ID)
+	}
+	upstream, err := c.connect(p)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := c.offer(ctx, p, upstream, rankStored)
+	return p.ID, n, err
+}
+
+func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Provider, firstRank int) (int, error) {
+	found, err := upstream.Models(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("discover models: %w", err)
+	}
+	if len(found) > modelsMax {
+		found = found[:modelsMax]
+	}
+	ids := make([]string, len(found))
+	err = c.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.PutProvider(ctx, p); err != nil {
+			return err
+		}
+		for i, m := range found {
+			ids[i] = m.ID
+			if err := q.PutModel(ctx, c.row(p, m, firstRank+i)); err != nil {
+				return err
+			}
+		}
+		return q.DisableModelsExcept(ctx, p.AccountID, p.ID, ids)
+	})
+	return len(found), err
+}
+
+func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
+	row := db.Model{
+		AccountID: p.AccountID, ID: m.ID, ProviderID: p.ID, Kind: KindLLM, Name: m.Name, UpstreamName: m.ID,
+		ContextTokens: m.ContextTokens, MaxOutputTokens: defaultOutputTokens, Rank: rank, Enabled: true, CreatedAt: c.Now(),
+	}
+	if row.Name == "" {
+		row.Name = m.ID
+	}
+	if row.ContextTokens <= 0 {
+		row.ContextTokens = defaultContextTokens
+	}
+	row.MaxOutputTokens = min(row.MaxOutputTokens, max(1, row.ContextTokens/2))
+	return row
+}
+
+// SetPrice prices a model: micro-units per 1,000 input and output tokens, and per picture.
+func (c *Catalog) SetPrice(ctx context.Context, accountID, modelID string, input, output, image int64) error {
+	const priceMax = 1_000_000_000
+	if min(input, output, image) < 0 || max(input, output, image) > priceMax {
+		return fault.New(fault.Invalid, "A price is from 0 to %d micro-units.", priceMax)
+	}
+	err := c.DB.SetModelPrice(ctx, accountID, modelID, input, output, image)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "No model has the id %q.", modelID)
+	}
+	return err
+}

@@ -1,0 +1,177 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	openai "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/packages/respjson"
+
+	"parley/impl/core/tokens"
+)
+
+var (
+	errCut     = errors.New("answer ended before it was finished")
+	errNoText  = errors.New("answer holds no choice")
+	errBadJSON = errors.New("answer is no JSON object of a chat completion")
+)
+
+// emitError marks an error of the caller's emit on its way through the SDK.
+type emitError struct{ err error }
+
+func (e *emitError) Error() string { return e.err.Error() }
+func (e *emitError) Unwrap() error { return e.err }
+
+// answer collects one answer while it is passed on.
+type answer struct {
+	req      Request
+	emit     func(Delta) error
+	bytesMax int
+
+	text, thought     strings.Builder
+	textIn, thoughtIn cleaner
+	begun             bool // the upstream has begun to answer: no retry, and input is charged
+	usage             *openai.CompletionUsage
+	finishReason      string
+	model             string
+}
+
+// add takes in one event of a stream.
+func (a *answer) add(chunk openai.ChatCompletionChunk) error {
+	a.begun = true
+	if chunk.JSON.Usage.Valid() {
+		a.usage = &chunk.Usage
+	}
+	a.named(chunk.Model)
+	for _, choice := range chunk.Choices {
+		if choice.Index != 0 {
+			continue
+		}
+		if choice.FinishReason != "" {
+			a.finishReason = choice.FinishReason
+		}
+		d := choice.Delta
+		if err := a.push(d.Content+d.Refusal, reasoning(d.JSON.ExtraFields)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPlain takes in an answer that came as one JSON object.
+func (a *answer) readPlain(body []byte) error {
+	var whole openai.ChatCompletion
+	if err := json.Unmarshal(body, &whole); err != nil {
+		return errBadJSON
+	}
+	if len(whole.Choices) == 0 {
+		return errNoText
+	}
+	a.begun = true
+	if whole.JSON.Usage.Valid() {
+		a.usage = &whole.Usage
+	}
+	a.named(whole.Model)
+	choice := whole.Choices[0]
+	a.finishReason = choice.FinishReason
+	m := choice.Message
+	if err := a.push(m.Content+m.Refusal, reasoning(m.JSON.ExtraFields)); err != nil {
+		return err
+	}
+	return a.finish(false)
+}
+
+// reasoning returns the model's own reasoning, for which upstreams use two
+// members that OpenAI's API does not have.
+func reasoning(extra map[string]respjson.Field) string {
+	for _, name := range []string{"reasoning_content", "reasoning"} {
+		var text string
+		if f, ok := extra[name]; ok && json.Unmarshal([]byte(f.Raw()), &text) == nil && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func (a *answer) named(model string) {
+	if a.model == "" && model != "" && len(model) <= modelNameBytesMax {
+		a.model = clean(model)
+	}
+}
+
+func (a *answer) push(text, thought string) error {
+	return a.pass(Delta{Text: a.textIn.next(text), Thought: a.thoughtIn.next(thought)})
+}
+
+func (a *answer) pass(d Delta) error {
+	if d == (Delta{}) {
+		return nil
+	}
+	if a.text.Len()+a.thought.Len()+len(d.Text)+len(d.Thought) > a.bytesMax {
+		return errAnswerTooLarge
+	}
+	a.text.WriteString(d.Text)
+	a.thought.WriteString(d.Thought)
+	if err := a.emit(d); err != nil {
+		return &emitError{fmt.Errorf("emit: %w", err)}
+	}
+	return nil
+}
+
+// finish ends a stream that closed without an error. One that was read to its
+// end (ended), rather than to [DONE], must have said why it finished, or it was
+// cut.
+func (a *answer) finish(ended bool) error {
+	if a.finishReason == "" && ended {
+		return errCut
+	}
+	if err := a.pass(Delta{Text: a.textIn.end(), Thought: a.thoughtIn.end()}); err != nil {
+		return err
+	}
+	a.finishReason = finishReason(a.finishReason)
+	return nil
+}
+
+func finishReason(reported string) string {
+	switch reported {
+	case FinishLength, FinishContentFilter, FinishToolCalls:
+		return reported
+	}
+	return FinishStop
+}
+
+func (a *answer) result() Result {
+	r := Result{FinishReason: a.finishReason, Model: a.model}
+	if r.Model == "" {
+		r.Model = a.req.Model
+	}
+	if !a.begun {
+		return r
+	}
+	r.Cited = Citations(a.text.String(), len(a.req.Knowledge))
+	r.Usage = a.measured()
+	return r
+}
+
+// tokensPlausibleMax is far above any model's context.
+const tokensPlausibleMax = 100_000_000
+
+// measured takes the reported usage where it can be true and counts the rest.
+func (a *answer) measured() Usage {
+	var in, out int64
+	if a.usage != nil {
+		in, out = a.usage.PromptTokens, a.usage.CompletionTokens
+	}
+	u := Usage{InputTokens: int(in), OutputTokens: int(out)}
+	if in <= 0 || in > tokensPlausibleMax {
+		u.InputTokens, u.Estimated = tokens.CountMessages(a.req.Model, a.req.Prompt()), true
+	}
+	produced := a.text.Len()+a.thought.Len() > 0
+	if out < 0 || out > tokensPlausibleMax || out == 0 && produced || a.usage == nil {
+		u.OutputTokens = tokens.Count(a.req.Model, a.text.String()) + tokens.Count(a.req.Model, a.thought.String())
+		u.Estimated = true
+	}
+	return u
+}

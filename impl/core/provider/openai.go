@@ -1,0 +1,153 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	openai "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+
+	"parley/impl/outbound"
+)
+
+// OpenAIOptions describe an OpenAI-compatible upstream. Zero values take the
+// defaults named.
+type OpenAIOptions struct {
+	BaseURL string       // including /v1
+	Key     string       // empty for upstreams without one
+	Client  *http.Client // outbound.NewOperatorClient by default, whose connect deadline is 10 s; must not follow redirects
+
+	FirstByteTimeout time.Duration // from sending the request to the first line of the answer; 60 s
+	IdleTimeout      time.Duration // between two lines of an answer; 30 s
+	TotalTimeout     time.Duration // the whole answer, retries included; 10 min
+
+	RetriesMax    int           // further attempts before the first byte; 2, negative for none
+	RetryDelayMax time.Duration // longest wait for a retry; a longer Retry-After ends the call; 5 s
+
+	EventBytesMax  int // one event of a stream, of which the SDK holds a few copies; 512 KiB
+	OutputBytesMax int // the whole answer, reasoning included, and the body of one that is not streamed; 4 MiB
+}
+
+func (o OpenAIOptions) withDefaults() OpenAIOptions {
+	setDefault(&o.FirstByteTimeout, 60*time.Second)
+	setDefault(&o.IdleTimeout, 30*time.Second)
+	setDefault(&o.TotalTimeout, 10*time.Minute)
+	setDefault(&o.RetriesMax, 2)
+	setDefault(&o.RetryDelayMax, 5*time.Second)
+	setDefault(&o.EventBytesMax, 512<<10)
+	setDefault(&o.OutputBytesMax, 4<<20)
+	if o.Client == nil {
+		o.Client = outbound.NewOperatorClient(0)
+	}
+	return o
+}
+
+func setDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// OpenAI is a Provider for any upstream that speaks OpenAI's chat completions.
+// What an upstream refuses (stream_options, max_tokens, temperature) is left out
+// from then on, per model.
+type OpenAI struct {
+	opts   OpenAIOptions
+	chat   openai.ChatCompletionService
+	models openai.ModelService
+
+	mu     sync.Mutex
+	quirks map[string]quirks // by model
+}
+
+var _ Provider = (*OpenAI)(nil)
+
+// NewOpenAI returns a provider for the upstream that o describes. It does not
+// contact it, and unlike the SDK's own client takes nothing from the environment.
+func NewOpenAI(o OpenAIOptions) *OpenAI {
+	o = o.withDefaults()
+	sdk := []option.RequestOption{
+		option.WithBaseURL(o.BaseURL),
+		option.WithHTTPClient(o.Client),
+		option.WithMaxRetries(0), // attempt knows when a retry is safe, the SDK does not
+	}
+	if o.Key != "" {
+		sdk = append(sdk, option.WithAPIKey(o.Key))
+	}
+	return &OpenAI{
+		opts:   o,
+		chat:   openai.NewChatCompletionService(sdk...),
+		models: openai.NewModelService(sdk...),
+		quirks: map[string]quirks{},
+	}
+}
+
+// Chat implements Provider. Retries happen only before the first byte of an
+// answer: on connection errors, 429 and 5xx.
+func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) (Result, error) {
+	w := newWatchdog(ctx, o.opts.TotalTimeout)
+	defer w.stop()
+	q := o.quirksOf(req.Model)
+	for retries := 0; ; {
+		a := &answer{req: req, emit: emit, bytesMax: o.outputBytesMax(req)}
+		failure := o.attempt(w, a, q)
+		if failure == nil {
+			q.proven = true
+			o.learn(req.Model, q)
+			return a.result(), nil
+		}
+		if a.begun || w.ctx.Err() != nil {
+			return a.result(), w.fault(failure)
+		}
+		if adapted, ok := q.adapt(failure); ok {
+			q = adapted
+			continue
+		}
+		delay, ok := o.retryDelay(failure, retries)
+		if !ok || !w.wait(delay) {
+			return a.result(), w.fault(failure)
+		}
+		retries++
+	}
+}
+
+// outputBytesMax holds an upstream to the tokens asked for, as those are what
+// was reserved: tokens of more than 32 bytes on average are no text.
+func (o *OpenAI) outputBytesMax(req Request) int {
+	if n := req.MaxOutputTokens; n > 0 && n < o.opts.OutputBytesMax/32 {
+		return n*32 + 4096
+	}
+	return o.opts.OutputBytesMax
+}
+
+// attempt makes one request and reads its answer into a.
+func (o *OpenAI) attempt(w *watchdog, a *answer, q quirks) error {
+	g := &guard{watch: w, eventBytesMax: o.opts.EventBytesMax, bodyBytesMax: o.opts.OutputBytesMax, idle: o.opts.IdleTimeout}
+	w.arm(o.opts.FirstByteTimeout)
+	defer w.disarm()
+	stream := o.chat.NewStreaming(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
+	defer func() {
+		a.begun = a.begun || g.readAny
+		_ = stream.Close()
+	}()
+	if plain, ok := asPlain(stream.Err()); ok {
+		w.disarm()
+		return a.readPlain(plain.body)
+	}
+	for stream.Next() {
+		w.disarm()
+		if err := a.add(stream.Current()); err != nil {
+			g.abort()
+			return err
+		}
+		w.arm(o.opts.IdleTimeout)
+	}
+	w.disarm()
+	if err := stream.Err(); err != nil {
+		return err
+	}
+	return a.finish(g.ended)
+}

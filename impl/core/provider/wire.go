@@ -1,0 +1,94 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+
+	openai "github.com/openai/openai-go/v3"
+)
+
+// quirks are what an upstream does not take for a model, learnt from its refusals.
+type quirks struct {
+	proven           bool // a request with these quirks succeeded
+	noStreamOptions  bool
+	completionTokens bool // wants max_completion_tokens in place of max_tokens
+	noTemperature    bool
+}
+
+// quirksMax bounds what is remembered, as models are named by callers.
+const quirksMax = 1024
+
+func (o *OpenAI) quirksOf(model string) quirks {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.quirks[model]
+}
+
+func (o *OpenAI) learn(model string, q quirks) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, known := o.quirks[model]; known || len(o.quirks) < quirksMax {
+		o.quirks[model] = q
+	}
+}
+
+// adapt returns the quirks that a refusal suggests; false when it suggests none
+// that was not tried. A refusal without a reason is taken to mean
+// stream_options until a request with it has succeeded: servers that check
+// strictly do not all say what they miss.
+func (q quirks) adapt(failure error) (quirks, bool) {
+	e, ok := errors.AsType[*statusError](failure)
+	if !ok || e.status != http.StatusBadRequest && e.status != http.StatusUnprocessableEntity || e.overContext() {
+		return q, false
+	}
+	streamOptions := e.mentions([]byte("stream_options"), []byte("include_usage"))
+	switch {
+	case !q.completionTokens && e.mentions([]byte("max_completion_tokens")):
+		q.completionTokens = true
+	case !q.noTemperature && e.mentions([]byte("temperature")) && e.mentions([]byte("does not support"), []byte("unsupported")):
+		q.noTemperature = true
+	case !q.noStreamOptions && (streamOptions || !q.proven):
+		q.noStreamOptions = true
+	default:
+		return q, false
+	}
+	return q, true
+}
+
+// params is req as the upstream gets it.
+func params(req Request, q quirks) openai.ChatCompletionNewParams {
+	p := openai.ChatCompletionNewParams{Model: req.Model, Messages: wireMessages(req.Prompt())}
+	if !q.noStreamOptions {
+		p.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
+	}
+	if n := int64(req.MaxOutputTokens); n > 0 && q.completionTokens {
+		p.MaxCompletionTokens = openai.Int(n)
+	} else if n > 0 {
+		p.MaxTokens = openai.Int(n)
+	}
+	if req.Temperature != nil && !q.noTemperature {
+		p.Temperature = openai.Float(*req.Temperature)
+	}
+	if len(req.Stop) > 0 {
+		p.Stop = openai.ChatCompletionNewParamsStopUnion{OfStringArray: req.Stop}
+	}
+	if req.EndUser != "" {
+		p.User = openai.String(req.EndUser)
+	}
+	return p
+}
+
+func wireMessages(messages []Message) []openai.ChatCompletionMessageParamUnion {
+	out := make([]openai.ChatCompletionMessageParamUnion, 0, len(messages))
+	for _, m := range messages {
+		switch m.Role {
+		case RoleSystem:
+			out = append(out, openai.SystemMessage(m.Content))
+		case RoleAssistant:
+			out = append(out, openai.AssistantMessage(m.Content))
+		default:
+			out = append(out, openai.UserMessage(m.Content))
+		}
+	}
+	return out
+}

@@ -1,0 +1,222 @@
+package turn
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parley/db"
+	"parley/impl/core/agent"
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+	"parley/impl/core/model"
+	"parley/impl/core/money"
+	"parley/impl/core/provider"
+	"parley/impl/core/tokens"
+)
+
+const (
+	// lease is how long a server may stay silent before its turns are taken over.
+	lease = 9 * time.Second
+	// renewEvery leaves room for two failed renewals within a lease.
+	renewEvery = 3 * time.Second
+	// takeOverBatch bounds what one round of the reaper takes.
+	takeOverBatch = 100
+)
+
+// Engine runs turns. Make it with New, end it with Stop.
+type Engine struct {
+	// Encoders are the surfaces' wire formats by surface name. They are set
+	// before the first turn.
+	Encoders map[string]Encoder
+
+	db     *db.DB
+	models *model.Catalog
+	log    *slog.Logger
+	now    func() time.Time
+	owner  string
+
+	running context.Context // ends when the engine gives up its turns
+	giveUp  context.CancelCauseFunc
+	loops   sync.WaitGroup
+	turns   sync.WaitGroup
+
+	mu       sync.Mutex
+	stopping bool
+	live     map[string]*active // by turn id
+}
+
+// active is a live turn with what finding it needs.
+type active struct {
+	*Live
+	accountID, conversationID string
+}
+
+// New starts an engine: its turns outlive the requests that begin them, and
+// its loops keep its leases and take over the turns of dead servers.
+func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() time.Time) *Engine {
+	running, giveUp := context.WithCancelCause(context.Background())
+	e := &Engine{
+		db: database, models: models, log: log, now: now, owner: id.New("srv_"),
+		running: running, giveUp: giveUp, live: map[string]*active{},
+	}
+	e.loops.Add(1)
+	go e.keepLeases()
+	return e
+}
+
+var errStopping = fault.New(fault.Unavailable, "The server is shutting down.")
+
+// Stop lets running turns finish until ctx ends, then ends them as failed with
+// their partial text. New turns are refused as Unavailable. What cannot be
+// stored then, because the database is away, is left to be taken over.
+func (e *Engine) Stop(ctx context.Context) {
+	e.mu.Lock()
+	e.stopping = true
+	e.mu.Unlock()
+	done := make(chan struct{})
+	go func() { e.turns.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	e.giveUp(errStopping)
+	<-done
+	e.loops.Wait()
+}
+
+// Start begins a turn and returns once its beginning is durable. Unknown
+// models are Invalid, an empty balance is NoFunds, a question beyond the
+// model's context is TooLarge; then nothing is stored.
+func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
+	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
+	if err != nil {
+		return nil, err
+	}
+	if n := in.Sampling.MaxOutputTokens; n > 0 {
+		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
+	}
+	prompt, inputTokens, err := buildPrompt(in, m)
+	if err != nil {
+		return nil, err
+	}
+	r := e.newRun(in, m, p, prompt, inputTokens)
+	if err := e.register(r, in); err != nil {
+		r.live.refuse(err)
+		return nil, err
+	}
+	if err := e.begin(ctx, r, in); err != nil {
+		r.live.refuse(err)
+		e.unregister(r)
+		return nil, err
+	}
+	go r.run()
+	return r.live, nil
+}
+
+func wantedModel(in Input) string {
+	switch {
+	case in.ModelID != "":
+		return in.ModelID
+	case in.Conversation != nil && in.Conversation.ModelID != nil:
+		return *in.Conversation.ModelID
+	case in.Agent != nil && in.Agent.ModelID != nil:
+		return *in.Agent.ModelID
+	}
+	return ""
+}
+
+// buildPrompt joins persona, system prompt, history and question, cut to the
+// model's context, and counts its tokens.
+func buildPrompt(in Input, m db.Model) ([]provider.Message, int, error) {
+	var all []tokens.Message
+	if in.Agent != nil {
+		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
+	}
+	if in.SystemPrompt != "" {
+		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: in.SystemPrompt})
+	}
+	all = append(all, in.History...)
+	if in.Question != "" {
+		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
+	}
+	fitted, err := tokens.Fit(m.UpstreamName, all, m.ContextTokens, m.MaxOutputTokens)
+	if err != nil {
+		return nil, 0, err
+	}
+	return fitted, tokens.CountMessages(m.UpstreamName, fitted), nil
+}
+
+// hold is the highest cost of a turn. Upstreams count input by vocabularies
+// of their own, so the hold allows for a quarter more than our count.
+func hold(m db.Model, inputTokens int) int64 {
+	return money.Cost(int64(inputTokens)*5/4+64, int64(m.MaxOutputTokens), m.InputMicrosPer1K, m.OutputMicrosPer1K)
+}
+
+// begin stores the beginning. A caller that leaves does not interrupt it: nobody
+// could tell then whether the turn exists.
+func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	var b db.Beginning
+	if in.Conversation != nil && in.Question != "" {
+		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
+	}
+	if in.Begins {
+		b.Conversation = in.Conversation
+	}
+	begun, err := e.db.BeginTurn(ctx, r.turn, b)
+	switch {
+	case err != nil:
+		return err
+	case !begun.Conversation:
+		return fault.New(fault.NotFound, "Conversation not found")
+	case !begun.Funded:
+		return fault.New(fault.NoFunds, "Insufficient account balance")
+	}
+	return nil
+}
+
+func (e *Engine) register(r *run, in Input) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		return errStopping
+	}
+	a := &active{Live: r.live, accountID: in.Caller.AccountID}
+	if in.Conversation != nil {
+		a.conversationID = in.Conversation.ID
+	}
+	e.live[r.turn.ID] = a
+	e.turns.Add(1)
+	return nil
+}
+
+func (e *Engine) unregister(r *run) {
+	e.mu.Lock()
+	delete(e.live, r.turn.ID)
+	e.mu.Unlock()
+	e.turns.Done()
+}
+
+// CancelConversation cancels the turns that this server runs in a conversation
+// and waits for their end.
+func (e *Engine) CancelConversation(ctx context.Context, accountID, conversationID string) {
+	for _, l := range e.liveIn(accountID, conversationID) {
+		l.cancel(errCancelled)
+		_, _ = l.Wait(ctx) // its outcome is the readers' business
+	}
+}
+
+func (e *Engine) liveIn(accountID, conversationID string) []*Live {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []*Live
+	for _, a := range e.live {
+		if a.accountID == accountID && a.conversationID == conversationID {
+			found = append(found, a.Live)
+		}
+	}
+	return found
+}

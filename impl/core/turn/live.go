@@ -1,0 +1,114 @@
+package turn
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"parley/impl/core/fault"
+)
+
+// Live is a turn that this server runs. Any number of readers follow it, each
+// at its own pace, without holding up the run. It is safe for concurrent use.
+type Live struct {
+	ID     string
+	cancel context.CancelCauseFunc
+	encode encoding      // the surface's view of it
+	ended  chan struct{} // closed after the terminal event is published
+
+	mu      sync.Mutex
+	events  []Event
+	changed chan struct{} // closed and replaced at each publication
+	answer  Answer
+}
+
+func newLive(id string, cancel context.CancelCauseFunc, enc encoding) *Live {
+	return &Live{ID: id, cancel: cancel, encode: enc, ended: make(chan struct{}), changed: make(chan struct{})}
+}
+
+func (l *Live) publish(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *Live) end(e Event, a Answer) {
+	l.mu.Lock()
+	l.answer = a
+	l.mu.Unlock()
+	l.publish(e)
+	close(l.ended)
+}
+
+// refuse ends a turn that never began, for whoever found it and waits.
+func (l *Live) refuse(err error) {
+	l.cancel(err)
+	f := fault.From(err)
+	l.end(Event{N: 1, Kind: stateOf(f), Text: f.Message}, Answer{TurnID: l.ID, Failure: f})
+}
+
+// after returns the events beyond number n, and what signals the next ones: nil
+// when there are none to come. Beyond the end of a log is its terminal event.
+// The events must not be changed.
+func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stored := int64(len(l.events))
+	if stored == 0 || !l.events[stored-1].Terminal() {
+		return l.events[min(n, stored):], l.changed
+	}
+	if n > stored {
+		n = stored - 1
+	}
+	return l.events[n:], nil
+}
+
+// Follow yields the events beyond number n as they come, up to the terminal
+// one; a negative n is 0. A cursor beyond the end of the log gets the terminal
+// event. It stops early when ctx ends; the turn goes on.
+func (l *Live) Follow(ctx context.Context, n int64) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		n := max(n, 0)
+		for {
+			events, changed := l.after(n)
+			for _, e := range events {
+				if !yield(e) {
+					return
+				}
+				n = e.N
+			}
+			if changed == nil {
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// Wait returns the answer once it is durable. A failed turn's fault is its
+// error; ctx ends the waiting, not the turn.
+func (l *Live) Wait(ctx context.Context) (Answer, error) {
+	select {
+	case <-l.ended:
+	case <-ctx.Done():
+		return Answer{}, context.Cause(ctx)
+	}
+	a := l.Answer()
+	if a.Failure != nil {
+		return a, a.Failure
+	}
+	return a, nil
+}
+
+// Answer returns what the turn produced; it is complete after the terminal event.
+func (l *Live) Answer() Answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answer
+}

@@ -1,0 +1,220 @@
+package turn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"parley/db"
+	"parley/impl/core/fault"
+)
+
+// Encoder writes a surface's stream. It is a pure function of a stored turn and
+// an event, so that a resumed or replayed stream has the same bytes as the first.
+type Encoder func(v View, e Event) []Frame
+
+// View is what an encoder knows of a turn: what its beginning stored and, with
+// the terminal event, the whole text.
+type View struct {
+	TurnID         string
+	ConversationID string
+	ModelID        string
+	BeganAt        time.Time
+	Options        json.RawMessage
+	Content        string
+	Thought        string
+}
+
+// Frame is one server-sent event. The last frame of a turn's event carries
+// its number as N, the others 0: a client resumes between events, not within one.
+type Frame struct {
+	Event string // "" for an event without a name
+	N     int64
+	Data  any // sent as JSON, but for a Literal
+}
+
+// Literal is one line of data that is sent as it stands.
+type Literal string
+
+// encoding is a turn as its surface shows it.
+type encoding struct {
+	encoder Encoder
+	view    View
+}
+
+func (e *Engine) encoderOf(t db.Turn) encoding {
+	v := View{TurnID: t.ID, ModelID: t.ModelID, BeganAt: t.CreatedAt, Options: json.RawMessage(t.Options)}
+	if t.ConversationID != nil {
+		v.ConversationID = *t.ConversationID
+	}
+	return encoding{encoder: e.Encoders[t.Surface], view: v}
+}
+
+// frames encodes a whole log and yields what lies beyond number after. A
+// cursor beyond the end of the log gets the terminal event.
+func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		v := enc.view
+		var content, thought strings.Builder
+		for e, err := range events {
+			if err != nil {
+				yield(Frame{}, err)
+				return
+			}
+			switch e.Kind {
+			case Delta:
+				content.WriteString(e.Text)
+			case Thought:
+				thought.WriteString(e.Text)
+			default:
+				v.Content, v.Thought = content.String(), thought.String()
+			}
+			if e.N <= after && !e.Terminal() {
+				continue
+			}
+			frames := enc.encoder(v, e)
+			for i, f := range frames {
+				if i == len(frames)-1 {
+					f.N = e.N
+				}
+				if !yield(f, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Frames yields the turn's stream in its surface's format beyond number after,
+// as it comes, up to the end. It stops early when ctx ends; the turn goes on.
+func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] {
+	events := func(yield func(Event, error) bool) {
+		for e := range l.Follow(ctx, 0) {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+	return l.encode.frames(events, after)
+}
+
+// tailEvery is how often a turn that runs on another server is looked at.
+const tailEvery = 100 * time.Millisecond
+
+// Find returns a turn of the account; any other is a NotFound fault.
+func (e *Engine) Find(ctx context.Context, accountID, turnID string) (db.Turn, error) {
+	t, err := e.db.Turn(ctx, accountID, turnID)
+	if errors.Is(err, db.ErrNotFound) {
+		return db.Turn{}, fault.New(fault.NotFound, "Turn not found")
+	}
+	return t, err
+}
+
+// Frames yields a turn's stream from wherever it is: from memory while this
+// server runs it, otherwise from the stored log, which another server may still
+// be writing. A turn whose log was erased with its conversation is a NotFound fault.
+func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[Frame, error], error) {
+	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
+		return live.Frames(ctx, after), nil
+	}
+	enc := e.encoderOf(t)
+	if enc.encoder == nil {
+		return nil, fault.New(fault.NotFound, "Turn not found")
+	}
+	if t.State != db.TurnRunning {
+		batches, err := e.db.TurnEvents(ctx, t.AccountID, t.ID, 0)
+		if err != nil {
+			return nil, err
+		}
+		if len(batches) == 0 {
+			return nil, fault.New(fault.NotFound, "The turn's stream was erased")
+		}
+	}
+	return enc.frames(e.tail(ctx, t), after), nil
+}
+
+func (e *Engine) liveTurn(accountID, turnID string) *Live {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a := e.live[turnID]; a != nil && a.accountID == accountID {
+		return a.Live
+	}
+	return nil
+}
+
+// tail yields the stored events of a turn, and waits for more until the
+// terminal one is stored. It ends without one when the log is erased under it.
+func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		tick := time.NewTicker(tailEvery)
+		defer tick.Stop()
+		var last int64
+		for {
+			events, err := e.stored(ctx, t, last)
+			if err != nil {
+				yield(Event{}, err)
+				return
+			}
+			for _, ev := range events {
+				if !yield(ev, nil) || ev.Terminal() {
+					return
+				}
+				last = ev.N
+			}
+			if len(events) == 0 && e.erased(ctx, t) {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (e *Engine) stored(ctx context.Context, t db.Turn, after int64) ([]Event, error) {
+	batches, err := e.db.TurnEvents(ctx, t.AccountID, t.ID, after)
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, b := range batches {
+		var batch []Event
+		if err := json.Unmarshal(b.Events, &batch); err != nil {
+			return nil, fmt.Errorf("decode events of turn %s: %w", t.ID, err)
+		}
+		for _, ev := range batch {
+			if ev.N > after {
+				events = append(events, ev)
+			}
+		}
+	}
+	return events, nil
+}
+
+// erased tells whether a turn ended without leaving a log to wait for.
+func (e *Engine) erased(ctx context.Context, t db.Turn) bool {
+	now, err := e.db.Turn(ctx, t.AccountID, t.ID)
+	if err != nil || now.State == db.TurnRunning {
+		return false
+	}
+	batches, err := e.db.TurnEvents(ctx, t.AccountID, t.ID, 0)
+	return err == nil && len(batches) == 0
+}
+
+// Cancel ends a running turn: at once when this server runs it, otherwise the
+// server that does is asked to. Cancelling an ended turn changes nothing.
+func (e *Engine) Cancel(ctx context.Context, accountID, turnID string) (db.Turn, error) {
+	if live := e.liveTurn(accountID, turnID); live != nil {
+		live.cancel(errCancelled)
+		_, _ = live.Wait(ctx) // its outcome is read below
+	} else if err := e.db.RequestCancel(ctx, accountID, turnID); err != nil && !errors.Is(err, db.ErrNotFound) {
+		return db.Turn{}, err
+	}
+	return e.Find(ctx, accountID, turnID)
+}

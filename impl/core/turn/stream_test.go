@@ -1,0 +1,98 @@
+package turn_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"parley/impl/core/provider/providertest"
+	"parley/impl/core/turn"
+)
+
+// plainly writes each event as one frame, the end as two.
+func plainly(v turn.View, e turn.Event) []turn.Frame {
+	if !e.Terminal() {
+		return []turn.Frame{{Event: e.Kind, Data: e.Text}}
+	}
+	return []turn.Frame{{Event: "whole", Data: v.Content}, {Event: e.Kind, Data: e.Text}}
+}
+
+func encoded(b *bundle) *bundle {
+	b.engine.Encoders = map[string]turn.Encoder{surface: plainly}
+	return b
+}
+
+// read collects the frames of a turn as an engine tells them.
+func read(t *testing.T, e *turn.Engine, b *bundle, turnID string, after int64) []string {
+	t.Helper()
+	row, err := e.Find(t.Context(), b.caller.AccountID, turnID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, err := e.Frames(t.Context(), row, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for f, err := range frames {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprintf("%d %s %v", f.N, f.Event, f.Data))
+	}
+	return out
+}
+
+// Another server reads a running turn from the stored log, up to its end.
+func TestAnotherServerFollowsATurnToItsEnd(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	script := providertest.Text("One", " two")
+	script.Gate = gate
+	b := encoded(setup(t, providertest.NewScripted(script)))
+	other := b.newEngine(t, b.db)
+	other.Encoders = b.engine.Encoders
+	live := b.start(t, b.input("Hi"))
+	followed := make(chan []string)
+	go func() { followed <- read(t, other, b, live.ID, 0) }()
+	close(gate)
+	want := []string{"1 delta One", "2 delta  two", "0 whole One two", "3 completed "}
+	if got := <-followed; !slices.Equal(got, want) {
+		t.Errorf("the other server tells %q, want %q", got, want)
+	}
+	if _, err := live.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for after := range int64(5) {
+		cut := min(after, 2)
+		if got := read(t, other, b, live.ID, after); !slices.Equal(got, want[cut:]) {
+			t.Errorf("after %d: %q", after, got)
+		}
+	}
+}
+
+// A turn is cancelled by a server that does not run it: its owner hears of it
+// when it keeps its leases.
+func TestAnotherServerCancelsATurn(t *testing.T) {
+	t.Parallel()
+	p, _ := hanging("Half")
+	b := encoded(setup(t, p))
+	other := b.newEngine(t, b.db)
+	live := b.start(t, b.input("Hi"))
+	firstPiece(t, live)
+	if row, err := other.Cancel(t.Context(), b.caller.AccountID, live.ID); err != nil || row.State != "running" {
+		t.Fatalf("%+v, %v", row, err)
+	}
+	if err := b.engine.KeepLeases(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := live.Wait(t.Context()); err == nil {
+		t.Error("the turn completed")
+	}
+	if row := b.turn(t, live.ID); row.State != turn.Cancelled {
+		t.Errorf("turn %+v", row)
+	}
+	if a := b.account(t); a.HeldMicros != 0 || a.SpentMicros == 0 {
+		t.Errorf("account %+v", a)
+	}
+}

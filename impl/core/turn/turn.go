@@ -1,0 +1,88 @@
+// Package turn makes answers. Every answer on every surface, streamed or not,
+// is a turn, and this is its one implementation:
+//
+//	Begin  one transaction: the user's message, the turn, the hold of its highest cost
+//	Run    the provider's pieces, published to readers at once and stored in batches
+//	End    one transaction: the answer, its exact usage, the settlement
+//
+// The run belongs to the server, not to the request: a reader that leaves does
+// not end it. The terminal event is published only after the End has committed,
+// so what a client saw acknowledged is durable. A turn whose server died is
+// taken over when its lease lapses, keeps its partial text and ends failed.
+package turn
+
+import (
+	"time"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/key"
+	"parley/impl/core/provider"
+)
+
+// The kinds of events. Delta and Thought carry text; the others end the log.
+const (
+	Delta     = "delta"
+	Thought   = "thought"
+	Completed = db.TurnCompleted
+	Failed    = db.TurnFailed
+	Cancelled = db.TurnCancelled
+)
+
+// Event is one entry of a turn's log. N counts from 1 without gaps.
+type Event struct {
+	N         int64     `json:"n"`
+	Kind      string    `json:"kind"`
+	Text      string    `json:"text,omitempty"`       // the next piece, or the reason of a failure
+	MessageID string    `json:"message_id,omitempty"` // terminal: the answer's message, if there is one
+	At        time.Time `json:"at,omitzero"`          // terminal: when the turn ended
+	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
+	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
+}
+
+// Usage is what a turn took, as its terminal event tells readers.
+type Usage struct {
+	InputTokens  int64 `json:"input_tokens"`
+	OutputTokens int64 `json:"output_tokens"`
+}
+
+// Terminal tells whether the event ends the log.
+func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought }
+
+// Input describes an answer to make.
+type Input struct {
+	Caller       key.Caller
+	Surface      string
+	Conversation *db.Conversation   // nil: the answer belongs to none and History is all there is
+	Begins       bool               // the conversation is new: it is stored with the turn or not at all
+	Agent        *db.Agent          // nil: no persona
+	ModelID      string             // "": the conversation's, the agent's, the default
+	SystemPrompt string             // beside the agent's persona
+	History      []provider.Message // what the model reads before the question
+	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
+	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
+	Sampling     Sampling           // how the model shall write
+}
+
+// Sampling is what a request asks of the model's writing. Zero values leave it to the model.
+type Sampling struct {
+	MaxOutputTokens int // the model's own limit holds, too
+	Temperature     *float64
+	Stop            []string // texts before which the answer ends
+	EndUser         string   // an opaque name of the end user for the provider
+}
+
+// Answer is what an ended turn produced.
+type Answer struct {
+	TurnID         string
+	MessageID      string // "" when nothing was produced
+	ConversationID string // "" when the turn has none
+	ModelID        string
+	Content        string
+	Thought        string
+	Usage          provider.Usage
+	CostMicros     int64
+	FinishReason   string // why a completed answer ended, one of provider's Finish constants
+	CreatedAt      time.Time
+	Failure        *fault.Error // nil for a completed turn
+}

@@ -1,0 +1,126 @@
+package httpd
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"parley/impl/core/fault"
+	"parley/impl/core/key"
+)
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	noteKey
+)
+
+// Caller returns who sent the request. Only operations without a credential
+// have none, and their handlers must not ask.
+func Caller(ctx context.Context) key.Caller { return ctx.Value(callerKey).(key.Caller) }
+
+var errNoKey = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
+
+// authenticate finds the key where the operation takes one and returns its
+// caller. A header or query key wins over the body, which is then not read;
+// two different keys are refused.
+func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation) (key.Caller, error) {
+	found, err := o.presentedKeys(r)
+	if err != nil {
+		return key.Caller{}, err
+	}
+	if len(found) == 0 && o.body {
+		if found, err = bodyKeys(w, r); err != nil {
+			return key.Caller{}, err
+		}
+	}
+	if len(found) == 0 {
+		return key.Caller{}, errNoKey
+	}
+	for _, other := range found[1:] {
+		if other != found[0] {
+			return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different API keys.")
+		}
+	}
+	return e.keys.Authenticate(r.Context(), found[0])
+}
+
+// presentedKeys returns the keys in the header and the query.
+func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
+	var found []string
+	if o.bearer {
+		for _, value := range r.Header.Values("Authorization") {
+			if value == "" {
+				continue
+			}
+			scheme, text, _ := strings.Cut(value, " ")
+			if !strings.EqualFold(scheme, "Bearer") {
+				return nil, errNoKey
+			}
+			found = append(found, strings.TrimSpace(text))
+		}
+	}
+	if o.header != "" {
+		found = append(found, r.Header.Values(o.header)...)
+	}
+	if o.query != "" {
+		found = append(found, r.URL.Query()[o.query]...)
+	}
+	return found, nil
+}
+
+// bodyKeys returns the top-level member api_key of a JSON body of at most
+// bodyKeyLimit bytes. The bytes are handed on to validation.
+func bodyKeys(w http.ResponseWriter, r *http.Request) ([]string, error) {
+	if mediaType(r) != "application/json" {
+		return nil, errNoKey
+	}
+	b, err := readBody(w, r, bodyKeyLimit)
+	if err != nil {
+		return nil, errNoKey.Because(err)
+	}
+	value, err := decodeJSON(b.raw)
+	if err != nil {
+		return nil, errNoKey.Because(err)
+	}
+	return bodyKey(value), nil
+}
+
+func bodyKey(value any) []string {
+	members, _ := value.(map[string]any)
+	if text, ok := members["api_key"].(string); ok {
+		return []string{text}
+	}
+	return nil
+}
+
+// checkBodyKey refuses a validated body whose api_key differs from the key in
+// the header or the query.
+func (o *operation) checkBodyKey(r *http.Request) error {
+	b, ok := r.Body.(*body)
+	if !o.body || !ok {
+		return nil
+	}
+	presented, err := o.presentedKeys(r)
+	if err != nil || len(presented) == 0 {
+		return err
+	}
+	for _, text := range bodyKey(b.value) {
+		if text != presented[0] {
+			return fault.New(fault.Unauthenticated, "The request presents two different API keys.")
+		}
+	}
+	return nil
+}
+
+// permit checks what the key may do: the operation's scopes and the request's origin.
+func permit(r *http.Request, o *operation, c key.Caller) error {
+	if !c.May(o.scopes...) {
+		return fault.New(fault.Forbidden, "The API key lacks the scope %s.", strings.Join(o.scopes, " or "))
+	}
+	if !c.AdmitsOrigin(r.Header.Get("Origin")) {
+		return fault.New(fault.Forbidden, "The API key may not be used from this origin.")
+	}
+	return nil
+}

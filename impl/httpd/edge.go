@@ -1,0 +1,181 @@
+package httpd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"parley/impl/core/fault"
+	"parley/impl/core/key"
+	"parley/impl/core/limit"
+)
+
+// Authenticator finds the caller of a key; a bad key is an Unauthenticated fault.
+type Authenticator interface {
+	Authenticate(ctx context.Context, text string) (key.Caller, error)
+}
+
+// Limiter counts a caller's request and decides.
+type Limiter interface {
+	Admit(ctx context.Context, c key.Caller) (limit.Decision, error)
+}
+
+// Surface is one API family behind the edge.
+type Surface struct {
+	// Name is the tag of its operations in the document.
+	Name string
+	// Fault turns a fault into the surface's own status, content type and body.
+	Fault func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
+	// Mount registers the generated routes on r. Fail is what the generated
+	// wrapper must call for errors of binding, decoding and handlers.
+	Mount func(r chi.Router, fail func(http.ResponseWriter, *http.Request, error))
+}
+
+// Config is what an edge is made of.
+type Config struct {
+	Document       []byte // the bundle as JSON
+	Keys           Authenticator
+	Limits         Limiter
+	Log            *slog.Logger
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Surfaces       []Surface
+	// Fallback writes the faults of paths that no surface owns.
+	Fallback func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
+}
+
+// Edge is the handler in front of all surfaces.
+type Edge struct {
+	doc      *document
+	keys     Authenticator
+	limits   Limiter
+	log      *slog.Logger
+	surfaces map[string]Surface
+	fallback Surface
+	mux      *chi.Mux
+	methods  map[string][]string // by pattern, for Allow and CORS
+}
+
+// New builds the router. It fails when the document does not load, or when
+// the routes registered by the surfaces are not those of the document.
+func New(cfg Config) (*Edge, error) {
+	doc, err := loadDocument(cfg.Document)
+	if err != nil {
+		return nil, err
+	}
+	e := &Edge{
+		doc: doc, keys: cfg.Keys, limits: cfg.Limits, log: cfg.Log, mux: chi.NewRouter(),
+		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
+	}
+	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
+	e.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		e.write(w, r, e.fallback, fault.New(fault.NotFound, "There is no such path."))
+	})
+	e.mux.MethodNotAllowed(e.methodNotAllowed)
+	for _, s := range cfg.Surfaces {
+		e.surfaces[s.Name] = s
+		s.Mount(e.mux.With(e.admit), e.failer(s))
+	}
+	return e, e.compareRoutes()
+}
+
+// ServeHTTP serves one request.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+
+func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
+	if len(trusted) == 0 {
+		return middleware.ClientIPFromRemoteAddr
+	}
+	prefixes := make([]string, len(trusted))
+	for i, p := range trusted {
+		prefixes[i] = p.String()
+	}
+	return middleware.ClientIPFromXFF(prefixes...)
+}
+
+// ClientIP returns the address of the client: of the connection, or what
+// trusted proxies forwarded.
+func ClientIP(ctx context.Context) string { return middleware.GetClientIP(ctx) }
+
+// admit is what stands between chi's match and the generated wrapper.
+func (e *Edge) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pattern := chi.RouteContext(r.Context()).RoutePattern()
+		o := e.doc.find(r.Method, pattern)
+		if o == nil {
+			panic("route without an operation: " + r.Method + " " + pattern)
+		}
+		note := noteOf(r.Context())
+		note.operation = o
+		r, err := e.check(w, r, o, note)
+		if err != nil {
+			e.write(w, r, e.surfaces[o.surface], err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// check runs the request's gates in order and returns it with its caller.
+func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note *note) (*http.Request, error) {
+	if !o.public {
+		c, err := e.authenticate(w, r, o)
+		if err != nil {
+			return r, err
+		}
+		note.caller = c
+		r = r.WithContext(context.WithValue(r.Context(), callerKey, c))
+		if err := e.count(w, r, c); err != nil {
+			return r, err
+		}
+		if err := permit(r, o, c); err != nil {
+			return r, err
+		}
+	}
+	if r.ContentLength > o.maxBody {
+		return r, tooLarge(o.maxBody)
+	}
+	if err := o.checkContentType(r); err != nil {
+		return r, err
+	}
+	if err := o.validate(w, r); err != nil {
+		return r, err
+	}
+	return r, o.checkBodyKey(r)
+}
+
+// count asks the limiter and puts its figures on the response.
+func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error {
+	d, err := e.limits.Admit(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("X-RateLimit-Limit", strconv.Itoa(d.Limit))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(d.Remaining))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(d.Reset.Unix()+1, 10))
+	if d.Admitted {
+		return nil
+	}
+	f := fault.New(fault.RateLimited, "Rate limit exceeded: the plan %s admits %d requests per minute.", c.Plan, d.Limit)
+	f.RetryAfter = d.RetryAfter
+	return f
+}
+
+func (o *operation) checkContentType(r *http.Request) error {
+	types := o.contentTypes()
+	if len(types) == 0 || (r.ContentLength == 0 && !o.needed) {
+		return nil
+	}
+	got := mediaType(r)
+	for _, t := range types {
+		if t == got {
+			return nil
+		}
+	}
+	return fault.New(fault.Unsupported, "The content type must be %s.", types[0])
+}

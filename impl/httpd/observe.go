@@ -1,0 +1,130 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+	"parley/impl/core/key"
+)
+
+// writeTimeout bounds how long a client may take to accept one write.
+const writeTimeout = 30 * time.Second
+
+// note collects what the access log says of a request.
+type note struct {
+	requestID string
+	events    bool // the client asks for server-sent events
+	operation *operation
+	caller    key.Caller
+	fault     *fault.Error
+}
+
+func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }
+
+// RequestID returns the id that the response carries as X-Request-Id.
+func RequestID(ctx context.Context) string { return noteOf(ctx).requestID }
+
+// WantsEvents tells whether the client's Accept header names text/event-stream.
+func WantsEvents(ctx context.Context) bool { return noteOf(ctx).events }
+
+// recorder notes status and size of an answer. It sets a fresh write deadline
+// at the answer's beginning; the server has none of its own, because streams last.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush passes on what the generated stream writer asks for.
+func (w *recorder) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// WriteHeader notes the first final status.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes how much was written.
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// observe gives the request an id, sets the headers that every answer has, and
+// writes the one access line: no query, header or body ever stands in it.
+func (e *Edge) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		n := &note{requestID: id.New(id.Request), events: strings.Contains(r.Header.Get("Accept"), "text/event-stream")}
+		rec := &recorder{ResponseWriter: w}
+		h := w.Header()
+		h.Set("X-Request-Id", n.requestID)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), noteKey, n)))
+		e.logAccess(r, rec, n, time.Since(start))
+	})
+}
+
+func (e *Edge) logAccess(r *http.Request, rec *recorder, n *note, took time.Duration) {
+	operation := "none"
+	if n.operation != nil {
+		operation = n.operation.id
+	}
+	attrs := []slog.Attr{
+		slog.String("request", n.requestID), slog.String("operation", operation), slog.Int("status", rec.status),
+		slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("client", ClientIP(r.Context())),
+	}
+	if n.caller.KeyID != "" {
+		attrs = append(attrs, slog.String("account", n.caller.AccountID), slog.String("key", n.caller.KeyID))
+	}
+	if n.fault != nil {
+		attrs = append(attrs, slog.String("fault", n.fault.Kind.String()))
+		if cause := errors.Unwrap(n.fault); cause != nil && level(n.fault) > slog.LevelInfo {
+			attrs = append(attrs, slog.String("cause", cause.Error()))
+		}
+	}
+	e.log.LogAttrs(r.Context(), level(n.fault), "request", attrs...)
+}
+
+// contain turns a panic into the surface's Internal fault; the process lives on.
+func (e *Edge) contain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // the documented way to abort an answer
+			}
+			n := noteOf(r.Context())
+			e.log.Error("panic", "request", n.requestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			owner := e.fallback
+			if n.operation != nil {
+				owner = e.surfaces[n.operation.surface]
+			}
+			e.write(w, r, owner, fault.New(fault.Internal, "Internal error"))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

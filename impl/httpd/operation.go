@@ -1,0 +1,165 @@
+package httpd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// The document's own extensions.
+const (
+	extMaxBody   = "x-max-body-bytes" // integer: the body's ceiling; default DefaultMaxBody
+	extBodyKey   = "x-api-key-body"   // true: the key may be the body's top-level member api_key
+	extScopes    = "x-required-scopes"
+	bodyKeyLimit = 64 << 10 // bytes read to find a key in a body
+)
+
+// DefaultMaxBody is the ceiling of a request body in bytes.
+const DefaultMaxBody = 1 << 20
+
+// operation is what the edge knows of one method and path of the document.
+type operation struct {
+	id      string
+	surface string
+	scopes  []string // any of them suffices
+	maxBody int64
+	public  bool // no credential wanted
+	bearer  bool
+	query   string // name of the query parameter that may carry the key; ""
+	header  string // name of the header, other than Authorization, that may carry it; ""
+	body    bool   // the body's api_key may carry it
+
+	route  *routers.Route
+	params openapi3.Parameters
+	json   *openapi3.Schema // of the JSON body; nil without one
+	needed bool             // a body is required
+}
+
+// document is the enforced document, indexed by method and chi pattern.
+type document struct {
+	spec *openapi3.T
+	ops  map[string]*operation // "GET /api/v1/agents/{agent_id}"
+}
+
+func loadDocument(raw []byte) (*document, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(raw)
+	if err != nil {
+		return nil, fmt.Errorf("load document: %w", err)
+	}
+	d := &document{spec: spec, ops: map[string]*operation{}}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			o, err := newOperation(spec, path, method, item, op)
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", method, path, err)
+			}
+			d.ops[method+" "+path] = o
+		}
+	}
+	return d, nil
+}
+
+func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem, op *openapi3.Operation) (*operation, error) {
+	if len(op.Tags) != 1 {
+		return nil, fmt.Errorf("operation has %d tags instead of one", len(op.Tags))
+	}
+	o := &operation{
+		id: op.OperationID, surface: op.Tags[0], maxBody: DefaultMaxBody, scopes: []string{op.Tags[0]},
+		route: &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op},
+	}
+	for _, p := range item.Parameters {
+		if op.Parameters.GetByInAndName(p.Value.In, p.Value.Name) == nil {
+			o.params = append(o.params, p)
+		}
+	}
+	o.params = append(o.params, op.Parameters...)
+	if err := o.readExtensions(op.Extensions); err != nil {
+		return nil, err
+	}
+	o.readSecurity(spec, op)
+	o.readBody(op)
+	return o, nil
+}
+
+func (o *operation) readExtensions(ext map[string]any) error {
+	read := func(name string, into any) error {
+		v, ok := ext[name]
+		if !ok {
+			return nil
+		}
+		raw, err := json.Marshal(v)
+		if err == nil {
+			err = json.Unmarshal(raw, into)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes} {
+		if err := read(name, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSecurity notes where the operation takes its key from.
+func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
+	requirements := spec.Security
+	if op.Security != nil {
+		requirements = *op.Security
+	}
+	o.public = true
+	for _, r := range requirements {
+		for name := range r {
+			o.public = false
+			scheme := spec.Components.SecuritySchemes[name].Value
+			switch {
+			case scheme.Type == "http" && strings.EqualFold(scheme.Scheme, "bearer"):
+				o.bearer = true
+			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInQuery:
+				o.query = scheme.Name
+			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInHeader:
+				o.header = scheme.Name
+			}
+		}
+	}
+}
+
+func (o *operation) readBody(op *openapi3.Operation) {
+	if op.RequestBody == nil {
+		return
+	}
+	body := op.RequestBody.Value
+	o.needed = body.Required
+	if media := body.Content["application/json"]; media != nil && media.Schema != nil {
+		o.json = media.Schema.Value
+	}
+}
+
+// contentTypes lists what bodies the operation takes.
+func (o *operation) contentTypes() []string {
+	if o.route.Operation.RequestBody == nil {
+		return nil
+	}
+	types := make([]string, 0, 1)
+	for t := range o.route.Operation.RequestBody.Value.Content {
+		types = append(types, t)
+	}
+	slices.Sort(types)
+	return types
+}
+
+// find returns the operation of a matched route; HEAD is served as GET.
+func (d *document) find(method, pattern string) *operation {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return d.ops[method+" "+pattern]
+}

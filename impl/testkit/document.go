@@ -1,0 +1,136 @@
+package testkit
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+
+	"parley/gen"
+)
+
+// Document returns the bundled document, for tests that are made from it.
+func Document() *openapi3.T { return loaded().spec }
+
+// Operation is one operation of the document.
+type Operation struct {
+	*openapi3.Operation
+	Method, Path string              // the path with its parameters in braces
+	Params       openapi3.Parameters // of the path and of the operation
+
+	item *openapi3.PathItem
+}
+
+// Surface is the name of the API family that the operation belongs to.
+func (o *Operation) Surface() string { return o.Tags[0] }
+
+// Public tells whether the operation wants no credential.
+func (o *Operation) Public() bool { return o.Security != nil && len(*o.Security) == 0 }
+
+// JSONBody is the schema of the request's JSON body; nil when it takes none.
+func (o *Operation) JSONBody() *openapi3.Schema {
+	if o.RequestBody == nil {
+		return nil
+	}
+	return o.RequestBody.Value.Content["application/json"].Schema.Value
+}
+
+// BodyBytesMax is the ceiling of the request's body.
+func (o *Operation) BodyBytesMax() int {
+	if n, ok := o.Extensions["x-max-body-bytes"].(float64); ok {
+		return int(n)
+	}
+	return 1 << 20
+}
+
+// Operations lists the document's operations by path and method.
+func Operations() []*Operation { return loaded().operations }
+
+// OperationOf returns the operation with the id.
+func OperationOf(id string) *Operation {
+	for _, o := range Operations() {
+		if o.OperationID == id {
+			return o
+		}
+	}
+	panic("the document has no operation " + id)
+}
+
+// MethodsOf lists the methods that the document has for a path, sorted.
+func MethodsOf(path string) []string {
+	var methods []string
+	for _, o := range Operations() {
+		if o.Path == path {
+			methods = append(methods, o.Method)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+type document struct {
+	spec       *openapi3.T
+	operations []*Operation
+}
+
+var loaded = sync.OnceValue(func() *document {
+	spec, err := openapi3.NewLoader().LoadFromData(gen.JSON)
+	if err != nil {
+		panic(fmt.Sprintf("load the bundle: %v", err)) // the bundle is part of this program
+	}
+	d := &document{spec: spec}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			o := &Operation{Operation: op, Method: method, Path: path, item: item}
+			o.Params = append(slices.Clone(item.Parameters), op.Parameters...)
+			d.operations = append(d.operations, o)
+		}
+	}
+	slices.SortFunc(d.operations, func(a, b *Operation) int {
+		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
+	})
+	return d
+})
+
+// find returns the operation of a request and, when the path is documented
+// but the method is not, the path's operations.
+func (d *document) find(method, path string) (op *Operation, others []*Operation) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, o := range d.operations {
+		if !matches(o.Path, path) {
+			continue
+		}
+		if o.Method == method {
+			return o, nil
+		}
+		others = append(others, o)
+	}
+	return nil, others
+}
+
+func matches(pattern, path string) bool {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, segment := range want {
+		if strings.HasPrefix(segment, "{") {
+			if got[i] == "" {
+				return false
+			}
+		} else if segment != got[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *Operation) route() *routers.Route {
+	return &routers.Route{Spec: loaded().spec, Path: o.Path, PathItem: o.item, Method: o.Method, Operation: o.Operation}
+}

@@ -1,0 +1,15 @@
+# Checks of the built server by tools that others wrote. Each brings its own server, stops it, and keeps what it
+# downloads in .cache/. Included by the Makefile.
+
+SCHEMATHESIS_FLAGS ?= --examples=30
+
+.PHONY: schemathesis sdk-typescript upstream-litellm
+
+schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
+	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+sdk-typescript: build ## Generate, compile and run two TypeScript clients
+	@tools/sdk/typescript/run
+
+upstream-litellm: build ## Run the server on LiteLLM's proxy
+	@tools/upstreams/litellm/run

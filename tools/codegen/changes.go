@@ -1,0 +1,99 @@
+package main
+
+import (
+	"path"
+	"slices"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+
+	"parley/tools/internal/tree"
+)
+
+// values are members that hold data of the API's users, not description.
+var values = []string{"example", "examples", "default", "enum", "links"}
+
+// edgeHeaders are written by the edge or by a surface's error writer, for every
+// operation alike: handlers need not, and cannot, fill them.
+var edgeHeaders = []string{
+	"X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "WWW-Authenticate",
+}
+
+// numberProperties writes down the place of every schema property, because the
+// generator otherwise sorts the members of its structs, and so of the JSON
+// that they become, by name.
+func numberProperties(node *yaml.Node) {
+	for key, value := range tree.Pairs(node) {
+		if slices.Contains(values, key.Value) {
+			continue
+		}
+		if key.Value == "properties" {
+			number(value)
+		}
+		numberProperties(value)
+	}
+	if node.Kind == yaml.SequenceNode {
+		for _, item := range node.Content {
+			numberProperties(item)
+		}
+	}
+}
+
+func number(properties *yaml.Node) {
+	place := 0
+	for _, schema := range tree.Pairs(properties) {
+		place++
+		if schema.Kind == yaml.MappingNode {
+			tree.Set(schema, "x-order", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(place)})
+		}
+	}
+}
+
+// withoutEdgeHeaders takes the edge's headers out of all responses.
+func withoutEdgeHeaders(document *yaml.Node) {
+	for _, item := range tree.Pairs(tree.Member(document, "paths")) {
+		for _, operation := range tree.Pairs(item) {
+			dropHeaders(tree.Member(operation, "responses"))
+		}
+	}
+	dropHeaders(tree.Find(document, "components", "responses"))
+}
+
+func dropHeaders(responses *yaml.Node) {
+	for _, response := range tree.Pairs(responses) {
+		headers := tree.Member(response, "headers")
+		tree.Delete(headers, func(name string) bool { return slices.Contains(edgeHeaders, name) })
+		if headers != nil && len(headers.Content) == 0 {
+			tree.Delete(response, func(name string) bool { return name == "headers" })
+		}
+	}
+}
+
+// eventSchemas names the unions of server-sent events and their branches.
+func eventSchemas(document *yaml.Node) []string {
+	var names []string
+	schemas := tree.Find(document, "components", "schemas")
+	for _, item := range tree.Pairs(tree.Member(document, "paths")) {
+		for _, operation := range tree.Pairs(item) {
+			for _, response := range tree.Pairs(tree.Member(operation, "responses")) {
+				name := path.Base(tree.Text(response, "content", "text/event-stream", "schema", "$ref"))
+				if name == "." {
+					continue
+				}
+				names = append(names, name)
+				for _, branch := range branches(tree.Member(schemas, name)) {
+					names = append(names, path.Base(tree.Text(branch, "$ref")))
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func branches(union *yaml.Node) []*yaml.Node {
+	if oneOf := tree.Member(union, "oneOf"); oneOf != nil {
+		return oneOf.Content
+	}
+	return nil
+}
