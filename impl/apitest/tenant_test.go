@@ -40,7 +40,9 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	x.ids = map[string]string{
+		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
+		"plan_name":       x.Plan(t).Name,
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
