@@ -123,7 +123,8 @@ func TestAKeyIsAnsweredByItsAgentsOnly(t *testing.T) {
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{"agents": []string{foreign}}}).Want(t, http.StatusNotFound)
 	x.do(t, testkit.Request{Path: "/api/v1/keys", Body: map[string]any{"name": "n", "agents": []string{foreign}}}).Want(t, http.StatusNotFound)
 	var changed platform.Key
-	x.want(t, http.MethodPatch, path, `{"never_expires":true,"expires_at":"2100-01-01T00:00:00Z"}`, http.StatusBadRequest, nil)
+	x.want(t, http.MethodPatch, path, `{"never_expires":true,"expires_at":"2100-01-01T00:00:00Z"}`, http.StatusConflict, nil)
+	x.want(t, http.MethodPatch, path, `{"expires_at":"2100-03-11T07:19:29.5788-22:41"}`, http.StatusOK, nil)
 	x.want(t, http.MethodPatch, path, `{"never_expires":true,"agents":[]}`, http.StatusOK, &changed)
 	if changed.ExpiresAt != nil || len(changed.Agents) != 0 {
 		t.Errorf("changed %+v", changed)

@@ -77,7 +77,7 @@ func (in UpdateInput) apply(k *db.Key) error {
 	}
 	if in.ExpiresAt != nil {
 		if in.NeverExpires {
-			return fault.New(fault.Invalid, "A key either expires or never does.")
+			return fault.New(fault.Conflict, "A key either expires or never does.")
 		}
 		k.ExpiresAt = in.ExpiresAt
 	}
