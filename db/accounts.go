@@ -18,7 +18,18 @@ type Account struct {
 	CreatedAt     time.Time `db:"created_at"`
 }
 
-const accountColumns = `account_id, name, plan, granted_micros, balance_micros, held_micros, spent_micros, created_at`
+// accountSelect reads accounts, each with the money of all its rows.
+const accountSelect = `
+		select a.account_id, a.name, a.plan, (a.granted_micros + p.granted)::bigint as granted_micros,
+			(a.balance_micros + p.balance)::bigint as balance_micros, (a.held_micros + p.held)::bigint as held_micros,
+			(a.spent_micros + p.spent)::bigint as spent_micros, a.created_at
+		from accounts a
+		cross join lateral (
+			select coalesce(sum(granted_micros), 0) as granted, coalesce(sum(balance_micros), 0) as balance,
+				coalesce(sum(held_micros), 0) as held, coalesce(sum(spent_micros), 0) as spent
+			from purses
+			where account_id = a.account_id
+		) p`
 
 // AccountsPlanKey is the constraint that an unknown plan breaks.
 const AccountsPlanKey = "accounts_plan_fkey"
@@ -36,20 +47,16 @@ func (q *Queries) InsertAccount(ctx context.Context, a Account) error {
 // Accounts lists accounts, the first made first. For operators: it crosses accounts.
 func (q *Queries) Accounts(ctx context.Context) ([]Account, error) {
 	accounts := []Account{}
-	err := q.list(ctx, &accounts, `
-		select `+accountColumns+`
-		from accounts
-		order by created_at, account_id`)
+	err := q.list(ctx, &accounts, accountSelect+`
+		order by a.created_at, a.account_id`)
 	return accounts, err
 }
 
 // Account returns one account.
 func (q *Queries) Account(ctx context.Context, accountID string) (Account, error) {
 	var a Account
-	err := q.get(ctx, &a, `
-		select `+accountColumns+`
-		from accounts
-		where account_id = $1`,
+	err := q.get(ctx, &a, accountSelect+`
+		where a.account_id = $1`,
 		accountID)
 	return a, err
 }
