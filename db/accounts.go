@@ -52,6 +52,18 @@ func (q *Queries) Accounts(ctx context.Context) ([]Account, error) {
 	return accounts, err
 }
 
+// AccountsBefore lists accounts, the newest first, from before an id; "" starts
+// with the newest. For operators: it crosses accounts.
+func (q *Queries) AccountsBefore(ctx context.Context, beforeID string, limit int) ([]Account, error) {
+	accounts := []Account{}
+	err := q.list(ctx, &accounts, accountSelect+`
+		where $1 = '' or a.account_id < $1
+		order by a.account_id desc
+		limit $2`,
+		beforeID, limit)
+	return accounts, err
+}
+
 // Account returns one account.
 func (q *Queries) Account(ctx context.Context, accountID string) (Account, error) {
 	var a Account
@@ -77,6 +89,64 @@ func (q *Queries) Grant(ctx context.Context, accountID, entryID string, amountMi
 		)
 		select account_id from accounts where account_id = $1`,
 		accountID, entryID, amountMicros, at)
+}
+
+// LockAccount returns one account and keeps others from changing it until the transaction ends.
+func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, error) {
+	var a Account
+	err := q.get(ctx, &a, accountSelect+`
+		where a.account_id = $1
+		for no key update of a`,
+		accountID)
+	return a, err
+}
+
+// UpdateAccount stores an account's name and plan.
+func (q *Queries) UpdateAccount(ctx context.Context, accountID, name, plan string) error {
+	return q.execOne(ctx, `
+		update accounts
+		set name = $2, plan = $3
+		where account_id = $1`,
+		accountID, name, plan)
+}
+
+// Withdraw takes amount from the balance, wherever it lies, and books it under entryID. It is
+// false, and changes nothing, when the balance does not hold the amount. For a
+// transaction: run again, it would take again.
+func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
+	n, err := q.exec(ctx, `
+		with account as materialized (
+			select balance_micros
+			from accounts
+			where account_id = $1
+			for no key update
+		), full_purse as materialized (
+			select purse, balance_micros
+			from purses
+			where account_id = $1 and exists (select 1 from account)
+			order by purse
+			for no key update
+		), total as materialized (
+			select coalesce(sum(balance_micros), 0)::bigint as micros
+			from full_purse
+			having coalesce(sum(balance_micros), 0) + (select balance_micros from account) >= $3
+		), emptied as (
+			update purses p
+			set granted_micros = p.granted_micros - f.balance_micros, balance_micros = 0
+			from full_purse f, total
+			where p.account_id = $1 and p.purse = f.purse and f.balance_micros > 0
+		), withdrawn as (
+			update accounts a
+			set granted_micros = a.granted_micros + total.micros - $3, balance_micros = a.balance_micros + total.micros - $3
+			from total
+			where a.account_id = $1
+			returning a.account_id
+		)
+		insert into ledger (account_id, entry_id, kind, amount_micros, created_at)
+		select account_id, $2, 'withdrawal', $3, $4
+		from withdrawn`,
+		accountID, entryID, amountMicros, at)
+	return n == 1, err
 }
 
 // LockFirstStart makes concurrent first starts take turns; it ends with the transaction.
