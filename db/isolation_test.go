@@ -107,6 +107,7 @@ func (n tenant) calls() []call {
 var apart = map[string]string{
 	"Accounts": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
+	"ServerSecret": "of the installation", "InsertServerSecret": "of the installation", "UpdateServerSecret": "of the installation",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",

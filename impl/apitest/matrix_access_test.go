@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/testkit"
 )
@@ -55,6 +56,7 @@ func badKeys(t *testing.T, x tenant) map[string]string {
 		"malformed":      "your_api_key",
 		"wrong checksum": x.key.Text[:len(x.key.Text)-1] + "_",
 		"unknown":        unknown.Text,
+		"invented":       credential.NewMinter([]byte("a guess")).Mint(credential.SecretKey),
 		"revoked":        revoked.Text,
 		"expired":        x.Key(t, testkit.Expires(time.Now().Add(-time.Second))).Text,
 	}

@@ -43,7 +43,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if _, err := database.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	services, err := NewServices(cfg, database.DB)
+	services, err := NewServices(ctx, cfg, database.DB)
 	if err != nil {
 		return nil, err
 	}

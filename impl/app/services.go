@@ -7,6 +7,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/account"
+	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
@@ -20,15 +21,19 @@ type Services struct {
 	Models   *model.Catalog
 }
 
-// NewServices makes the services on a database.
-func NewServices(cfg Config, database *db.DB) (*Services, error) {
+// NewServices makes the services on a migrated database.
+func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, error) {
 	box, err := secretBox(cfg)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := credential.Load(ctx, database, box, now())
 	if err != nil {
 		return nil, err
 	}
 	s := &Services{
 		Accounts: &account.Service{DB: database, Now: now},
-		Keys:     &key.Service{DB: database, Now: now},
+		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

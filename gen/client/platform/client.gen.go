@@ -371,7 +371,7 @@ type KeyWithText struct {
 
 	// Key The text to authenticate with. It is never shown again.
 	//
-	// Example: parley_sk_0000000000000000000000000000000000000000000000000
+	// Example: parley_sk_000000000000000000000000000000000000000000000000000000000000
 	Key string `json:"key"`
 
 	// Prefix How the text begins, to tell keys apart.

@@ -51,7 +51,7 @@ func (c *cli) withServices(ctx context.Context, do func(*app.Services) error) er
 		if _, err := d.Migrate(ctx); err != nil {
 			return err
 		}
-		s, err := app.NewServices(c.Config, d.DB)
+		s, err := app.NewServices(ctx, c.Config, d.DB)
 		if err != nil {
 			return err
 		}

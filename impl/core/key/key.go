@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 )
@@ -71,8 +72,11 @@ func (c Caller) AdmitsOrigin(origin string) bool {
 
 // Service makes and checks keys.
 type Service struct {
-	DB  *db.DB
-	Now func() time.Time
+	DB          *db.DB
+	Credentials *credential.Minter
+	Now         func() time.Time
+
+	refused refusals
 }
 
 var errUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
@@ -81,20 +85,27 @@ var errUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unkno
 const lastUsedGrain = time.Minute
 
 // Authenticate returns the caller that text identifies. Every key that is not
-// good is the same Unauthenticated fault, by the same path.
+// good is the same Unauthenticated fault. What was never minted here is refused
+// without a statement; unknown, revoked and expired keys take one and the same.
 func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
-	if !wellFormed(text) {
+	kind, genuine := s.Credentials.Genuine(text)
+	if !genuine || (kind != credential.SecretKey && kind != credential.PublishableKey) {
 		return Caller{}, errUnknown
 	}
-	row, err := s.DB.CallerByHash(ctx, digest(text))
+	digest, now := credential.Digest(text), s.Now()
+	if s.refused.has(digest, now) {
+		return Caller{}, errUnknown
+	}
+	row, err := s.DB.CallerByHash(ctx, digest[:])
 	if errors.Is(err, db.ErrNotFound) {
+		s.refused.add(digest, now.Add(goneFor))
 		return Caller{}, errUnknown
 	}
 	if err != nil {
 		return Caller{}, err
 	}
-	now := s.Now()
 	if !row.Active || over(row.ExpiresAt, now) || over(row.ReplacedUntil, now) {
+		s.refused.add(digest, now.Add(endedFor))
 		return Caller{}, errUnknown
 	}
 	if since := now.Add(-lastUsedGrain); row.LastUsedAt == nil || row.LastUsedAt.Before(since) {
@@ -153,15 +164,14 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	text := mint(Kind(k.Kind))
-	k.Prefix = text[:shownChars]
+	text, digest := s.mint(&k)
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
 		if in.AppID == "" {
 			if err := s.insertApp(ctx, q, k, in.AgentID); err != nil {
 				return err
 			}
 		}
-		return q.InsertKey(ctx, k, digest(text))
+		return q.InsertKey(ctx, k, digest)
 	})
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.KeysAppKey {
@@ -171,6 +181,18 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 		return Created{}, fault.New(fault.Invalid, "The account or plan of the key does not exist.").Because(err)
 	}
 	return Created{Key: k, Text: text}, err
+}
+
+// mint makes the key's text and the digest that is stored of it.
+func (s *Service) mint(k *db.Key) (text string, digest []byte) {
+	kind := credential.SecretKey
+	if k.Kind == string(Publishable) {
+		kind = credential.PublishableKey
+	}
+	text = s.Credentials.Mint(kind)
+	k.Prefix = text[:credential.ShownChars]
+	sum := credential.Digest(text)
+	return text, sum[:]
 }
 
 func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {

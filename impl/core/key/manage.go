@@ -68,10 +68,10 @@ func (s *Service) Update(ctx context.Context, accountID, keyID string, in Update
 func (s *Service) Rotate(ctx context.Context, accountID, keyID string, grace time.Duration) (Created, error) {
 	var text string
 	k, err := s.change(ctx, accountID, keyID, func(q *db.Queries, k *db.Key) error {
-		text = mint(Kind(k.Kind))
-		k.Prefix = text[:shownChars]
+		var digest []byte
+		text, digest = s.mint(k)
 		now := s.Now()
-		return q.ReplaceHash(ctx, accountID, keyID, digest(text), now, now.Add(grace))
+		return q.ReplaceHash(ctx, accountID, keyID, digest, now, now.Add(grace))
 	})
 	return Created{Key: k, Text: text}, err
 }
@@ -89,6 +89,7 @@ func (s *Service) change(ctx context.Context, accountID, keyID string, edit func
 		}
 		return q.UpdateKey(ctx, k)
 	})
+	s.refused.clear()
 	return k, err
 }
 
