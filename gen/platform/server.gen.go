@@ -32,24 +32,6 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
-// Defines values for KeyCreatePlan.
-const (
-	KeyCreatePlanFree KeyCreatePlan = "free"
-	KeyCreatePlanPro  KeyCreatePlan = "pro"
-)
-
-// Valid indicates whether the value is a known member of the KeyCreatePlan enum.
-func (e KeyCreatePlan) Valid() bool {
-	switch e {
-	case KeyCreatePlanFree:
-		return true
-	case KeyCreatePlanPro:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for KeyEnvironment.
 const (
 	KeyEnvironmentDevelopment KeyEnvironment = "development"
@@ -88,10 +70,21 @@ func (e KeyKind) Valid() bool {
 
 // Defines values for KeyScope.
 const (
-	KeyScopeAdmin      KeyScope = "admin"
-	KeyScopeCharacters KeyScope = "characters"
-	KeyScopeOpenai     KeyScope = "openai"
-	KeyScopeWebchat    KeyScope = "webchat"
+	KeyScopeAdmin           KeyScope = "admin"
+	KeyScopeAdminRead       KeyScope = "admin:read"
+	KeyScopeAdminWrite      KeyScope = "admin:write"
+	KeyScopeCharacters      KeyScope = "characters"
+	KeyScopeCharactersRead  KeyScope = "characters:read"
+	KeyScopeCharactersWrite KeyScope = "characters:write"
+	KeyScopeOpenai          KeyScope = "openai"
+	KeyScopeOpenaiRead      KeyScope = "openai:read"
+	KeyScopeOpenaiWrite     KeyScope = "openai:write"
+	KeyScopeOperator        KeyScope = "operator"
+	KeyScopeOperatorRead    KeyScope = "operator:read"
+	KeyScopeOperatorWrite   KeyScope = "operator:write"
+	KeyScopeWebchat         KeyScope = "webchat"
+	KeyScopeWebchatRead     KeyScope = "webchat:read"
+	KeyScopeWebchatWrite    KeyScope = "webchat:write"
 )
 
 // Valid indicates whether the value is a known member of the KeyScope enum.
@@ -99,11 +92,33 @@ func (e KeyScope) Valid() bool {
 	switch e {
 	case KeyScopeAdmin:
 		return true
+	case KeyScopeAdminRead:
+		return true
+	case KeyScopeAdminWrite:
+		return true
 	case KeyScopeCharacters:
+		return true
+	case KeyScopeCharactersRead:
+		return true
+	case KeyScopeCharactersWrite:
 		return true
 	case KeyScopeOpenai:
 		return true
+	case KeyScopeOpenaiRead:
+		return true
+	case KeyScopeOpenaiWrite:
+		return true
+	case KeyScopeOperator:
+		return true
+	case KeyScopeOperatorRead:
+		return true
+	case KeyScopeOperatorWrite:
+		return true
 	case KeyScopeWebchat:
+		return true
+	case KeyScopeWebchatRead:
+		return true
+	case KeyScopeWebchatWrite:
 		return true
 	default:
 		return false
@@ -263,10 +278,10 @@ type KeyCreate struct {
 	// Example: production
 	Environment *KeyEnvironment `json:"environment,omitempty"`
 
-	// Plan A plan of the key's own instead of a share of the account's.
+	// Plan A plan of the key's own instead of a share of the account's; only the server's operator gives one.
 	//
 	// Example: pro
-	Plan *KeyCreatePlan `json:"plan,omitempty"`
+	Plan *string `json:"plan,omitempty"`
 
 	// AppID The app that the key stands for, when there is one already.
 	//
@@ -283,11 +298,6 @@ type KeyCreate struct {
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
-
-// KeyCreatePlan A plan of the key's own instead of a share of the account's.
-//
-// Example: pro
-type KeyCreatePlan string
 
 // KeyEnvironment A label for people.
 //
@@ -318,7 +328,8 @@ type KeyRotation struct {
 	GraceSeconds *int32 `json:"grace_seconds,omitempty"`
 }
 
-// KeyScope A surface that the key may use, or `admin` for everything.
+// KeyScope A surface that the key may use, alone or with a verb: `webchat` is `webchat:read` and `webchat:write`. `admin` rules the
+// account and holds every surface; `operator` rules the server. Nobody can grant a scope that they do not hold.
 //
 // Example: webchat
 type KeyScope string

@@ -34,24 +34,6 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
-// Defines values for KeyCreatePlan.
-const (
-	KeyCreatePlanFree KeyCreatePlan = "free"
-	KeyCreatePlanPro  KeyCreatePlan = "pro"
-)
-
-// Valid indicates whether the value is a known member of the KeyCreatePlan enum.
-func (e KeyCreatePlan) Valid() bool {
-	switch e {
-	case KeyCreatePlanFree:
-		return true
-	case KeyCreatePlanPro:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for KeyEnvironment.
 const (
 	KeyEnvironmentDevelopment KeyEnvironment = "development"
@@ -90,10 +72,21 @@ func (e KeyKind) Valid() bool {
 
 // Defines values for KeyScope.
 const (
-	KeyScopeAdmin      KeyScope = "admin"
-	KeyScopeCharacters KeyScope = "characters"
-	KeyScopeOpenai     KeyScope = "openai"
-	KeyScopeWebchat    KeyScope = "webchat"
+	KeyScopeAdmin           KeyScope = "admin"
+	KeyScopeAdminRead       KeyScope = "admin:read"
+	KeyScopeAdminWrite      KeyScope = "admin:write"
+	KeyScopeCharacters      KeyScope = "characters"
+	KeyScopeCharactersRead  KeyScope = "characters:read"
+	KeyScopeCharactersWrite KeyScope = "characters:write"
+	KeyScopeOpenai          KeyScope = "openai"
+	KeyScopeOpenaiRead      KeyScope = "openai:read"
+	KeyScopeOpenaiWrite     KeyScope = "openai:write"
+	KeyScopeOperator        KeyScope = "operator"
+	KeyScopeOperatorRead    KeyScope = "operator:read"
+	KeyScopeOperatorWrite   KeyScope = "operator:write"
+	KeyScopeWebchat         KeyScope = "webchat"
+	KeyScopeWebchatRead     KeyScope = "webchat:read"
+	KeyScopeWebchatWrite    KeyScope = "webchat:write"
 )
 
 // Valid indicates whether the value is a known member of the KeyScope enum.
@@ -101,11 +94,33 @@ func (e KeyScope) Valid() bool {
 	switch e {
 	case KeyScopeAdmin:
 		return true
+	case KeyScopeAdminRead:
+		return true
+	case KeyScopeAdminWrite:
+		return true
 	case KeyScopeCharacters:
+		return true
+	case KeyScopeCharactersRead:
+		return true
+	case KeyScopeCharactersWrite:
 		return true
 	case KeyScopeOpenai:
 		return true
+	case KeyScopeOpenaiRead:
+		return true
+	case KeyScopeOpenaiWrite:
+		return true
+	case KeyScopeOperator:
+		return true
+	case KeyScopeOperatorRead:
+		return true
+	case KeyScopeOperatorWrite:
+		return true
 	case KeyScopeWebchat:
+		return true
+	case KeyScopeWebchatRead:
+		return true
+	case KeyScopeWebchatWrite:
 		return true
 	default:
 		return false
@@ -265,10 +280,10 @@ type KeyCreate struct {
 	// Example: production
 	Environment *KeyEnvironment `json:"environment,omitempty"`
 
-	// Plan A plan of the key's own instead of a share of the account's.
+	// Plan A plan of the key's own instead of a share of the account's; only the server's operator gives one.
 	//
 	// Example: pro
-	Plan *KeyCreatePlan `json:"plan,omitempty"`
+	Plan *string `json:"plan,omitempty"`
 
 	// AppID The app that the key stands for, when there is one already.
 	//
@@ -285,11 +300,6 @@ type KeyCreate struct {
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
-
-// KeyCreatePlan A plan of the key's own instead of a share of the account's.
-//
-// Example: pro
-type KeyCreatePlan string
 
 // KeyEnvironment A label for people.
 //
@@ -320,7 +330,8 @@ type KeyRotation struct {
 	GraceSeconds *int32 `json:"grace_seconds,omitempty"`
 }
 
-// KeyScope A surface that the key may use, or `admin` for everything.
+// KeyScope A surface that the key may use, alone or with a verb: `webchat` is `webchat:read` and `webchat:write`. `admin` rules the
+// account and holds every surface; `operator` rules the server. Nobody can grant a scope that they do not hold.
 //
 // Example: webchat
 type KeyScope string
@@ -678,7 +689,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-	// a publishable key with the scope `admin` with 409.
+	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -690,7 +701,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-	// a publishable key with the scope `admin` with 409.
+	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -714,7 +725,7 @@ type ClientInterface interface {
 	// UpdateKeyWithBody Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -724,7 +735,7 @@ type ClientInterface interface {
 	// UpdateKey Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -802,7 +813,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 // A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-// a publishable key with the scope `admin` with 409.
+// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -824,7 +835,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 // A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-// a publishable key with the scope `admin` with 409.
+// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -878,7 +889,7 @@ func (c *Client) GetKey(ctx context.Context, keyID KeyIDPath, reqEditors ...Requ
 // UpdateKeyWithBody Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -898,7 +909,7 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, keyID KeyIDPath, content
 // UpdateKey Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1487,7 +1498,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-	// a publishable key with the scope `admin` with 409.
+	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1499,7 +1510,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-	// a publishable key with the scope `admin` with 409.
+	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1527,7 +1538,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateKeyWithBodyWithResponse Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1537,7 +1548,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateKeyWithResponse Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2458,7 +2469,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 // A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-// a publishable key with the scope `admin` with 409.
+// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2476,7 +2487,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
 // A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
-// a publishable key with the scope `admin` with 409.
+// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2522,7 +2533,7 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, keyID KeyI
 // UpdateKeyWithBodyWithResponse Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2538,7 +2549,7 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // UpdateKeyWithResponse Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get the scope `admin`: that is answered with 409.
+// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -24,6 +24,7 @@ const (
 	Turn         = "turn_"
 	Entry        = "entry_" // of the ledger
 	Request      = "req_"
+	Audit        = "audit_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.

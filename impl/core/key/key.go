@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
@@ -27,12 +28,6 @@ const (
 	Publishable Kind = "publishable"
 )
 
-// ScopeAdmin is the scope of the platform; the other scopes are the surfaces' names.
-const ScopeAdmin = "admin"
-
-// SurfaceScopes are what a key gets that names no scopes: everything but administration.
-var SurfaceScopes = []string{"characters", "openai", "webchat"}
-
 // Caller is who sends a request: a key of an account, good at this moment.
 type Caller struct {
 	AccountID         string
@@ -45,16 +40,6 @@ type Caller struct {
 	Plan              string
 	RequestsPerMinute int    // 0: not limited
 	Bucket            string // what the plan counts: the account, or the key when it has a plan of its own
-}
-
-// May tells whether the key holds one of the scopes. Admin holds all.
-func (c Caller) May(anyOf ...string) bool {
-	for _, s := range anyOf {
-		if slices.Contains(c.Scopes, s) {
-			return true
-		}
-	}
-	return slices.Contains(c.Scopes, ScopeAdmin)
 }
 
 // AdmitsOrigin tells whether a request with this Origin header may use the key:
@@ -139,6 +124,7 @@ func callerOf(row db.Caller) Caller {
 // surface's scope, no origins, the account's plan, development, no expiry, an app of its own.
 type CreateInput struct {
 	AccountID   string
+	By          *Caller // whose request it is; nil for the operator's command line
 	Name        string
 	Kind        Kind
 	Scopes      []string
@@ -157,10 +143,14 @@ type Created struct {
 }
 
 // Create stores a key. Bad names, kinds, scopes or origins are Invalid faults,
-// an app or agent that does not exist is NotFound, a publishable key with the
-// scope admin is a Conflict.
+// an app or agent that does not exist is NotFound, a publishable key with an
+// administrative scope is a Conflict, more than the
+// caller's own rights is Forbidden.
 func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 	k, err := s.newKey(in)
+	if err == nil && in.By != nil {
+		err = in.By.checkCreate(k)
+	}
 	if err != nil {
 		return Created{}, err
 	}
@@ -171,7 +161,10 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 				return err
 			}
 		}
-		return q.InsertKey(ctx, k, digest)
+		if err := q.InsertKey(ctx, k, digest); err != nil {
+			return err
+		}
+		return recordKey(ctx, q, k, "key.created")
 	})
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.KeysAppKey {
@@ -193,6 +186,13 @@ func (s *Service) mint(k *db.Key) (text string, digest []byte) {
 	k.Prefix = text[:credential.ShownChars]
 	sum := credential.Digest(text)
 	return text, sum[:]
+}
+
+// recordKey books what was done to a key.
+func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) error {
+	return audit.Record(ctx, q, audit.Event{AccountID: k.AccountID, Action: action, Target: k.ID, Details: map[string]any{
+		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "active": k.Active, "expires_at": k.ExpiresAt,
+	}})
 }
 
 func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
@@ -257,16 +257,7 @@ func checkKey(k db.Key) error {
 	if k.Environment != "development" && k.Environment != "production" {
 		return fault.New(fault.Invalid, "The environment of a key is development or production.")
 	}
-	for _, scope := range k.Scopes {
-		if scope != ScopeAdmin && !slices.Contains(SurfaceScopes, scope) {
-			return fault.New(fault.Invalid, "Unknown scope %q; the scopes are %s and %s.", scope,
-				strings.Join(SurfaceScopes, ", "), ScopeAdmin)
-		}
-		if k.Kind == string(Publishable) && scope == ScopeAdmin {
-			return fault.New(fault.Conflict, "A publishable key cannot have the scope admin.")
-		}
-	}
-	return nil
+	return checkScopes(Kind(k.Kind), k.Scopes)
 }
 
 // normalOrigin returns scheme://host[:port] in lower case, as browsers send it.

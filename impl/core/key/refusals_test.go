@@ -48,7 +48,7 @@ func TestEveryRefusalTakesTheSamePath(t *testing.T) {
 	if err := b.keys.Revoke(t.Context(), revoked.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.keys.Rotate(t.Context(), b.account, replaced.ID, 0); err != nil {
+	if _, err := b.keys.Rotate(t.Context(), b.admin(), replaced.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.keys.Delete(t.Context(), b.account, deleted.ID); err != nil {
@@ -83,7 +83,7 @@ func TestARefusalIsForgottenInTime(t *testing.T) {
 	elsewhere := &key.Service{DB: b.keys.DB, Credentials: minter, Now: b.now}
 	made := b.create(t, nil)
 	for _, active := range []bool{false, true} {
-		if _, err := elsewhere.Update(t.Context(), b.account, made.ID, key.UpdateInput{Active: &active}); err != nil {
+		if _, err := elsewhere.Update(t.Context(), b.admin(), made.ID, key.UpdateInput{Active: &active}); err != nil {
 			t.Fatal(err)
 		}
 		if !active && b.admits(t, made.Text) {
