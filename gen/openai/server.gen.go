@@ -727,6 +727,9 @@ type OpenaiModelListObject string
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

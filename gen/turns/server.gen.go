@@ -263,6 +263,9 @@ type TurnUsage struct {
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

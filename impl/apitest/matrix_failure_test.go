@@ -13,6 +13,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
@@ -71,7 +72,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Document: gen.JSON, Keys: s.App.Keys, Limits: &limit.Limiter{DB: s.DB, Now: time.Now}, Log: slog.New(slog.NewJSONHandler(logs, nil)),
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
-			panicking(platform.New(nil, nil)), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil)), panicking(characters.New(characters.Services{})),
+			panicking(platform.New(nil, nil, nil)), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil)), panicking(characters.New(characters.Services{})),
 			panicking(openai.New(openai.Services{})),
 		},
 	})
@@ -110,7 +111,7 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 	s := testkit.New(t)
 	x := tenantOf(t, s, testkit.Unlimited, plenty)
 	s.Do(t, present(x.sample(t, testkit.OperationOf("listAgents")), "bearerKey", x.key.Text)).Want(t, http.StatusOK)
-	for _, table := range []string{"messages", "conversations", "agents", "models", "ledger", "turns"} {
+	for _, table := range []string{"messages", "conversations", "agents", "models", "ledger", "turns", "oauth_clients"} {
 		if _, err := sql(t, s).ExecContext(t.Context(), `alter table `+table+` rename to lost_`+table); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
@@ -74,12 +75,14 @@ func (a *App) router() (http.Handler, error) {
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
+		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(a.ready, a.Keys),
+			platform.New(a.ready, a.Keys, a.OAuth),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 		},
 	})

@@ -27,6 +27,7 @@ type Config struct {
 	AllowPrivate    []string      `name:"allow-private-networks" env:"PARLEY_ALLOW_PRIVATE_NETWORKS" sep:"," help:"CIDRs of private networks that outgoing requests may reach; none by default. The upstream is always reachable."`
 	PublicURL       string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
 	TrustedProxies  []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
+	AddressRate     int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number."`
 	TLSCert         string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey          string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP  bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
@@ -57,6 +58,9 @@ func (c *Config) Check() error {
 	note(checkURL("PARLEY_UPSTREAM", c.Upstream))
 	note(checkURL("PARLEY_PUBLIC_URL", c.PublicURL))
 	note(c.checkListener())
+	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
+		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
+	}
 	if c.DatabaseConns < 2 || c.DatabaseConns > 1000 {
 		note(errors.New("PARLEY_DATABASE_CONNS is from 2 to 1000"))
 	}

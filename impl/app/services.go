@@ -10,6 +10,7 @@ import (
 	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
+	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
 	"parley/impl/outbound"
 )
@@ -18,6 +19,7 @@ import (
 type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
+	OAuth    *oauth.Service
 	Models   *model.Catalog
 }
 
@@ -34,6 +36,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 	s := &Services{
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
+		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

@@ -374,6 +374,9 @@ type PromptMessageRole string
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

@@ -707,6 +707,9 @@ type OpenaiModelListObject string
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

@@ -497,6 +497,9 @@ type WebchatUsageTotals struct {
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

@@ -11,6 +11,7 @@ import (
 
 	gen "parley/gen/platform"
 	"parley/impl/core/key"
+	"parley/impl/core/oauth"
 	"parley/impl/httpd"
 )
 
@@ -19,14 +20,15 @@ type API struct {
 	document
 	health
 	keys
+	oauthClients
 }
 
 var _ gen.StrictServerInterface = API{}
 
 // New returns the surface. Ready is nil while the server can serve, otherwise
 // the reason why not, for the log.
-func New(ready func(context.Context) error, k *key.Service) httpd.Surface {
-	api := API{document: newDocument(), health: health{ready: ready}, keys: keys{service: k}}
+func New(ready func(context.Context) error, k *key.Service, o *oauth.Service) httpd.Surface {
+	api := API{document: newDocument(), health: health{ready: ready}, keys: keys{service: k}, oauthClients: oauthClients{service: o}}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
 

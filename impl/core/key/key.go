@@ -28,10 +28,11 @@ const (
 	Publishable Kind = "publishable"
 )
 
-// Caller is who sends a request: a key of an account, good at this moment.
+// Caller is who sends a request, with a credential of an account that is good at this moment.
 type Caller struct {
 	AccountID         string
-	KeyID             string
+	By                string // "key" or "client": whose id KeyID is
+	KeyID             string // the key, or the OAuth client of a token
 	AppID             string
 	AgentID           string // of the app; "" when it names none
 	Kind              Kind
@@ -74,14 +75,15 @@ const lastUsedGrain = time.Minute
 // without a statement; unknown, revoked and expired keys take one and the same.
 func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
 	kind, genuine := s.Credentials.Genuine(text)
-	if !genuine || (kind != credential.SecretKey && kind != credential.PublishableKey) {
+	find := s.finder(kind)
+	if !genuine || find == nil {
 		return Caller{}, errUnknown
 	}
 	digest, now := credential.Digest(text), s.Now()
 	if s.refused.has(digest, now) {
 		return Caller{}, errUnknown
 	}
-	row, err := s.DB.CallerByHash(ctx, digest[:])
+	row, err := find(ctx, digest[:])
 	if errors.Is(err, db.ErrNotFound) {
 		s.refused.add(digest, now.Add(goneFor))
 		return Caller{}, errUnknown
@@ -93,13 +95,33 @@ func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error)
 		s.refused.add(digest, now.Add(endedFor))
 		return Caller{}, errUnknown
 	}
-	if since := now.Add(-lastUsedGrain); row.LastUsedAt == nil || row.LastUsedAt.Before(since) {
+	if since := now.Add(-lastUsedGrain); isKey(kind) && (row.LastUsedAt == nil || row.LastUsedAt.Before(since)) {
 		if err := s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since); err != nil {
 			return Caller{}, err
 		}
 	}
-	return callerOf(row), nil
+	c := callerOf(row)
+	c.By = actors[kind]
+	return c, nil
 }
+
+// finder returns the look-up for a kind of credential; nil when it is none that a request is sent with.
+func (s *Service) finder(kind credential.Kind) func(context.Context, []byte) (db.Caller, error) {
+	switch kind {
+	case credential.SecretKey, credential.PublishableKey:
+		return s.DB.CallerByHash
+	case credential.AccessToken:
+		return s.DB.CallerByToken
+	}
+	return nil
+}
+
+// actors are the words for who holds a kind of credential, as the audit log has them.
+var actors = map[credential.Kind]string{
+	credential.SecretKey: "key", credential.PublishableKey: "key", credential.AccessToken: "client",
+}
+
+func isKey(kind credential.Kind) bool { return actors[kind] == "key" }
 
 func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
 
@@ -257,7 +279,7 @@ func checkKey(k db.Key) error {
 	if k.Environment != "development" && k.Environment != "production" {
 		return fault.New(fault.Invalid, "The environment of a key is development or production.")
 	}
-	return checkScopes(Kind(k.Kind), k.Scopes)
+	return CheckScopes(Kind(k.Kind), k.Scopes)
 }
 
 // normalOrigin returns scheme://host[:port] in lower case, as browsers send it.

@@ -137,7 +137,7 @@ func TestMalformedKeysCostTheDatabaseNothing(t *testing.T) {
 	s := &key.Service{DB: closed, Credentials: minter, Now: time.Now}
 	good := setup(t).create(t, nil).Text
 	elsewhere := credential.NewMinter([]byte("a secret of another installation"))
-	for _, text := range []string{"", "x", flip(good, 30), good[1:], elsewhere.Mint(credential.SecretKey), minter.Mint(credential.AccessToken)} {
+	for _, text := range []string{"", "x", flip(good, 30), good[1:], elsewhere.Mint(credential.SecretKey), minter.Mint(credential.OneTimeLink)} {
 		_, err := s.Authenticate(t.Context(), text)
 		wantKind(t, err, fault.Unauthenticated)
 	}
