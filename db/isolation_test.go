@@ -108,7 +108,8 @@ func (n tenant) calls() []call {
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
-	"Accounts": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
+	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",

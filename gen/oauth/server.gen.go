@@ -284,6 +284,9 @@ type OauthTokenForm struct {
 // Example: client_credentials
 type OauthWord = string
 
+// AccountIDPath defines model for AccountIdPath.
+type AccountIDPath = string
+
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
@@ -295,6 +298,9 @@ type ConversationIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// PlanNamePath defines model for PlanNamePath.
+type PlanNamePath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

@@ -45,7 +45,9 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x.bearer = everything.Text
 	x.secrets = map[string]string{"client_id": client.ID, "client_secret": client.Secret, "token": token.Text}
 	x.ids = map[string]string{
+		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
+		"plan_name":       x.Plan(t).Name,
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,

@@ -18,6 +18,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/core/agent"
+	"parley/impl/core/audit"
 	"parley/impl/core/conversation"
 	"parley/impl/core/limit"
 	"parley/impl/core/turn"
@@ -78,7 +79,7 @@ func (a *App) router() (http.Handler, error) {
 		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(a.ready, a.Keys, a.OAuth),
+			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, OAuth: a.OAuth, Audit: &audit.Log{DB: a.database.DB}}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

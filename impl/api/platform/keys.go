@@ -28,12 +28,8 @@ func (k keys) ListKeys(ctx context.Context, request gen.ListKeysRequestObject) (
 
 // CreateKey makes a key and shows its text.
 func (k keys) CreateKey(ctx context.Context, request gen.CreateKeyRequestObject) (gen.CreateKeyResponseObject, error) {
-	body, caller := request.Body, httpd.Caller(ctx)
-	made, err := k.service.Create(ctx, key.CreateInput{
-		AccountID: caller.AccountID, By: &caller, Name: body.Name, Kind: key.Kind(value(body.Kind)),
-		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Plan: value(body.Plan),
-		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID),
-	})
+	caller := httpd.Caller(ctx)
+	made, err := k.service.Create(ctx, fromAPIKeyCreate(*request.Body, caller.AccountID, caller))
 	if err != nil {
 		return nil, err
 	}
