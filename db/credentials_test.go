@@ -36,6 +36,9 @@ func (n tenant) credentialCalls() []call {
 	client := func(a string) db.OauthClient { c := n.clientRow(); c.AccountID = a; return c }
 	token := func(a string) db.OauthToken { t := n.tokenRow(); t.AccountID = a; return t }
 	return []call{
+		{"AccountCaller", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.AccountCaller(ctx, unique("acct_"), n.app)
+		}},
 		{"OauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClient(ctx, a, n.client) }},
 		{"OauthClients", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClients(ctx, a, "", 10) }},
 		{"LockOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockOauthClient(ctx, a, n.client) }},

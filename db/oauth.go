@@ -203,3 +203,17 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 		hash)
 	return c, err
 }
+
+// AccountCaller is what admission needs to know of an account whose caller is
+// named elsewhere: its plan, and the app when the account has it ("" otherwise).
+func (q *Queries) AccountCaller(ctx context.Context, accountID, appID string) (Caller, error) {
+	var c Caller
+	err := q.get(ctx, &c, `
+		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, p.name as plan_name, p.requests_per_minute
+		from accounts a
+		join plans p on p.name = a.plan
+		left join apps app on app.account_id = a.account_id and app.app_id = $2
+		where a.account_id = $1`,
+		accountID, appID)
+	return c, err
+}

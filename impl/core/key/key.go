@@ -65,7 +65,8 @@ type Service struct {
 	refused refusals
 }
 
-var errUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
+// ErrUnknown is what every bad credential gets, whatever is bad about it.
+var ErrUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
 
 // lastUsedGrain is how exact "last used" is; a use within it costs no write.
 const lastUsedGrain = time.Minute
@@ -77,30 +78,30 @@ func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error)
 	kind, genuine := s.Credentials.Genuine(text)
 	find := s.finder(kind)
 	if !genuine || find == nil {
-		return Caller{}, errUnknown
+		return Caller{}, ErrUnknown
 	}
 	digest, now := credential.Digest(text), s.Now()
 	if s.refused.has(digest, now) {
-		return Caller{}, errUnknown
+		return Caller{}, ErrUnknown
 	}
 	row, err := find(ctx, digest[:])
 	if errors.Is(err, db.ErrNotFound) {
 		s.refused.add(digest, now.Add(goneFor))
-		return Caller{}, errUnknown
+		return Caller{}, ErrUnknown
 	}
 	if err != nil {
 		return Caller{}, err
 	}
 	if !row.Active || over(row.ExpiresAt, now) || over(row.ReplacedUntil, now) {
 		s.refused.add(digest, now.Add(endedFor))
-		return Caller{}, errUnknown
+		return Caller{}, ErrUnknown
 	}
 	if since := now.Add(-lastUsedGrain); isKey(kind) && (row.LastUsedAt == nil || row.LastUsedAt.Before(since)) {
 		if err := s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since); err != nil {
 			return Caller{}, err
 		}
 	}
-	c := callerOf(row)
+	c := CallerOf(row)
 	c.By = actors[kind]
 	return c, nil
 }
@@ -125,7 +126,8 @@ func isKey(kind credential.Kind) bool { return actors[kind] == "key" }
 
 func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
 
-func callerOf(row db.Caller) Caller {
+// CallerOf is the caller of a row that a look-up found.
+func CallerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
 		Scopes: row.Scopes, Origins: row.Origins, Plan: row.PlanName, Bucket: "account",
