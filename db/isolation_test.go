@@ -37,7 +37,7 @@ func (n tenant) calls() []call {
 		{"Key", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Key(ctx, a, n.key) }},
 		{"LockKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockKey(ctx, a, n.key) }},
 		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}}))
+			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}, Agents: []string{}}))
 		}},
 		{"AuditEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.AuditEvents(ctx, a, db.AuditFilter{Limit: 10})

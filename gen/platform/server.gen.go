@@ -170,6 +170,21 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for KeyUpdateNeverExpires.
+const (
+	KeyUpdateNeverExpiresTrue KeyUpdateNeverExpires = true
+)
+
+// Valid indicates whether the value is a known member of the KeyUpdateNeverExpires enum.
+func (e KeyUpdateNeverExpires) Valid() bool {
+	switch e {
+	case KeyUpdateNeverExpiresTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
@@ -301,7 +316,7 @@ type Adjustment struct {
 
 // AdjustmentCreate A change of a balance.
 type AdjustmentCreate struct {
-	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit; not 0.
+	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit. An adjustment by 0 is answered with 409.
 	//
 	// Example: 5000000
 	AmountMicros int64 `json:"amount_micros"`
@@ -420,6 +435,9 @@ type Key struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
+
 	// Environment A label for people.
 	//
 	// Example: production
@@ -447,6 +465,14 @@ type Key struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// KeyAgent An agent's id.
+//
+// Example: agent_xyz789
+type KeyAgent = string
+
+// KeyAgents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+type KeyAgents = []KeyAgent
+
 // KeyCreate A key to create.
 type KeyCreate struct {
 	// Name What people call it.
@@ -464,6 +490,9 @@ type KeyCreate struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
 
 	// Environment A label for people.
 	//
@@ -552,11 +581,24 @@ type KeyUpdate struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// NeverExpires Removes the expiry; not together with `expires_at`.
+	//
+	// Example: true
+	NeverExpires *KeyUpdateNeverExpires `json:"never_expires,omitempty"`
 }
+
+// KeyUpdateNeverExpires Removes the expiry; not together with `expires_at`.
+//
+// Example: true
+type KeyUpdateNeverExpires bool
 
 // KeyWithText A key with its text.
 type KeyWithText struct {
@@ -595,6 +637,9 @@ type KeyWithText struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
 
 	// Environment A label for people.
 	//
@@ -2627,6 +2672,22 @@ func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount404ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -172,6 +172,21 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for KeyUpdateNeverExpires.
+const (
+	KeyUpdateNeverExpiresTrue KeyUpdateNeverExpires = true
+)
+
+// Valid indicates whether the value is a known member of the KeyUpdateNeverExpires enum.
+func (e KeyUpdateNeverExpires) Valid() bool {
+	switch e {
+	case KeyUpdateNeverExpiresTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
@@ -303,7 +318,7 @@ type Adjustment struct {
 
 // AdjustmentCreate A change of a balance.
 type AdjustmentCreate struct {
-	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit; not 0.
+	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit. An adjustment by 0 is answered with 409.
 	//
 	// Example: 5000000
 	AmountMicros int64 `json:"amount_micros"`
@@ -422,6 +437,9 @@ type Key struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
+
 	// Environment A label for people.
 	//
 	// Example: production
@@ -449,6 +467,14 @@ type Key struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// KeyAgent An agent's id.
+//
+// Example: agent_xyz789
+type KeyAgent = string
+
+// KeyAgents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+type KeyAgents = []KeyAgent
+
 // KeyCreate A key to create.
 type KeyCreate struct {
 	// Name What people call it.
@@ -466,6 +492,9 @@ type KeyCreate struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
 
 	// Environment A label for people.
 	//
@@ -554,11 +583,24 @@ type KeyUpdate struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// NeverExpires Removes the expiry; not together with `expires_at`.
+	//
+	// Example: true
+	NeverExpires *KeyUpdateNeverExpires `json:"never_expires,omitempty"`
 }
+
+// KeyUpdateNeverExpires Removes the expiry; not together with `expires_at`.
+//
+// Example: true
+type KeyUpdateNeverExpires bool
 
 // KeyWithText A key with its text.
 type KeyWithText struct {
@@ -597,6 +639,9 @@ type KeyWithText struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
 
 	// Environment A label for people.
 	//
@@ -1108,7 +1153,7 @@ type ClientInterface interface {
 	// CreateAccountWithBody Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1118,7 +1163,7 @@ type ClientInterface interface {
 	// CreateAccount Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1332,7 +1377,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -1344,7 +1389,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1472,7 +1517,7 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // CreateAccountWithBody Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1492,7 +1537,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // CreateAccount Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1946,7 +1991,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -1968,7 +2013,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -3471,7 +3516,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithBodyWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3481,7 +3526,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3713,7 +3758,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3725,7 +3770,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -4010,6 +4055,8 @@ type CreateAccountResult struct {
 	ApplicationProblemJSON401 *AdminUnauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *AdminContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -4042,6 +4089,11 @@ func (r CreateAccountResult) GetApplicationProblemJSON401() *AdminUnauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAccountResult) GetApplicationProblemJSON403() *AdminForbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateAccountResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -6430,7 +6482,7 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // CreateAccountWithBodyWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6446,7 +6498,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // CreateAccountWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6822,7 +6874,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6840,7 +6892,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -7191,6 +7243,13 @@ func ParseCreateAccountResult(rsp *http.Response) (*CreateAccountResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest AdminContentTooLarge
