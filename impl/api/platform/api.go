@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/oauth"
 	"parley/impl/httpd"
 )
 
@@ -25,6 +26,7 @@ type Services struct {
 	Accounts *account.Service
 	Audit    *audit.Log
 	Budgets  *budget.Service
+	OAuth    *oauth.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -35,6 +37,7 @@ type API struct {
 	document
 	health
 	keys
+	oauthClients
 	plans
 }
 
@@ -45,6 +48,7 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		oauthClients: oauthClients{service: s.OAuth},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
