@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, agent, provider, model, conversation, turn string
-	hash                                                          []byte
+	account, app, key, agent, provider, model, conversation, turn, job string
+	hash                                                               []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -30,7 +30,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := tenant{
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), agent: unique("agent_"),
-		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), hash: []byte(unique("")),
+		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -45,6 +45,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error {
 			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
 			return err
+		},
+		func(ctx context.Context) error {
+			return d.EnqueueJob(ctx, db.Job{AccountID: n.account, ID: n.job, Kind: "k", Args: []byte(`{}`), MaxAttempts: 1, RunAt: now(), CreatedAt: now()})
 		},
 		func(ctx context.Context) error { return d.AppendEvents(ctx, n.turnRow(n.turn), 1, []byte(`[{"n":1}]`)) },
 	} {

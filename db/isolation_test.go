@@ -89,6 +89,11 @@ func (n tenant) calls() []call {
 		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
 		}},
+		{"Job", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Job(ctx, a, n.job) }},
+		{"FinishJob", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			owner, outcome, at := "srv", db.JobDone, now()
+			return did(d.FinishJob(ctx, db.Job{AccountID: a, ID: n.job, Owner: &owner, Attempt: 1, MaxAttempts: 1, Outcome: &outcome, FinishedAt: &at, RunAt: at}))
+		}},
 		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
 		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
 		{"DisableModelsExcept", func(ctx context.Context, d *db.DB, a string) (any, error) {
@@ -107,6 +112,8 @@ func (n tenant) calls() []call {
 var apart = map[string]string{
 	"Accounts": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
+	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
+	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",

@@ -24,6 +24,12 @@ const (
 	Turn         = "turn_"
 	Entry        = "entry_" // of the ledger
 	Request      = "req_"
+	Job          = "job_"
+	Event        = "evt_"
+	Webhook      = "hook_"
+	Delivery     = "dlv_"
+	Export       = "export_"
+	Erasure      = "erasure_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.
