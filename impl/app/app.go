@@ -16,8 +16,10 @@ import (
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
+	"parley/impl/blobs"
 	"parley/impl/core/agent"
 	"parley/impl/core/conversation"
+	"parley/impl/core/job"
 	"parley/impl/core/limit"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
@@ -34,6 +36,8 @@ type App struct {
 	log      *slog.Logger
 	database *Database
 	turns    *turn.Engine
+	jobs     *job.Runner
+	blobs    *blobs.Store
 	stopping atomic.Bool
 	cancel   context.CancelFunc
 }
@@ -50,6 +54,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a := &App{Services: services, cfg: cfg, log: log, database: database}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
+	if a.blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	if err := offerModels(life, services.Models, cfg.Upstream, log); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -61,6 +68,8 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
+	a.jobs = a.worker()
+	a.jobs.Start()
 	return a, nil
 }
 
@@ -118,7 +127,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); close(stopped) }()
+	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
 	err := server.Shutdown(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -135,6 +144,12 @@ func (a *App) Close(ctx context.Context) error {
 	a.cancel()
 	if a.turns != nil {
 		a.turns.Stop(ctx)
+	}
+	if a.jobs != nil {
+		a.jobs.Stop(ctx)
+	}
+	if a.blobs != nil {
+		return errors.Join(a.blobs.Close(), a.database.Close())
 	}
 	return a.database.Close()
 }

@@ -20,6 +20,7 @@ type Config struct {
 	Listen          string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Data            string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
 	DatabaseURL     string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
+	Blobs           string        `name:"blobs" env:"PARLEY_BLOBS" help:"Where exports and files are kept, encrypted: a folder or s3://bucket?region=…, the same for all servers. Default: the folder blobs in the data folder."`
 	DatabaseConns   int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
 	PostgresBin     string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
 	Upstream        string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`
@@ -30,7 +31,7 @@ type Config struct {
 	TLSCert         string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey          string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP  bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
-	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal provider keys in the database, the same on all servers. Default: a file in the data folder, made on the first start."`
+	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal provider keys, webhook secrets and blobs, the same on all servers. Default: a file in the data folder, made on the first start."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
 	LogFormat       string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel        string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
@@ -62,6 +63,9 @@ func (c *Config) Check() error {
 	}
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		note(fmt.Errorf("PARLEY_DATA: %w", err))
+	}
+	if c.Blobs == "" {
+		c.Blobs = filepath.Join(c.Data, "blobs")
 	}
 	return errors.Join(mistakes...)
 }

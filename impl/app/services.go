@@ -10,6 +10,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
+	"parley/impl/core/secret"
 	"parley/impl/outbound"
 )
 
@@ -18,6 +19,8 @@ type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
 	Models   *model.Catalog
+
+	box *secret.Box
 }
 
 // NewServices makes the services on a database.
@@ -27,6 +30,7 @@ func NewServices(cfg Config, database *db.DB) (*Services, error) {
 		return nil, err
 	}
 	s := &Services{
+		box:      box,
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
