@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 )
@@ -161,7 +162,10 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 				return err
 			}
 		}
-		return q.InsertKey(ctx, k, digest(text))
+		if err := q.InsertKey(ctx, k, digest(text)); err != nil {
+			return err
+		}
+		return s.tell(ctx, q, k, event.KeyCreated)
 	})
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.KeysAppKey {

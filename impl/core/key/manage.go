@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/event"
 	"parley/impl/core/fault"
 )
 
@@ -39,7 +40,12 @@ type UpdateInput struct {
 
 // Update changes a key. It holds from the next request on.
 func (s *Service) Update(ctx context.Context, accountID, keyID string, in UpdateInput) (db.Key, error) {
-	return s.change(ctx, accountID, keyID, func(_ *db.Queries, k *db.Key) error {
+	return s.change(ctx, accountID, keyID, func(q *db.Queries, k *db.Key) error {
+		if in.Active != nil && k.Active && !*in.Active {
+			if err := s.tell(ctx, q, *k, event.KeyRevoked); err != nil {
+				return err
+			}
+		}
 		if in.Name != nil {
 			k.Name = strings.TrimSpace(*in.Name)
 		}
@@ -71,6 +77,9 @@ func (s *Service) Rotate(ctx context.Context, accountID, keyID string, grace tim
 		text = mint(Kind(k.Kind))
 		k.Prefix = text[:shownChars]
 		now := s.Now()
+		if err := s.tell(ctx, q, *k, event.KeyRotated); err != nil {
+			return err
+		}
 		return q.ReplaceHash(ctx, accountID, keyID, digest(text), now, now.Add(grace))
 	})
 	return Created{Key: k, Text: text}, err
@@ -94,7 +103,17 @@ func (s *Service) change(ctx context.Context, accountID, keyID string, edit func
 
 // Delete ends a key for good. Its app stays, with sessions and usage.
 func (s *Service) Delete(ctx context.Context, accountID, keyID string) error {
-	return missing(s.DB.DeleteKey(ctx, accountID, keyID))
+	return missing(s.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.DeleteKey(ctx, accountID, keyID); err != nil {
+			return err
+		}
+		return s.tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, event.KeyRevoked)
+	}))
+}
+
+// tell records what happened to a key, for webhooks.
+func (s *Service) tell(ctx context.Context, q *db.Queries, k db.Key, kind string) error {
+	return event.Record(ctx, q, k.AccountID, kind, s.Now(), event.Key{KeyID: k.ID})
 }
 
 // Revoke ends a key for good, whatever account it belongs to: it is for
@@ -102,7 +121,12 @@ func (s *Service) Delete(ctx context.Context, accountID, keyID string) error {
 func (s *Service) Revoke(ctx context.Context, keyID string) error {
 	accountID, err := s.DB.KeyAccount(ctx, keyID)
 	if err == nil {
-		err = s.DB.RevokeKey(ctx, accountID, keyID)
+		err = s.DB.InTx(ctx, func(q *db.Queries) error {
+			if err := q.RevokeKey(ctx, accountID, keyID); err != nil {
+				return err
+			}
+			return s.tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, event.KeyRevoked)
+		})
 	}
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.New(fault.NotFound, "No key has the id %q.", keyID)
