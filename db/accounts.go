@@ -43,6 +43,20 @@ func (q *Queries) Accounts(ctx context.Context) ([]Account, error) {
 	return accounts, err
 }
 
+// AccountsBefore lists accounts, the newest first, from before an id; "" starts
+// with the newest. For operators: it crosses accounts.
+func (q *Queries) AccountsBefore(ctx context.Context, beforeID string, limit int) ([]Account, error) {
+	accounts := []Account{}
+	err := q.list(ctx, &accounts, `
+		select `+accountColumns+`
+		from accounts
+		where $1 = '' or account_id < $1
+		order by account_id desc
+		limit $2`,
+		beforeID, limit)
+	return accounts, err
+}
+
 // Account returns one account.
 func (q *Queries) Account(ctx context.Context, accountID string) (Account, error) {
 	var a Account
@@ -70,6 +84,45 @@ func (q *Queries) Grant(ctx context.Context, accountID, entryID string, amountMi
 		)
 		select account_id from accounts where account_id = $1`,
 		accountID, entryID, amountMicros, at)
+}
+
+// LockAccount returns one account and keeps others from changing it until the transaction ends.
+func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, error) {
+	var a Account
+	err := q.get(ctx, &a, `
+		select `+accountColumns+`
+		from accounts
+		where account_id = $1
+		for update`,
+		accountID)
+	return a, err
+}
+
+// UpdateAccount stores an account's name and plan.
+func (q *Queries) UpdateAccount(ctx context.Context, accountID, name, plan string) error {
+	return q.execOne(ctx, `
+		update accounts
+		set name = $2, plan = $3
+		where account_id = $1`,
+		accountID, name, plan)
+}
+
+// Withdraw takes amount from the balance and books it under entryID. It is
+// false, and changes nothing, when the balance does not hold the amount. For a
+// transaction: run again, it would take again.
+func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
+	n, err := q.exec(ctx, `
+		with withdrawn as (
+			update accounts
+			set granted_micros = granted_micros - $3, balance_micros = balance_micros - $3
+			where account_id = $1 and balance_micros >= $3
+			returning account_id
+		)
+		insert into ledger (account_id, entry_id, kind, amount_micros, created_at)
+		select account_id, $2, 'withdrawal', $3, $4
+		from withdrawn`,
+		accountID, entryID, amountMicros, at)
+	return n == 1, err
 }
 
 // LockFirstStart makes concurrent first starts take turns; it ends with the transaction.

@@ -39,6 +39,9 @@ func (n tenant) calls() []call {
 		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}}))
 		}},
+		{"AuditEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.AuditEvents(ctx, a, db.AuditFilter{Limit: 10})
+		}},
 		{"Conversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Conversation(ctx, a, surface, n.conversation)
 		}},
@@ -110,13 +113,14 @@ func (n tenant) calls() []call {
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
-	"Accounts": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
+	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }

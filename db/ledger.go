@@ -33,7 +33,7 @@ func (q *Queries) UsageByModel(ctx context.Context, accountID, appID string, fro
 type Imbalance struct {
 	AccountID     string `db:"account_id"`
 	GrantedMicros int64  `db:"granted_micros"`
-	GrantsMicros  int64  `db:"grants_micros"` // sum of the ledger's grants
+	GrantsMicros  int64  `db:"grants_micros"` // sum of the ledger's grants without what was withdrawn
 	SpentMicros   int64  `db:"spent_micros"`
 	UsageMicros   int64  `db:"usage_micros"` // sum of the ledger's usage
 	HeldMicros    int64  `db:"held_micros"`
@@ -50,7 +50,7 @@ func (q *Queries) Imbalances(ctx context.Context) ([]Imbalance, error) {
 			coalesce(l.usage, 0)::bigint as usage_micros, a.held_micros, coalesce(t.holds, 0)::bigint as holds_micros
 		from accounts a
 		left join (
-			select account_id, sum(amount_micros) filter (where kind = 'grant') as grants,
+			select account_id, sum(case kind when 'grant' then amount_micros when 'withdrawal' then -amount_micros else 0 end) as grants,
 				sum(amount_micros) filter (where kind = 'usage') as usage
 			from ledger
 			group by account_id

@@ -540,6 +540,9 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// AccountIDPath defines model for AccountIdPath.
+type AccountIDPath = string
+
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
@@ -554,6 +557,9 @@ type KeyIDPath = string
 
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
+
+// PlanNamePath defines model for PlanNamePath.
+type PlanNamePath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

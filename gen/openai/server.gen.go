@@ -724,6 +724,9 @@ type OpenaiModelList struct {
 // Example: list
 type OpenaiModelListObject string
 
+// AccountIDPath defines model for AccountIdPath.
+type AccountIDPath = string
+
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
@@ -732,6 +735,9 @@ type ConversationIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// PlanNamePath defines model for PlanNamePath.
+type PlanNamePath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

@@ -260,6 +260,9 @@ type TurnUsage struct {
 	Cost float64 `json:"cost"`
 }
 
+// AccountIDPath defines model for AccountIdPath.
+type AccountIDPath = string
+
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
@@ -268,6 +271,9 @@ type ConversationIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// PlanNamePath defines model for PlanNamePath.
+type PlanNamePath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

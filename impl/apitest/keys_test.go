@@ -76,7 +76,7 @@ func TestAKeyCannotGiveMoreThanTheDocumentAllows(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	for _, body := range []string{
-		`{"name":"n","plan":"unlimited"}`, `{"name":"n","scopes":[]}`,
+		`{"name":"n","plan":"Unlimited"}`, `{"name":"n","plan":"no-such-plan"}`, `{"name":"n","scopes":[]}`,
 		`{"name":"n","origins":["https://a.example/path"]}`, `{"name":"n","unknown":1}`, `{"name":" "}`, `{}`,
 	} {
 		x.do(t, testkit.Request{Path: "/api/v1/keys", Body: body}).Want(t, http.StatusBadRequest)
@@ -92,6 +92,10 @@ func TestAKeyCannotGiveMoreThanTheDocumentAllows(t *testing.T) {
 func TestAKeyWithoutAdminCannotMakeKeys(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	admin := x.Key(t, testkit.Scopes("admin")).Text
+	for _, body := range []string{`{"name":"n","plan":"pro"}`, `{"name":"n","scopes":["operator:read"]}`} {
+		x.server.Do(t, testkit.Request{Path: "/api/v1/keys", Key: admin, Body: body}).Want(t, http.StatusForbidden)
+	}
 	for _, scopes := range [][]string{{"webchat"}, {"characters"}} {
 		request := testkit.Request{Path: "/api/v1/keys", Key: x.Key(t, testkit.Scopes(scopes...)).Text, Body: `{"name":"n"}`}
 		x.server.Do(t, request).Want(t, http.StatusForbidden)

@@ -115,7 +115,7 @@ func TestHoldIsTheHighestCost(t *testing.T) {
 	x.Price(t, testkit.UpstreamModel, 0, 20_000)
 	r := testkit.Request{Path: "/api/v1/chat", Body: map[string]any{"message": "Hi"}}
 	x.wantNothingStored(t, func() { x.do(t, r).Want(t, http.StatusPaymentRequired) })
-	if _, err := x.server.App.Accounts.TopUp(t.Context(), x.ID, 1); err != nil {
+	if _, err := x.server.App.Accounts.Adjust(t.Context(), x.ID, 1, "test"); err != nil {
 		t.Fatal(err)
 	}
 	x.do(t, r).Want(t, http.StatusOK)

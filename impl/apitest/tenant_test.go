@@ -37,10 +37,12 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	x.ids = map[string]string{
+		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
+		"plan_name":       x.Plan(t).Name,
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,

@@ -18,6 +18,7 @@ import (
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
 	"parley/impl/core/agent"
+	"parley/impl/core/audit"
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/limit"
@@ -85,7 +86,7 @@ func (a *App) router() (http.Handler, error) {
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(a.ready, a.Keys),
+			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

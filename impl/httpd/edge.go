@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
@@ -134,6 +135,11 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 		}
 		if err := permit(r, o, c); err != nil {
 			return r, err
+		}
+		if o.administrative() {
+			r = r.WithContext(audit.WithActor(r.Context(), audit.Actor{
+				Kind: "key", ID: c.KeyID, Address: ClientIP(r.Context()), RequestID: note.requestID,
+			}))
 		}
 	}
 	if r.ContentLength > o.maxBody {

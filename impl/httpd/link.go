@@ -10,7 +10,9 @@ import (
 // The path may have a query of its own.
 func NextPage(path, cursor string, limit int) *string {
 	separator := "?"
-	if strings.Contains(path, "?") {
+	if strings.HasSuffix(path, "?") {
+		separator = ""
+	} else if strings.Contains(path, "?") {
 		separator = "&"
 	}
 	link := "<" + path + separator + "cursor=" + url.QueryEscape(cursor) + "&limit=" + strconv.Itoa(limit) + `>; rel="next"`

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
+
+	"parley/impl/core/key"
 )
 
 // The document's own extensions.
@@ -69,7 +72,7 @@ func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem
 		return nil, fmt.Errorf("operation has %d tags instead of one", len(op.Tags))
 	}
 	o := &operation{
-		id: op.OperationID, surface: op.Tags[0], maxBody: DefaultMaxBody, scopes: []string{op.Tags[0]},
+		id: op.OperationID, surface: op.Tags[0], maxBody: DefaultMaxBody,
 		route: &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op},
 	}
 	for _, p := range item.Parameters {
@@ -82,6 +85,9 @@ func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem
 		return nil, err
 	}
 	o.readSecurity(spec, op)
+	if !o.public && len(o.scopes) == 0 {
+		return nil, errors.New("operation with a credential names no " + extScopes)
+	}
 	o.readBody(op)
 	return o, nil
 }
@@ -142,6 +148,10 @@ func (o *operation) readBody(op *openapi3.Operation) {
 		o.json = media.Schema.Value
 	}
 }
+
+// administrative tells whether only administrators may use the operation, so
+// that what it changes is booked as theirs.
+func (o *operation) administrative() bool { return slices.ContainsFunc(o.scopes, key.IsAdministrative) }
 
 // contentTypes lists what bodies the operation takes.
 func (o *operation) contentTypes() []string {

@@ -50,6 +50,17 @@ func (a Account) Key(t testing.TB, edits ...func(*key.CreateInput)) key.Created 
 	return created
 }
 
+// Plan defines a plan that nobody has.
+func (a Account) Plan(t testing.TB) db.Plan {
+	t.Helper()
+	limit := 250
+	p := db.Plan{Name: "plan-" + a.ID[len(a.ID)-24:], RequestsPerMinute: &limit}
+	if _, err := a.server.App.Accounts.PutPlan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // Scopes makes a key with these scopes alone.
 func Scopes(scopes ...string) func(*key.CreateInput) {
 	return func(in *key.CreateInput) { in.Scopes = scopes }

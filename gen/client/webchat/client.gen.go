@@ -494,6 +494,9 @@ type WebchatUsageTotals struct {
 	TotalCost float64 `json:"total_cost"`
 }
 
+// AccountIDPath defines model for AccountIdPath.
+type AccountIDPath = string
+
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
@@ -508,6 +511,9 @@ type PageQuery = int32
 
 // PerPageQuery defines model for PerPageQuery.
 type PerPageQuery = int32
+
+// PlanNamePath defines model for PlanNamePath.
+type PlanNamePath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

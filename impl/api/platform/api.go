@@ -1,6 +1,6 @@
 // Package platform implements what belongs to the server rather than to a
-// conversation: health, readiness, the document itself, and the account's keys. Its errors are
-// problem documents (RFC 9457), which also answer paths that no surface owns.
+// conversation: health, readiness, the document itself, and what administrators rule: keys, accounts,
+// plans and the record of their acts. Its errors are problem documents (RFC 9457), which also answer paths that no surface owns.
 package platform
 
 import (
@@ -10,23 +10,39 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	gen "parley/gen/platform"
+	"parley/impl/core/account"
+	"parley/impl/core/audit"
 	"parley/impl/core/key"
 	"parley/impl/httpd"
 )
 
+// Services are what the surface stands on.
+type Services struct {
+	// Ready is nil while the server can serve, otherwise the reason why not, for the log.
+	Ready    func(context.Context) error
+	Keys     *key.Service
+	Accounts *account.Service
+	Audit    *audit.Log
+}
+
 // API implements the generated server, one struct a resource.
 type API struct {
+	accounts
+	auditLog
 	document
 	health
 	keys
+	plans
 }
 
 var _ gen.StrictServerInterface = API{}
 
-// New returns the surface. Ready is nil while the server can serve, otherwise
-// the reason why not, for the log.
-func New(ready func(context.Context) error, k *key.Service) httpd.Surface {
-	api := API{document: newDocument(), health: health{ready: ready}, keys: keys{service: k}}
+// New returns the surface.
+func New(s Services) httpd.Surface {
+	api := API{
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
+		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
 

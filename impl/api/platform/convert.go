@@ -36,6 +36,14 @@ func fromAPIKeyOrigins(origins *gen.KeyOrigins) []string {
 	return append([]string{}, *origins...)
 }
 
+func fromAPIKeyCreate(body gen.KeyCreate, accountID string, by key.Caller) key.CreateInput {
+	return key.CreateInput{
+		AccountID: accountID, By: &by, Name: body.Name, Kind: key.Kind(value(body.Kind)),
+		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Plan: value(body.Plan),
+		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID),
+	}
+}
+
 func toAPIKey(k db.Key) gen.Key {
 	out := gen.Key{
 		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Kind: gen.KeyKind(k.Kind), Status: gen.KeyStatusInactive,

@@ -28,12 +28,8 @@ func (k keys) ListKeys(ctx context.Context, request gen.ListKeysRequestObject) (
 
 // CreateKey makes a key and shows its text.
 func (k keys) CreateKey(ctx context.Context, request gen.CreateKeyRequestObject) (gen.CreateKeyResponseObject, error) {
-	body := request.Body
-	made, err := k.service.Create(ctx, key.CreateInput{
-		AccountID: httpd.Caller(ctx).AccountID, Name: body.Name, Kind: key.Kind(value(body.Kind)),
-		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Plan: value(body.Plan),
-		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID),
-	})
+	caller := httpd.Caller(ctx)
+	made, err := k.service.Create(ctx, fromAPIKeyCreate(*request.Body, caller.AccountID, caller))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +57,7 @@ func (k keys) UpdateKey(ctx context.Context, request gen.UpdateKeyRequestObject)
 		active := *body.Status == gen.KeyStatusActive
 		in.Active = &active
 	}
-	row, err := k.service.Update(ctx, httpd.Caller(ctx).AccountID, request.KeyID, in)
+	row, err := k.service.Update(ctx, httpd.Caller(ctx), request.KeyID, in)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +67,7 @@ func (k keys) UpdateKey(ctx context.Context, request gen.UpdateKeyRequestObject)
 // RotateKey gives a key a new text.
 func (k keys) RotateKey(ctx context.Context, request gen.RotateKeyRequestObject) (gen.RotateKeyResponseObject, error) {
 	grace := time.Duration(*request.Body.GraceSeconds) * time.Second
-	rotated, err := k.service.Rotate(ctx, httpd.Caller(ctx).AccountID, request.KeyID, grace)
+	rotated, err := k.service.Rotate(ctx, httpd.Caller(ctx), request.KeyID, grace)
 	if err != nil {
 		return nil, err
 	}

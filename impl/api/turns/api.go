@@ -36,14 +36,14 @@ func (a API) mount(r chi.Router, fail func(http.ResponseWriter, *http.Request, e
 	gen.HandlerWithOptions(strict, gen.ChiServerOptions{BaseRouter: r, ErrorHandlerFunc: httpd.BadRequest(fail)})
 }
 
-// find returns a turn that the caller may see: of its account and a surface
-// within its scopes, for a publishable key of its app only. Any other is the
+// find returns a turn that the caller may read or write: of its account and a
+// surface within its scopes, for a publishable key of its app only. Any other is the
 // same NotFound fault.
-func (a API) find(ctx context.Context, turnID string) (db.Turn, error) {
+func (a API) find(ctx context.Context, turnID, verb string) (db.Turn, error) {
 	caller := httpd.Caller(ctx)
 	t, err := a.engine.Find(ctx, caller.AccountID, turnID)
 	elsewhere := caller.Kind == key.Publishable && t.AppID != caller.AppID
-	if err == nil && (elsewhere || !caller.May(t.Surface)) {
+	if err == nil && (elsewhere || !caller.May(t.Surface+":"+verb)) {
 		return db.Turn{}, fault.New(fault.NotFound, "Turn not found")
 	}
 	return t, err
@@ -51,7 +51,7 @@ func (a API) find(ctx context.Context, turnID string) (db.Turn, error) {
 
 // GetTurn returns the state and usage of a turn.
 func (a API) GetTurn(ctx context.Context, request gen.GetTurnRequestObject) (gen.GetTurnResponseObject, error) {
-	t, err := a.find(ctx, request.TurnID)
+	t, err := a.find(ctx, request.TurnID, "read")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (a API) GetTurn(ctx context.Context, request gen.GetTurnRequestObject) (gen
 
 // CancelTurn stops a running turn.
 func (a API) CancelTurn(ctx context.Context, request gen.CancelTurnRequestObject) (gen.CancelTurnResponseObject, error) {
-	t, err := a.find(ctx, request.TurnID)
+	t, err := a.find(ctx, request.TurnID, "write")
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (a API) CancelTurn(ctx context.Context, request gen.CancelTurnRequestObject
 
 // StreamTurnEvents writes the turn's stream beyond the caller's cursor.
 func (a API) StreamTurnEvents(ctx context.Context, request gen.StreamTurnEventsRequestObject) (gen.StreamTurnEventsResponseObject, error) {
-	t, err := a.find(ctx, request.TurnID)
+	t, err := a.find(ctx, request.TurnID, "read")
 	if err != nil {
 		return nil, err
 	}

@@ -89,10 +89,10 @@ func (a accountsTopUpCmd) Run(ctx context.Context, c *cli) error {
 		if err != nil {
 			return err
 		}
-		account, err = s.Accounts.TopUp(ctx, account.ID, int64(math.Round(a.Amount*money.Unit)))
+		done, err := s.Accounts.Adjust(ctx, account.ID, int64(math.Round(a.Amount*money.Unit)), "top-up")
 		if err != nil {
 			return err
 		}
-		return c.printAccounts(toAccountJSON(account), account)
+		return c.printAccounts(toAccountJSON(done.Account), done.Account)
 	})
 }

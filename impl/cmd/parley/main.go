@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"parley/impl/app"
+	"parley/impl/core/audit"
 )
 
 // version is set by the build.
@@ -41,6 +44,14 @@ func main() {
 	}
 }
 
+// operatorName is who runs the command, for the audit log.
+func operatorName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
+}
+
 func run(ctx context.Context, args []string) error {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("parley"),
@@ -56,6 +67,7 @@ func run(ctx context.Context, args []string) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
+	ctx = audit.WithActor(ctx, audit.Actor{Kind: "command", ID: operatorName()})
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(&c)
 }

@@ -1,4 +1,4 @@
-// Package account makes tenants and gives them money to spend.
+// Package account makes tenants, gives them plans and money to spend.
 package account
 
 import (
@@ -6,8 +6,10 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/money"
@@ -26,22 +28,90 @@ type Service struct {
 	Now func() time.Time
 }
 
-// Create stores an account on a plan ("free", "pro", "unlimited" or one of the operator's).
+// Create stores an account on a plan. A name or plan that cannot be is an Invalid fault.
 func (s *Service) Create(ctx context.Context, name, plan string) (db.Account, error) {
-	return create(ctx, s.DB.Queries, s.Now(), name, plan)
+	var a db.Account
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		var err error
+		if a, err = create(ctx, q, s.Now(), name, plan); err != nil {
+			return err
+		}
+		return record(ctx, q, a, "account.created")
+	})
+	return a, err
 }
 
 func create(ctx context.Context, q *db.Queries, now time.Time, name, plan string) (db.Account, error) {
 	a := db.Account{ID: id.New(id.Account), Name: strings.TrimSpace(name), Plan: plan, CreatedAt: now}
-	if a.Name == "" || len(a.Name) > 200 {
-		return db.Account{}, fault.New(fault.Invalid, "The name of an account has 1 to 200 bytes.")
+	if err := checkName(a.Name); err != nil {
+		return db.Account{}, err
 	}
-	err := q.InsertAccount(ctx, a)
+	return a, noPlan(q.InsertAccount(ctx, a), plan)
+}
+
+func checkName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > 200 {
+		return fault.New(fault.Invalid, "The name of an account has 1 to 200 characters.")
+	}
+	return nil
+}
+
+func noPlan(err error, plan string) error {
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.AccountsPlanKey {
-		return db.Account{}, fault.New(fault.Invalid, "There is no plan %q.", plan)
+		return fault.New(fault.Invalid, "There is no plan %q.", plan)
 	}
+	return err
+}
+
+func record(ctx context.Context, q *db.Queries, a db.Account, action string) error {
+	return audit.Record(ctx, q, audit.Event{AccountID: a.ID, Action: action, Target: a.ID, Details: map[string]any{"name": a.Name, "plan": a.Plan}})
+}
+
+// UpdateInput is what to change of an account; nil leaves it.
+type UpdateInput struct{ Name, Plan *string }
+
+// Update changes an account. Another plan holds from the next request on.
+func (s *Service) Update(ctx context.Context, accountID string, in UpdateInput) (db.Account, error) {
+	var a db.Account
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		var err error
+		if a, err = q.LockAccount(ctx, accountID); err != nil {
+			return missing(err)
+		}
+		if in.Name != nil {
+			a.Name = strings.TrimSpace(*in.Name)
+		}
+		if in.Plan != nil {
+			a.Plan = *in.Plan
+		}
+		if err := checkName(a.Name); err != nil {
+			return err
+		}
+		if err := q.UpdateAccount(ctx, a.ID, a.Name, a.Plan); err != nil {
+			return noPlan(err, a.Plan)
+		}
+		return record(ctx, q, a, "account.updated")
+	})
 	return a, err
+}
+
+// Get returns an account; an unknown one is a NotFound fault.
+func (s *Service) Get(ctx context.Context, accountID string) (db.Account, error) {
+	a, err := s.DB.Account(ctx, accountID)
+	return a, missing(err)
+}
+
+func missing(err error) error {
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "Account not found")
+	}
+	return err
+}
+
+// Page returns accounts, the newest first, from before an id ("" from the newest).
+func (s *Service) Page(ctx context.Context, beforeID string, limit int) ([]db.Account, error) {
+	return s.DB.AccountsBefore(ctx, beforeID, limit)
 }
 
 // List returns all accounts, the first made first.
@@ -72,19 +142,47 @@ func (s *Service) Find(ctx context.Context, nameOrID string) (db.Account, error)
 	return found[0], nil
 }
 
-// TopUp adds amount (micro-units, positive) to the balance and returns the account.
-func (s *Service) TopUp(ctx context.Context, accountID string, amount int64) (db.Account, error) {
-	if amount <= 0 || amount > maxGrant {
-		return db.Account{}, fault.New(fault.Invalid, "An amount is above 0 and at most %d.", maxGrant/money.Unit)
+// Adjustment is a change of a balance, in micro-units.
+type Adjustment struct {
+	EntryID string // of the ledger
+	Amount  int64
+	Account db.Account // after it
+}
+
+// Adjust adds a positive amount (micro-units) to the balance or takes a
+// negative one from it. Taking more than the balance is a Conflict fault and
+// changes nothing: what running turns hold is theirs.
+func (s *Service) Adjust(ctx context.Context, accountID string, amount int64, reason string) (Adjustment, error) {
+	if amount == 0 || amount > maxGrant || amount < -maxGrant {
+		return Adjustment{}, fault.New(fault.Invalid, "An amount is not 0 and at most %d units.", maxGrant/money.Unit)
 	}
-	err := s.DB.Grant(ctx, accountID, id.New(id.Entry), amount, s.Now())
-	if errors.Is(err, db.ErrNotFound) {
-		return db.Account{}, fault.New(fault.NotFound, "No account has the id %q.", accountID)
+	done := Adjustment{EntryID: id.New(id.Entry), Amount: amount}
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		if _, err := q.LockAccount(ctx, accountID); err != nil {
+			return missing(err)
+		}
+		if err := move(ctx, q, accountID, done, s.Now()); err != nil {
+			return err
+		}
+		var err error
+		if done.Account, err = q.Account(ctx, accountID); err != nil {
+			return err
+		}
+		return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: "balance.adjusted", Target: done.EntryID,
+			Details: map[string]any{"amount_micros": amount, "balance_micros": done.Account.BalanceMicros, "reason": reason}})
+	})
+	return done, err
+}
+
+func move(ctx context.Context, q *db.Queries, accountID string, a Adjustment, now time.Time) error {
+	if a.Amount > 0 {
+		return q.Grant(ctx, accountID, a.EntryID, a.Amount, now)
 	}
-	if err != nil {
-		return db.Account{}, err
+	enough, err := q.Withdraw(ctx, accountID, a.EntryID, -a.Amount, now)
+	if err == nil && !enough {
+		return fault.New(fault.Conflict, "The balance does not hold that amount.")
 	}
-	return s.DB.Account(ctx, accountID)
+	return err
 }
 
 // EnsureFirst makes the first account, on the plan "pro" and with starting
@@ -105,6 +203,9 @@ func (s *Service) EnsureFirst(ctx context.Context) (first db.Account, made bool,
 		}
 		made = true
 		if first, err = create(ctx, q, s.Now(), "default", "pro"); err != nil {
+			return err
+		}
+		if err := record(ctx, q, first, "account.created"); err != nil {
 			return err
 		}
 		return q.Grant(ctx, first.ID, id.New(id.Entry), StartingCredit, first.CreatedAt)

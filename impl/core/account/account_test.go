@@ -103,27 +103,36 @@ func TestCreateRefusesBadNamesAndUnknownPlans(t *testing.T) {
 	}
 }
 
-func TestTopUp(t *testing.T) {
+func TestAdjustmentsKeepTheBook(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
 	s := &account.Service{DB: d, Now: now}
 	accountID := dbtest.Account(t, d, "free", 0)
 	const most = 1_000_000_000 * money.Unit
-	for _, amount := range []int64{0, -1, most + 1, -1 << 63, 1<<63 - 1} {
-		_, err := s.TopUp(t.Context(), accountID, amount)
+	for _, amount := range []int64{0, most + 1, -most - 1, -1 << 63, 1<<63 - 1} {
+		_, err := s.Adjust(t.Context(), accountID, amount, "test")
 		wantKind(t, err, fault.Invalid)
 	}
-	_, err := s.TopUp(t.Context(), id.New(id.Account), 1)
+	_, err := s.Adjust(t.Context(), id.New(id.Account), 1, "test")
 	wantKind(t, err, fault.NotFound)
-	if a, err := s.TopUp(t.Context(), accountID, 1); err != nil || a.BalanceMicros != 1 || a.GrantedMicros != 1 {
-		t.Errorf("account %+v, %v", a, err)
-	}
-	if a, err := s.TopUp(t.Context(), accountID, most); err != nil || a.BalanceMicros != most+1 {
-		t.Errorf("account %+v, %v", a, err)
+	for _, c := range []struct {
+		amount, balance int64
+		refused         bool
+	}{{-1, 0, true}, {1, 1, false}, {most, most + 1, false}, {-most - 2, most + 1, true}, {-most, 1, false}, {-2, 1, true}, {-1, 0, false}} {
+		done, err := s.Adjust(t.Context(), accountID, c.amount, "test")
+		if c.refused && c.amount >= -most {
+			wantKind(t, err, fault.Conflict)
+		} else if !c.refused && (err != nil || done.Account.BalanceMicros != c.balance) {
+			t.Errorf("adjusting by %d: %+v, %v", c.amount, done, err)
+		}
+		a, err := s.Get(t.Context(), accountID)
+		if err != nil || a.BalanceMicros != c.balance || a.GrantedMicros != c.balance {
+			t.Errorf("after adjusting by %d: %+v, %v", c.amount, a, err)
+		}
 	}
 }
 
-func TestATopUpWhoseReplyIsLostIsBookedOnce(t *testing.T) {
+func TestAnAdjustmentWhoseTransactionIsCutIsNotBooked(t *testing.T) {
 	t.Parallel()
 	s, dsn := own(t)
 	a, err := s.Create(t.Context(), "a", "free")
@@ -133,8 +142,40 @@ func TestATopUpWhoseReplyIsLostIsBookedOnce(t *testing.T) {
 	proxy := dbtest.NewProxy(t, dsn)
 	behind := &account.Service{DB: dbtest.Open(t, proxy.DSN, 2), Now: now}
 	lost := proxy.LoseReply("insert into ledger")
-	if a, err = behind.TopUp(t.Context(), a.ID, 5); err != nil || a.BalanceMicros != 5 {
-		t.Errorf("account %+v, %v", a, err)
+	if done, err := behind.Adjust(t.Context(), a.ID, 5, "test"); err == nil {
+		t.Errorf("adjusted %+v without a reply", done)
 	}
 	<-lost
+	if a, err = s.Get(t.Context(), a.ID); err != nil || a.BalanceMicros != 0 {
+		t.Errorf("account %+v, %v", a, err)
+	}
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s, _ := own(t)
+	limit := 250
+	for _, want := range []bool{true, false} {
+		if made, err := s.PutPlan(t.Context(), db.Plan{Name: "team", RequestsPerMinute: &limit}); err != nil || made != want {
+			t.Errorf("new: %v, %v; want %v", made, err, want)
+		}
+	}
+	a, err := s.Create(t.Context(), "a", "team")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, s.DeletePlan(t.Context(), "team"), fault.Conflict)
+	wantKind(t, s.DeletePlan(t.Context(), "pro"), fault.Conflict)
+	wantKind(t, s.DeletePlan(t.Context(), "none"), fault.NotFound)
+	free, gold, name := "free", "gold", "b"
+	_, err = s.Update(t.Context(), a.ID, account.UpdateInput{Plan: &gold})
+	wantKind(t, err, fault.Invalid)
+	if a, err = s.Update(t.Context(), a.ID, account.UpdateInput{Plan: &free, Name: &name}); err != nil || a.Plan != "free" || a.Name != "b" {
+		t.Errorf("account %+v, %v", a, err)
+	}
+	if err := s.DeletePlan(t.Context(), "team"); err != nil {
+		t.Error(err)
+	}
+	_, err = s.Plan(t.Context(), "team")
+	wantKind(t, err, fault.NotFound)
 }

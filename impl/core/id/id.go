@@ -30,6 +30,7 @@ const (
 	Delivery     = "dlv_"
 	Export       = "export_"
 	Erasure      = "erasure_"
+	Audit        = "audit_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.

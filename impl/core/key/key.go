@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
@@ -27,12 +28,6 @@ const (
 	Publishable Kind = "publishable"
 )
 
-// ScopeAdmin is the scope of the platform; the other scopes are the surfaces' names.
-const ScopeAdmin = "admin"
-
-// SurfaceScopes are what a key gets that names no scopes: everything but administration.
-var SurfaceScopes = []string{"characters", "openai", "webchat"}
-
 // Caller is who sends a request: a key of an account, good at this moment.
 type Caller struct {
 	AccountID         string
@@ -45,16 +40,6 @@ type Caller struct {
 	Plan              string
 	RequestsPerMinute int    // 0: not limited
 	Bucket            string // what the plan counts: the account, or the key when it has a plan of its own
-}
-
-// May tells whether the key holds one of the scopes. Admin holds all.
-func (c Caller) May(anyOf ...string) bool {
-	for _, s := range anyOf {
-		if slices.Contains(c.Scopes, s) {
-			return true
-		}
-	}
-	return slices.Contains(c.Scopes, ScopeAdmin)
 }
 
 // AdmitsOrigin tells whether a request with this Origin header may use the key:
@@ -129,6 +114,7 @@ func callerOf(row db.Caller) Caller {
 // surface's scope, no origins, the account's plan, development, no expiry, an app of its own.
 type CreateInput struct {
 	AccountID   string
+	By          *Caller // whose request it is; nil for the operator's command line
 	Name        string
 	Kind        Kind
 	Scopes      []string
@@ -147,10 +133,14 @@ type Created struct {
 }
 
 // Create stores a key. Bad names, kinds, scopes or origins are Invalid faults,
-// an app or agent that does not exist is NotFound, a publishable key with the
-// scope admin is a Conflict.
+// an app or agent that does not exist is NotFound, a publishable key with an
+// administrative scope is a Conflict, more than the
+// caller's own rights is Forbidden.
 func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 	k, err := s.newKey(in)
+	if err == nil && in.By != nil {
+		err = in.By.checkCreate(k)
+	}
 	if err != nil {
 		return Created{}, err
 	}
@@ -165,7 +155,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 		if err := q.InsertKey(ctx, k, digest(text)); err != nil {
 			return err
 		}
-		return s.tell(ctx, q, k, event.KeyCreated)
+		return recordKey(ctx, q, k, "key.created")
 	})
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.KeysAppKey {
@@ -175,6 +165,29 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 		return Created{}, fault.New(fault.Invalid, "The account or plan of the key does not exist.").Because(err)
 	}
 	return Created{Key: k, Text: text}, err
+}
+
+// told are the events by which webhooks learn of acts.
+var told = map[string]string{
+	"key.created": event.KeyCreated, "key.rotated": event.KeyRotated, "key.deleted": event.KeyRevoked, "key.revoked": event.KeyRevoked,
+}
+
+// tell lets webhooks know what was done to a key.
+func tell(ctx context.Context, q *db.Queries, k db.Key, action string) error {
+	if told[action] == "" {
+		return nil
+	}
+	return event.Record(ctx, q, k.AccountID, told[action], time.Now().UTC().Truncate(time.Microsecond), event.Key{KeyID: k.ID})
+}
+
+// recordKey books what was done to a key.
+func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) error {
+	if err := tell(ctx, q, k, action); err != nil {
+		return err
+	}
+	return audit.Record(ctx, q, audit.Event{AccountID: k.AccountID, Action: action, Target: k.ID, Details: map[string]any{
+		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "active": k.Active, "expires_at": k.ExpiresAt,
+	}})
 }
 
 func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
@@ -239,16 +252,7 @@ func checkKey(k db.Key) error {
 	if k.Environment != "development" && k.Environment != "production" {
 		return fault.New(fault.Invalid, "The environment of a key is development or production.")
 	}
-	for _, scope := range k.Scopes {
-		if scope != ScopeAdmin && !slices.Contains(SurfaceScopes, scope) {
-			return fault.New(fault.Invalid, "Unknown scope %q; the scopes are %s and %s.", scope,
-				strings.Join(SurfaceScopes, ", "), ScopeAdmin)
-		}
-		if k.Kind == string(Publishable) && scope == ScopeAdmin {
-			return fault.New(fault.Conflict, "A publishable key cannot have the scope admin.")
-		}
-	}
-	return nil
+	return checkScopes(Kind(k.Kind), k.Scopes)
 }
 
 // normalOrigin returns scheme://host[:port] in lower case, as browsers send it.

@@ -180,12 +180,21 @@ func TestScopes(t *testing.T) {
 		asked []string
 		may   bool
 	}{
-		{[]string{"webchat"}, []string{"webchat"}, true},
-		{[]string{"webchat"}, []string{"characters"}, false},
-		{[]string{"webchat"}, []string{"characters", "webchat"}, true},
-		{[]string{key.ScopeAdmin}, []string{"characters"}, true},
-		{[]string{"webchat"}, []string{key.ScopeAdmin}, false},
-		{nil, []string{"webchat"}, false},
+		{[]string{"webchat"}, []string{"webchat:read"}, true},
+		{[]string{"webchat"}, []string{"webchat:write"}, true},
+		{[]string{"webchat:read"}, []string{"webchat:read"}, true},
+		{[]string{"webchat:read"}, []string{"webchat:write"}, false},
+		{[]string{"webchat"}, []string{"characters:read"}, false},
+		{[]string{"webchat"}, []string{"characters:read", "webchat:read"}, true},
+		{[]string{key.ScopeAdmin}, []string{"characters:write"}, true},
+		{[]string{"admin:read"}, []string{"characters:read"}, true},
+		{[]string{"admin:read"}, []string{"characters:write"}, false},
+		{[]string{key.ScopeAdmin}, []string{"operator:read"}, false},
+		{[]string{key.ScopeOperator}, []string{"operator:write"}, true},
+		{[]string{key.ScopeOperator}, []string{"admin:read"}, false},
+		{[]string{"webchat"}, []string{"admin:read"}, false},
+		{[]string{"webchat"}, []string{"webchats:read"}, false},
+		{nil, []string{"webchat:read"}, false},
 		{[]string{"webchat"}, nil, false},
 	} {
 		if got := (key.Caller{Scopes: c.held}).May(c.asked...); got != c.may {

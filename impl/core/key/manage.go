@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"parley/db"
-	"parley/impl/core/event"
+	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 )
 
@@ -38,11 +38,12 @@ type UpdateInput struct {
 	ExpiresAt *time.Time
 }
 
-// Update changes a key. It holds from the next request on.
-func (s *Service) Update(ctx context.Context, accountID, keyID string, in UpdateInput) (db.Key, error) {
-	return s.change(ctx, accountID, keyID, func(q *db.Queries, k *db.Key) error {
+// Update changes a key of the caller's account. It holds from the next request
+// on. A key with more rights than the caller's, before or after, is Forbidden.
+func (s *Service) Update(ctx context.Context, by Caller, keyID string, in UpdateInput) (db.Key, error) {
+	return s.change(ctx, by, keyID, "key.updated", func(q *db.Queries, k *db.Key) error {
 		if in.Active != nil && k.Active && !*in.Active {
-			if err := s.tell(ctx, q, *k, event.KeyRevoked); err != nil {
+			if err := tell(ctx, q, *k, "key.revoked"); err != nil {
 				return err
 			}
 		}
@@ -65,69 +66,79 @@ func (s *Service) Update(ctx context.Context, accountID, keyID string, in Update
 			}
 			k.Origins = origins
 		}
-		return checkKey(*k)
+		if err := checkKey(*k); err != nil {
+			return err
+		}
+		return by.CheckGrant(k.Scopes)
 	})
 }
 
-// Rotate gives a key a new text; the old one works for grace more. Everything
-// else of the key stays.
-func (s *Service) Rotate(ctx context.Context, accountID, keyID string, grace time.Duration) (Created, error) {
+// Rotate gives a key of the caller's account a new text; the old one works for
+// grace more. Everything else of the key stays. A key with more rights than
+// the caller's is Forbidden: its text would be theirs.
+func (s *Service) Rotate(ctx context.Context, by Caller, keyID string, grace time.Duration) (Created, error) {
 	var text string
-	k, err := s.change(ctx, accountID, keyID, func(q *db.Queries, k *db.Key) error {
+	k, err := s.change(ctx, by, keyID, "key.rotated", func(q *db.Queries, k *db.Key) error {
 		text = mint(Kind(k.Kind))
 		k.Prefix = text[:shownChars]
 		now := s.Now()
-		if err := s.tell(ctx, q, *k, event.KeyRotated); err != nil {
-			return err
-		}
-		return q.ReplaceHash(ctx, accountID, keyID, digest(text), now, now.Add(grace))
+		return q.ReplaceHash(ctx, k.AccountID, keyID, digest(text), now, now.Add(grace))
 	})
 	return Created{Key: k, Text: text}, err
 }
 
-// change edits a locked key and stores it.
-func (s *Service) change(ctx context.Context, accountID, keyID string, edit func(*db.Queries, *db.Key) error) (db.Key, error) {
+// change edits a locked key that the caller may rule, stores and books it.
+func (s *Service) change(ctx context.Context, by Caller, keyID, action string, edit func(*db.Queries, *db.Key) error) (db.Key, error) {
 	var k db.Key
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		var err error
-		if k, err = q.LockKey(ctx, accountID, keyID); err != nil {
+		if k, err = q.LockKey(ctx, by.AccountID, keyID); err != nil {
 			return missing(err)
+		}
+		if err := by.CheckGrant(k.Scopes); err != nil {
+			return err
 		}
 		if err := edit(q, &k); err != nil {
 			return err
 		}
-		return q.UpdateKey(ctx, k)
+		if err := q.UpdateKey(ctx, k); err != nil {
+			return err
+		}
+		return recordKey(ctx, q, k, action)
 	})
 	return k, err
 }
 
 // Delete ends a key for good. Its app stays, with sessions and usage.
 func (s *Service) Delete(ctx context.Context, accountID, keyID string) error {
-	return missing(s.DB.InTx(ctx, func(q *db.Queries) error {
-		if err := q.DeleteKey(ctx, accountID, keyID); err != nil {
-			return err
+	return s.DB.InTx(ctx, func(q *db.Queries) error {
+		k, err := q.LockKey(ctx, accountID, keyID)
+		if err == nil {
+			err = q.DeleteKey(ctx, accountID, keyID)
 		}
-		return s.tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, event.KeyRevoked)
-	}))
-}
-
-// tell records what happened to a key, for webhooks.
-func (s *Service) tell(ctx context.Context, q *db.Queries, k db.Key, kind string) error {
-	return event.Record(ctx, q, k.AccountID, kind, s.Now(), event.Key{KeyID: k.ID})
+		if err != nil {
+			return missing(err)
+		}
+		return recordKey(ctx, q, k, "key.deleted")
+	})
 }
 
 // Revoke ends a key for good, whatever account it belongs to: it is for
 // operators, who name a key by its id. An unknown id is a NotFound fault.
 func (s *Service) Revoke(ctx context.Context, keyID string) error {
-	accountID, err := s.DB.KeyAccount(ctx, keyID)
-	if err == nil {
-		err = s.DB.InTx(ctx, func(q *db.Queries) error {
-			if err := q.RevokeKey(ctx, accountID, keyID); err != nil {
-				return err
-			}
-			return s.tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, event.KeyRevoked)
-		})
-	}
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		accountID, err := q.KeyAccount(ctx, keyID)
+		if err != nil {
+			return err
+		}
+		if err := q.RevokeKey(ctx, accountID, keyID); err != nil {
+			return err
+		}
+		if err := tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, "key.revoked"); err != nil {
+			return err
+		}
+		return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: "key.revoked", Target: keyID})
+	})
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.New(fault.NotFound, "No key has the id %q.", keyID)
 	}

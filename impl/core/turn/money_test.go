@@ -157,7 +157,7 @@ func TestMoneyIsConservedUnderLoad(t *testing.T) {
 				if _, err := live.Wait(t.Context()); err != nil && fault.KindOf(err) != fault.Upstream {
 					t.Error(err)
 				}
-				if _, err := accounts.TopUp(t.Context(), b.caller.AccountID, 1); err != nil {
+				if _, err := accounts.Adjust(t.Context(), b.caller.AccountID, 1, "test"); err != nil {
 					t.Error(err)
 				}
 			}
