@@ -97,6 +97,32 @@ func (n tenant) calls() []call {
 			owner, outcome, at := "srv", db.JobDone, now()
 			return did(d.FinishJob(ctx, db.Job{AccountID: a, ID: n.job, Owner: &owner, Attempt: 1, MaxAttempts: 1, Outcome: &outcome, FinishedAt: &at, RunAt: at}))
 		}},
+		{"Webhooks", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Webhooks(ctx, a, "", 10) }},
+		{"Webhook", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Webhook(ctx, a, n.webhook) }},
+		{"LockWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockWebhook(ctx, a, n.webhook) }},
+		{"WebhooksFor", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.WebhooksFor(ctx, a, "k") }},
+		{"Event", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Event(ctx, a, n.event) }},
+		{"Delivery", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Delivery(ctx, a, "", n.delivery) }},
+		{"Deliveries", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Deliveries(ctx, a, n.webhook, "", 10)
+		}},
+		{"MessageText", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.MessageText(ctx, a, n.conversation, n.message)
+		}},
+		{"RecordEvent", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.RecordEvent(ctx, n.eventRow(a, unique("evt_"))))
+		}},
+		{"UpdateWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			w := n.webhookRow()
+			w.AccountID, w.Description = a, "changed"
+			return did(d.UpdateWebhook(ctx, w))
+		}},
+		{"UpdateDelivery", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateDelivery(ctx, db.Delivery{AccountID: a, ID: n.delivery, State: db.DeliveryFailed}))
+		}},
+		{"DeleteWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteWebhook(ctx, a, n.webhook))
+		}},
 		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
 		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
 		{"DisableModelsExcept", func(ctx context.Context, d *db.DB, a string) (any, error) {
@@ -117,6 +143,8 @@ var apart = map[string]string{
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
+	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
+	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
@@ -153,6 +181,7 @@ func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
 	conflicts := map[string]error{
 		"InsertMessages": d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
 	}
+	_, conflicts["InsertDelivery"] = d.InsertDelivery(t.Context(), db.Delivery{AccountID: stranger, ID: unique("dlv_"), WebhookID: owner.webhook, EventID: owner.event, CreatedAt: now()})
 	foreignKey, foreignModel := owner.keyRow(), owner.modelRow()
 	foreignKey.AccountID, foreignModel.AccountID = stranger, stranger
 	conflicts["InsertKey"] = d.InsertKey(t.Context(), foreignKey, []byte(unique("")))

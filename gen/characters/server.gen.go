@@ -552,6 +552,9 @@ type ConversationIDPath = string
 // CursorQuery defines model for CursorQuery.
 type CursorQuery = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -566,6 +569,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // CharactersBadGateway What went wrong.
 type CharactersBadGateway = CharactersError

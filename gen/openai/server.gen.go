@@ -733,6 +733,9 @@ type AgentIDPath = string
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -744,6 +747,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // OpenaiBadGateway What went wrong, as OpenAI words it.
 type OpenaiBadGateway = OpenaiErrorBody

@@ -631,6 +631,9 @@ type AgentIDPath = string
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -648,6 +651,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // WebchatBadGateway What went wrong.
 type WebchatBadGateway = WebchatError

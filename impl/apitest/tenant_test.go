@@ -39,6 +39,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
+	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
@@ -47,6 +48,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
 		"key_id":          x.Key(t).ID,
+		"webhook_id":      hook.ID,
+		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,

@@ -24,6 +24,7 @@ import (
 	"parley/impl/core/limit"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
+	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
 
@@ -31,6 +32,7 @@ import (
 type App struct {
 	*Services
 	Handler  http.Handler
+	Webhooks *webhook.Service
 	FirstKey string // the text of the first key; "" unless this start made it
 
 	cfg      Config
@@ -66,6 +68,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
+	a.Webhooks = a.webhookService()
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -86,7 +89,7 @@ func (a *App) router() (http.Handler, error) {
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}}),
+			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}, Webhooks: a.Webhooks}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

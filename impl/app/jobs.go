@@ -1,8 +1,20 @@
 package app
 
-import "parley/impl/core/job"
+import (
+	"parley/impl/core/job"
+	"parley/impl/core/webhook"
+	"parley/impl/outbound"
+)
 
 // worker is the runner with every kind of job that this server does.
 func (a *App) worker() *job.Runner {
-	return job.NewRunner(a.database.DB, a.log, now)
+	r := job.NewRunner(a.database.DB, a.log, now)
+	a.Webhooks.Handle(r)
+	return r
+}
+
+// webhookService sends where an account's outgoing requests may go.
+func (a *App) webhookService() *webhook.Service {
+	post := outbound.NewPoster(outbound.Options{Allow: a.cfg.allowed})
+	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: now, Check: post.Check, Post: post.Post}
 }

@@ -242,6 +242,9 @@ type AgentIDPath = string
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -253,6 +256,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // TurnsBadRequest A problem document (RFC 9457) with an additional `error` member.
 type TurnsBadRequest = Problem

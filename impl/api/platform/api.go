@@ -13,6 +13,7 @@ import (
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
 	"parley/impl/core/key"
+	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
 
@@ -23,6 +24,7 @@ type Services struct {
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Webhooks *webhook.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -33,6 +35,7 @@ type API struct {
 	health
 	keys
 	plans
+	webhooks
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -42,6 +45,7 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		webhooks: webhooks{service: s.Webhooks},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

@@ -137,7 +137,7 @@ func (s *Service) note(ctx context.Context, r job.Run, d db.Delivery, status int
 	d.State, d.Problem, d.NextAttemptAt = db.DeliveryDelivered, nil, nil
 	if problem != "" {
 		told := fault.New(fault.Upstream, "%s", problem)
-		d.State, d.Problem, failure = db.DeliveryFailed, &problem, told
+		d.State, d.Problem = db.DeliveryFailed, &problem
 		if status != gone && !r.Last() {
 			next := s.Now().Add(wait(r.Attempt))
 			d.State, d.NextAttemptAt, failure = db.DeliveryPending, &next, job.Retry(told, wait(r.Attempt))

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
@@ -67,11 +68,24 @@ func (s *Service) Create(ctx context.Context, accountID string, in Input) (WithS
 	}
 	text := newSecret()
 	w.SealedSecret = s.Box.Seal(text, sealContext(w.ID))
-	err := s.DB.InsertWebhook(ctx, w, most)
-	if errors.Is(err, db.ErrNotFound) {
-		return WithSecret{}, fault.New(fault.Conflict, "An account has at most %d webhooks.", most)
-	}
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		err := q.InsertWebhook(ctx, w, most)
+		if errors.Is(err, db.ErrNotFound) {
+			return fault.New(fault.Conflict, "An account has at most %d webhooks.", most)
+		}
+		if err != nil {
+			return err
+		}
+		return book(ctx, q, w, "webhook.created")
+	})
 	return WithSecret{w, text}, err
+}
+
+// book records what was done to a webhook. Its address may hold a secret and is left out.
+func book(ctx context.Context, q *db.Queries, w db.Webhook, action string) error {
+	return audit.Record(ctx, q, audit.Event{AccountID: w.AccountID, Action: action, Target: w.ID, Details: map[string]any{
+		"events": w.Events, "include_text": w.IncludeText, "status": w.Status,
+	}})
 }
 
 func newSecret() string {
@@ -146,13 +160,13 @@ func missing(err error, what string) error {
 
 // Update changes what is given of a webhook. Enabling one forgets its failures.
 func (s *Service) Update(ctx context.Context, accountID, webhookID string, in Input) (db.Webhook, error) {
-	return s.change(ctx, accountID, webhookID, func(w *db.Webhook) error { return s.apply(w, in) })
+	return s.change(ctx, accountID, webhookID, "webhook.updated", func(w *db.Webhook) error { return s.apply(w, in) })
 }
 
 // Rotate gives a webhook a new secret. For grace more, deliveries carry the signatures of both.
 func (s *Service) Rotate(ctx context.Context, accountID, webhookID string, grace time.Duration) (WithSecret, error) {
 	text := newSecret()
-	w, err := s.change(ctx, accountID, webhookID, func(w *db.Webhook) error {
+	w, err := s.change(ctx, accountID, webhookID, "webhook.rotated", func(w *db.Webhook) error {
 		w.SealedPrevious, w.PreviousUntil = nil, nil
 		if grace > 0 {
 			until := s.Now().Add(grace)
@@ -164,8 +178,8 @@ func (s *Service) Rotate(ctx context.Context, accountID, webhookID string, grace
 	return WithSecret{w, text}, err
 }
 
-// change edits a locked webhook and stores it.
-func (s *Service) change(ctx context.Context, accountID, webhookID string, edit func(*db.Webhook) error) (db.Webhook, error) {
+// change edits a locked webhook, stores and books it.
+func (s *Service) change(ctx context.Context, accountID, webhookID, action string, edit func(*db.Webhook) error) (db.Webhook, error) {
 	var w db.Webhook
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		var err error
@@ -175,12 +189,24 @@ func (s *Service) change(ctx context.Context, accountID, webhookID string, edit 
 		if err := edit(&w); err != nil {
 			return err
 		}
-		return q.UpdateWebhook(ctx, w)
+		if err := q.UpdateWebhook(ctx, w); err != nil {
+			return err
+		}
+		return book(ctx, q, w, action)
 	})
 	return w, err
 }
 
 // Delete removes a webhook with its deliveries; what is under way to it is not sent any more.
 func (s *Service) Delete(ctx context.Context, accountID, webhookID string) error {
-	return missing(s.DB.DeleteWebhook(ctx, accountID, webhookID), "Webhook")
+	return s.DB.InTx(ctx, func(q *db.Queries) error {
+		w, err := q.LockWebhook(ctx, accountID, webhookID)
+		if err == nil {
+			err = q.DeleteWebhook(ctx, accountID, webhookID)
+		}
+		if err != nil {
+			return missing(err, "Webhook")
+		}
+		return book(ctx, q, w, "webhook.deleted")
+	})
 }
