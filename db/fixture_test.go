@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, agent, provider, model, conversation, turn, job, message, webhook, event, delivery string
-	hash                                                                                                  []byte
+	account, app, key, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure string
+	hash                                                                                                                   []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -31,7 +31,8 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	n := tenant{
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
-		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), hash: []byte(unique("")),
+		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
+		erasure: unique("erasure_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -46,6 +47,12 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error {
 			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"}})
 			return err
+		},
+		func(ctx context.Context) error {
+			return d.InsertExport(ctx, db.Export{AccountID: n.account, ID: n.export, Scope: db.ScopeAccount, State: db.PrivacyWaiting, CreatedAt: now()})
+		},
+		func(ctx context.Context) error {
+			return d.InsertErasure(ctx, db.Erasure{AccountID: n.account, ID: n.erasure, Scope: db.ScopeAccount, State: db.PrivacyWaiting, CreatedAt: now()})
 		},
 		func(ctx context.Context) error { return d.InsertWebhook(ctx, n.webhookRow(), 1) },
 		func(ctx context.Context) error { return d.InsertEvent(ctx, n.eventRow(n.account, n.event)) },

@@ -123,6 +123,29 @@ func (n tenant) calls() []call {
 		{"DeleteWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.DeleteWebhook(ctx, a, n.webhook))
 		}},
+		{"SubjectExists", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.SubjectExists(ctx, a, db.ScopeApp, n.app)
+		}},
+		{"Exports", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Exports(ctx, a, "", 10) }},
+		{"Export", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Export(ctx, a, n.export) }},
+		{"EndExport", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EndExport(ctx, db.Export{AccountID: a, ID: n.export, State: db.PrivacyReady}))
+		}},
+		{"ExpireExport", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.ExpireExport(ctx, a, n.export))
+		}},
+		{"VoidExports", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.VoidExports(ctx, a)) }},
+		{"Erasures", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Erasures(ctx, a, "", 10) }},
+		{"Erasure", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Erasure(ctx, a, n.erasure) }},
+		{"AddErased", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.AddErased(ctx, a, n.erasure, 1, 1))
+		}},
+		{"EndErasure", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EndErasure(ctx, a, n.erasure, db.PrivacyDone, now()))
+		}},
+		{"RunningTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningTurns(ctx, a, db.ScopeConversation, n.conversation, now())
+		}},
 		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
 		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
 		{"DisableModelsExcept", func(ctx context.Context, d *db.DB, a string) (any, error) {
@@ -133,6 +156,15 @@ func (n tenant) calls() []call {
 		}},
 		{"DeleteSessions", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.DeleteSessions(ctx, a, surface, n.app)
+		}},
+		{"EraseConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EraseConversations(ctx, a, db.ScopeConversation, n.conversation, 10)
+		}},
+		{"EraseConversationsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
+		}},
+		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EraseLooseTurns(ctx, a, n.app, now().Add(time.Hour)))
 		}},
 	}
 }
@@ -145,6 +177,9 @@ var apart = map[string]string{
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
 	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
 	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",
+	"ExpiredExports": "housekeeping over all accounts", "Retentions": "housekeeping over all accounts",
+	"InsertExport": "makes a row of the account", "InsertErasure": "makes a row of the account", "EraseAccount": "the account's own rows",
+	"Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",

@@ -49,6 +49,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"turn_id":         x.Turn(t).ID,
 		"key_id":          x.Key(t).ID,
 		"webhook_id":      hook.ID,
+		"export_id":       x.Export(t).ID,
+		"erasure_id":      x.Erasure(t).ID,
 		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
 		"llm_id":          x.Model(t).ID,

@@ -280,7 +280,7 @@ func TestBothSecretsSignDuringARotation(t *testing.T) {
 
 func TestAWebhookIsWarnedOfALowBalanceOnce(t *testing.T) {
 	t.Parallel()
-	s := testkit.New(t)
+	s := testkit.Shared(t)
 	x, receiver := tenantOf(t, s, testkit.Unlimited, 1_000_000), testkit.NewReceiver(t)
 	w := x.createWebhook(t, map[string]any{"url": receiver.URL, "events": []string{"balance.low", "key.created"}, "balance_below_micros": 2_000_000})
 	look := func() {

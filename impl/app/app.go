@@ -22,6 +22,7 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/limit"
+	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -33,6 +34,7 @@ type App struct {
 	*Services
 	Handler  http.Handler
 	Webhooks *webhook.Service
+	Privacy  *privacy.Service
 	FirstKey string // the text of the first key; "" unless this start made it
 
 	cfg      Config
@@ -40,7 +42,7 @@ type App struct {
 	database *Database
 	turns    *turn.Engine
 	jobs     *job.Runner
-	blobs    *blobs.Store
+	Blobs    *blobs.Store
 	stopping atomic.Bool
 	cancel   context.CancelFunc
 }
@@ -57,7 +59,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a := &App{Services: services, cfg: cfg, log: log, database: database}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
-	if a.blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
+	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if err := offerModels(life, services.Models, cfg.Upstream, log); err != nil {
@@ -68,7 +70,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
-	a.Webhooks = a.webhookService()
+	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -89,7 +91,7 @@ func (a *App) router() (http.Handler, error) {
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}, Webhooks: a.Webhooks}),
+			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}, Webhooks: a.Webhooks, Privacy: a.Privacy}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
@@ -152,8 +154,8 @@ func (a *App) Close(ctx context.Context) error {
 	if a.jobs != nil {
 		a.jobs.Stop(ctx)
 	}
-	if a.blobs != nil {
-		return errors.Join(a.blobs.Close(), a.database.Close())
+	if a.Blobs != nil {
+		return errors.Join(a.Blobs.Close(), a.database.Close())
 	}
 	return a.database.Close()
 }

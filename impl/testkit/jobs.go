@@ -1,9 +1,13 @@
 package testkit
 
 import (
+	"archive/zip"
+	"io"
 	"testing"
 	"time"
 
+	"parley/db"
+	"parley/impl/blobs"
 	"parley/impl/core/id"
 	"parley/impl/core/job"
 )
@@ -48,4 +52,34 @@ func (a Account) Grant(t testing.TB, micros int64) {
 	if err := a.server.DB.Grant(t.Context(), a.ID, id.New(id.Entry), micros, now()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Export stores an export of the account that is ready, with an archive of no records.
+func (a Account) Export(t testing.TB) db.Export {
+	t.Helper()
+	at := now()
+	expires := at.Add(time.Hour)
+	e := db.Export{AccountID: a.ID, ID: id.New(id.Export), Scope: db.ScopeAccount, State: db.PrivacyReady, CreatedAt: at, FinishedAt: &at, ExpiresAt: &expires}
+	var err error
+	e.Bytes, err = a.server.App.Blobs.Put(t.Context(), blobs.Name{AccountID: a.ID, Kind: "exports", ID: e.ID}, 1<<10, func(w io.Writer) error {
+		return zip.NewWriter(w).Close()
+	})
+	if err == nil {
+		err = a.server.DB.InsertExport(t.Context(), e)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Erasure stores an erasure that was carried out.
+func (a Account) Erasure(t testing.TB) db.Erasure {
+	t.Helper()
+	at := now()
+	e := db.Erasure{AccountID: a.ID, ID: id.New(id.Erasure), Scope: db.ScopeConversation, Subject: "conv_gone", State: db.PrivacyDone, CreatedAt: at, FinishedAt: &at}
+	if err := a.server.DB.InsertErasure(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

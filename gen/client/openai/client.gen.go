@@ -716,6 +716,12 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// ErasureIDPath defines model for ErasureIdPath.
+type ErasureIDPath = string
+
+// ExportIDPath defines model for ExportIdPath.
+type ExportIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 

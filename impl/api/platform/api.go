@@ -13,6 +13,7 @@ import (
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
 	"parley/impl/core/key"
+	"parley/impl/core/privacy"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
@@ -25,6 +26,7 @@ type Services struct {
 	Accounts *account.Service
 	Audit    *audit.Log
 	Webhooks *webhook.Service
+	Privacy  *privacy.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -32,9 +34,12 @@ type API struct {
 	accounts
 	auditLog
 	document
+	erasures
+	exports
 	health
 	keys
 	plans
+	retention
 	webhooks
 }
 
@@ -45,7 +50,8 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
-		webhooks: webhooks{service: s.Webhooks},
+		webhooks: webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
+		retention: retention{service: s.Privacy},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
