@@ -9,8 +9,11 @@ import (
 
 // Rows that belong to a scope's subject, with $1 the account, $2 the scope and $3 the subject.
 const (
-	conversationsInScope = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3))`
-	turnsInScope         = conversationsInScope
+	conversationsInScope = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
+		or ($2::text = 'end_user' and conversation_id in (
+			select conversation_id from turns where account_id = $1 and end_user = $3 and conversation_id is not null)))`
+	turnsInScope = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
+		or ($2::text = 'end_user' and end_user = $3))`
 )
 
 // RunningTurns returns the turns of a scope that began before a time and still run.
@@ -77,31 +80,39 @@ func (q *Queries) forget(ctx context.Context, accountID string, conversationIDs 
 		accountID, pq.Array(conversationIDs)); err != nil {
 		return err
 	}
+	if _, err := q.exec(ctx, `
+		update ledger
+		set end_user = null
+		where account_id = $1 and end_user is not null and turn_id in (
+			select turn_id from turns where account_id = $1 and conversation_id = any($2))`,
+		accountID, pq.Array(conversationIDs)); err != nil {
+		return err
+	}
 	_, err := q.exec(ctx, `
 		update turns
-		set conversation_id = null, options = '{}', failure = null
+		set conversation_id = null, options = '{}', failure = null, end_user = null
 		where account_id = $1 and conversation_id = any($2) and state <> 'running'`,
 		accountID, pq.Array(conversationIDs))
 	return err
 }
 
-// EraseLooseTurns forgets the texts of ended turns without a conversation that began up to a
-// time: those of an app, or with appID "" of the account. Their figures stay.
-func (q *Queries) EraseLooseTurns(ctx context.Context, accountID, appID string, until time.Time) error {
+// EraseLooseTurns forgets the texts of ended turns of a scope that have no conversation and
+// began up to a time. Their figures stay.
+func (q *Queries) EraseLooseTurns(ctx context.Context, accountID, scope, subject string, until time.Time) error {
 	if _, err := q.exec(ctx, `
 		delete from turn_events e
 		using turns t
 		where e.account_id = $1 and t.account_id = $1 and t.turn_id = e.turn_id and t.conversation_id is null
-			and t.state <> 'running' and t.created_at <= $2 and `+ifGiven(appID, "t.app_id = $3"),
-		accountID, until, appID); err != nil {
+			and t.state <> 'running' and t.created_at <= $4 and `+turnsInScope,
+		accountID, scope, subject, until); err != nil {
 		return err
 	}
 	_, err := q.exec(ctx, `
 		update turns
 		set options = '{}', failure = null
-		where account_id = $1 and conversation_id is null and state <> 'running' and created_at <= $2
-			and (options <> '{}' or failure is not null) and `+ifGiven(appID, "app_id = $3"),
-		accountID, until, appID)
+		where account_id = $1 and conversation_id is null and state <> 'running' and created_at <= $4
+			and (options <> '{}' or failure is not null) and `+turnsInScope,
+		accountID, scope, subject, until)
 	return err
 }
 
@@ -123,10 +134,35 @@ var eraseAccount = []string{
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,
 	`delete from exports where account_id = $1`,
+	`delete from budgets where account_id = $1 and kind = 'end_user'`,
+	`update erasures set subject = '' where account_id = $1 and scope = 'end_user'`,
+	`update ledger set end_user = null where account_id = $1 and end_user is not null`,
+	`update turns set end_user = null where account_id = $1 and end_user is not null`,
 	`update apps set name = app_id where account_id = $1`,
 	`update keys set name = key_id where account_id = $1`,
 	`update accounts set name = account_id where account_id = $1`,
 	`update audit_events set details = '{}', address = '' where account_id = $1`,
+}
+
+// eraseEndUser are the statements that take an end user's name out of what is kept.
+var eraseEndUser = []string{
+	`delete from budgets where account_id = $1 and kind = 'end_user' and subject = $2`,
+	`update ledger set end_user = null where account_id = $1 and end_user = $2`,
+	`update turns set end_user = null where account_id = $1 and end_user = $2`,
+	`update exports set subject = '' where account_id = $1 and scope = 'end_user' and subject = $2`,
+	`update erasures set subject = '' where account_id = $1 and scope = 'end_user' and subject = $2`,
+}
+
+// EraseEndUser takes an end user's name out of the books, turns, budgets, exports and erasures.
+func (d *DB) EraseEndUser(ctx context.Context, accountID, name string) error {
+	return d.InTx(ctx, func(q *Queries) error {
+		for _, statement := range eraseEndUser {
+			if _, err := q.exec(ctx, statement, accountID, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // EraseAccount takes texts and names out of everything of the account but its

@@ -21,7 +21,8 @@ const (
 	wholeAccount  = `$2::text = 'account' and $3::text = ''`
 	ofItsTurn     = `turn_id in (select turn_id from turns where account_id = $1 and ` + turnsInScope + `)`
 	ofTheTalk     = `conversation_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
-	ofItsLedger   = `($2::text = 'account' or ` + ofItsTurn + `)`
+	ofItsLedger   = `($2::text = 'account' or ($2::text = 'end_user' and end_user = $3) or ` + ofItsTurn + `)`
+	ofItsBudgets  = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
 )
 
@@ -38,6 +39,8 @@ var exportTables = []exportTable{
 	{name: "turns", where: turnsInScope, omit: []string{"owner", "lease_until"}},
 	{name: "turn_events", where: ofItsTurn},
 	{name: "ledger", where: ofItsLedger},
+	{name: "budgets", where: ofItsBudgets},
+	{name: "purses", where: wholeAccount},
 	{name: "webhooks", where: wholeAccount, omit: []string{"sealed_secret", "sealed_previous"}},
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},
@@ -48,9 +51,12 @@ var exportTables = []exportTable{
 
 // notExported are the tables with an account that exports leave out, with the reason.
 var notExported = map[string]string{
-	"key_hashes":   "digests of secrets",
-	"rate_windows": "times of requests of the last minute",
-	"jobs":         "work of the server; holds ids of what is shown elsewhere",
+	"key_hashes":    "digests of secrets",
+	"rate_windows":  "times of requests of the last minute",
+	"rate_leases":   "counts of requests of the last minute",
+	"token_windows": "counts of tokens of the last minute",
+	"stream_gates":  "counts of running answers",
+	"jobs":          "work of the server; holds ids of what is shown elsewhere",
 }
 
 // ExportRows hands the rows of a scope to row, table by table, each as JSON

@@ -37,7 +37,7 @@ func (n tenant) calls() []call {
 		{"Key", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Key(ctx, a, n.key) }},
 		{"LockKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockKey(ctx, a, n.key) }},
 		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}}))
+			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}, Agents: []string{}}))
 		}},
 		{"AuditEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.AuditEvents(ctx, a, db.AuditFilter{Limit: 10})
@@ -83,6 +83,10 @@ func (n tenant) calls() []call {
 		{"BeginTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.BeginTurn(ctx, as(n.turnRow(unique("turn_")), a), db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
 		}},
+		{"Budgets", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Budgets(ctx, a, "", 10) }},
+		{"Budget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Budget(ctx, a, n.budget) }},
+		{"UpdateBudget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.UpdateBudget(ctx, a, n.budget, 5) }},
+		{"SpreadMoney", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.SpreadMoney(ctx, a, 1)) }},
 		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
 		}},
@@ -146,6 +150,9 @@ func (n tenant) calls() []call {
 		{"RunningTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.RunningTurns(ctx, a, db.ScopeConversation, n.conversation, now())
 		}},
+		{"DeleteBudget", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteBudget(ctx, a, n.budget))
+		}},
 		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
 		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
 		{"DisableModelsExcept", func(ctx context.Context, d *db.DB, a string) (any, error) {
@@ -164,7 +171,7 @@ func (n tenant) calls() []call {
 			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
 		}},
 		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.EraseLooseTurns(ctx, a, n.app, now().Add(time.Hour)))
+			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
 	}
 }
@@ -172,18 +179,19 @@ func (n tenant) calls() []call {
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
 	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
 	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",
 	"ExpiredExports": "housekeeping over all accounts", "Retentions": "housekeeping over all accounts",
-	"InsertExport": "makes a row of the account", "InsertErasure": "makes a row of the account", "EraseAccount": "the account's own rows",
+	"InsertExport": "makes a row of the account", "InsertErasure": "makes a row of the account", "EraseAccount": "the account's own rows", "EraseEndUser": "the account's own rows",
 	"Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
-	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }

@@ -10,6 +10,7 @@ const (
 	ScopeAccount      = "account"
 	ScopeApp          = "app"
 	ScopeConversation = "conversation"
+	ScopeEndUser      = "end_user"
 )
 
 // The states of exports and erasures.
@@ -26,7 +27,7 @@ type Export struct {
 	AccountID  string     `db:"account_id"`
 	ID         string     `db:"export_id"`
 	Scope      string     `db:"scope"`
-	Subject    string     `db:"subject"` // of the app or conversation; "" for the account
+	Subject    string     `db:"subject"` // id of the app or conversation, name of the end user; "" for the account
 	State      string     `db:"state"`
 	Records    int64      `db:"records"`
 	Bytes      int64      `db:"bytes"`
@@ -60,6 +61,9 @@ func (q *Queries) SubjectExists(ctx context.Context, accountID, scope, subject s
 		select case $2::text
 			when 'account' then true
 			when 'app' then exists (select 1 from apps where account_id = $1 and app_id = $3)
+			when 'end_user' then exists (select 1 from ledger where account_id = $1 and end_user = $3)
+				or exists (select 1 from turns where account_id = $1 and end_user = $3)
+				or exists (select 1 from budgets where account_id = $1 and kind = 'end_user' and subject = $3)
 			else exists (select 1 from conversations where account_id = $1 and conversation_id = $3)
 		end`,
 		accountID, scope, subject)

@@ -123,11 +123,15 @@ func (q *Queries) NoteLowBalances(ctx context.Context) ([]LowBalance, error) {
 		with turned as (
 			update webhooks w
 			set balance_told = not w.balance_told
-			from accounts a
+			from (
+				select a.account_id, a.balance_micros + a.held_micros + coalesce((
+					select sum(p.balance_micros + p.held_micros) from purses p where p.account_id = a.account_id), 0)::bigint as left_micros
+				from accounts a
+			) a
 			where a.account_id = w.account_id and w.status = 'enabled' and 'balance.low' = any(w.events)
 				and w.balance_below_micros is not null
-				and (a.balance_micros + a.held_micros < w.balance_below_micros) <> w.balance_told
-			returning w.account_id, w.webhook_id, w.balance_below_micros, a.balance_micros + a.held_micros as balance_micros, w.balance_told
+				and (a.left_micros < w.balance_below_micros) <> w.balance_told
+			returning w.account_id, w.webhook_id, w.balance_below_micros, a.left_micros as balance_micros, w.balance_told
 		)
 		select account_id, webhook_id, balance_below_micros, balance_micros
 		from turned

@@ -173,8 +173,6 @@ func TestAnErasedAccountIsForgotten(t *testing.T) {
 	for _, text := range []string{said, answered} {
 		if tables := tablesWith(t, s, text); len(tables) < 2 {
 			t.Fatalf("the text got into %v only: nothing is shown", tables)
-		} else {
-			t.Logf("before: %v", tables)
 		}
 	}
 	_, files := x.export(t, map[string]any{"scope": "account"})
@@ -273,6 +271,35 @@ func TestOneConversationOrAppIsForgotten(t *testing.T) {
 	if len(tablesWith(t, s, third)) == 0 {
 		t.Error("another app's conversation went, too")
 	}
+}
+
+// An end user's name is in the books until the end user is erased; the figures stay.
+func TestAnEndUserIsForgotten(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	name, other, said := testkit.Canary(), testkit.Canary(), testkit.Canary()
+	ask := func(user string) {
+		t.Helper()
+		x.do(t, testkit.Request{Path: "/v1/chat/completions", Body: map[string]any{"model": "parley-builtin", "user": user, "messages": []any{map[string]string{"role": "user", "content": said}}}}).Want(t, http.StatusOK)
+	}
+	ask(name)
+	ask(other)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/budgets", Body: map[string]any{"kind": "end_user", "subject": name, "period": "total", "amount_micros": 5}}).Want(t, http.StatusCreated)
+	_, files := x.export(t, map[string]any{"scope": "end_user", "subject": name})
+	if strings.Count(files["turns.jsonl"], "\n") != 1 || !strings.Contains(files["ledger.jsonl"], name) || !strings.Contains(files["budgets.jsonl"], name) || strings.Contains(files["turns.jsonl"], other) {
+		t.Errorf("the export has %v", files)
+	}
+	before := x.Money(t)
+	if e := x.erase(t, map[string]any{"scope": "end_user", "subject": name}); e.Subject != nil {
+		t.Errorf("the erasure keeps the name: %+v", e)
+	}
+	if tables := tablesWith(t, x.server, name); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if len(tablesWith(t, x.server, other)) == 0 || x.Money(t) != before {
+		t.Error("more than the end user went")
+	}
+	x.do(t, testkit.Request{Path: erasuresPath, Body: map[string]any{"scope": "end_user", "subject": name}}).Want(t, http.StatusNotFound)
 }
 
 // An answer that is being made when the erasure is ordered does not come back with its end.

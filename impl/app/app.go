@@ -19,6 +19,7 @@ import (
 	"parley/impl/blobs"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/limit"
@@ -52,7 +53,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if _, err := database.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	services, err := NewServices(cfg, database.DB)
+	services, err := NewServices(ctx, cfg, database.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,10 @@ func (a *App) router() (http.Handler, error) {
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}, Webhooks: a.Webhooks, Privacy: a.Privacy}),
+			platform.New(platform.Services{
+				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
+				Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
+			}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

@@ -47,6 +47,45 @@ func (e AuditActorKind) Valid() bool {
 	}
 }
 
+// Defines values for BudgetKind.
+const (
+	BudgetKindEndUser BudgetKind = "end_user"
+	BudgetKindKey     BudgetKind = "key"
+)
+
+// Valid indicates whether the value is a known member of the BudgetKind enum.
+func (e BudgetKind) Valid() bool {
+	switch e {
+	case BudgetKindEndUser:
+		return true
+	case BudgetKindKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BudgetPeriod.
+const (
+	BudgetPeriodDay   BudgetPeriod = "day"
+	BudgetPeriodMonth BudgetPeriod = "month"
+	BudgetPeriodTotal BudgetPeriod = "total"
+)
+
+// Valid indicates whether the value is a known member of the BudgetPeriod enum.
+func (e BudgetPeriod) Valid() bool {
+	switch e {
+	case BudgetPeriodDay:
+		return true
+	case BudgetPeriodMonth:
+		return true
+	case BudgetPeriodTotal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -173,11 +212,27 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for KeyUpdateNeverExpires.
+const (
+	KeyUpdateNeverExpiresTrue KeyUpdateNeverExpires = true
+)
+
+// Valid indicates whether the value is a known member of the KeyUpdateNeverExpires enum.
+func (e KeyUpdateNeverExpires) Valid() bool {
+	switch e {
+	case KeyUpdateNeverExpiresTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PrivacyScope.
 const (
 	PrivacyScopeAccount      PrivacyScope = "account"
 	PrivacyScopeApp          PrivacyScope = "app"
 	PrivacyScopeConversation PrivacyScope = "conversation"
+	PrivacyScopeEndUser      PrivacyScope = "end_user"
 )
 
 // Valid indicates whether the value is a known member of the PrivacyScope enum.
@@ -188,6 +243,8 @@ func (e PrivacyScope) Valid() bool {
 	case PrivacyScopeApp:
 		return true
 	case PrivacyScopeConversation:
+		return true
+	case PrivacyScopeEndUser:
 		return true
 	default:
 		return false
@@ -427,7 +484,7 @@ type Adjustment struct {
 
 // AdjustmentCreate A change of a balance.
 type AdjustmentCreate struct {
-	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit; not 0.
+	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit. An adjustment by 0 is answered with 409.
 	//
 	// Example: 5000000
 	AmountMicros int64 `json:"amount_micros"`
@@ -500,6 +557,113 @@ type AuditEvent struct {
 // AuditEventList Acts of administrators, newest first.
 type AuditEventList = []AuditEvent
 
+// Budget What a key or an end user may spend in a period.
+type Budget struct {
+	// ID Names the budget.
+	//
+	// Example: budget_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Kind Whom it bounds.
+	//
+	// Example: end_user
+	Kind BudgetKind `json:"kind"`
+
+	// Subject The key's id, or the end user's name.
+	//
+	// Example: visitor-1042
+	Subject BudgetSubject `json:"subject"`
+
+	// Period The time that it bounds, in UTC; `total` never starts again.
+	//
+	// Example: month
+	Period BudgetPeriod `json:"period"`
+
+	// AmountMicros What may be spent in the period, in millionths of the currency unit.
+	//
+	// Example: 5000000
+	AmountMicros BudgetAmount `json:"amount_micros"`
+
+	// HeldMicros The highest cost of answers that are running.
+	//
+	// Example: 0
+	HeldMicros int64 `json:"held_micros"`
+
+	// SpentMicros What ended answers of the period cost.
+	//
+	// Example: 1250000
+	SpentMicros int64 `json:"spent_micros"`
+
+	// RemainingMicros What further answers may cost at most.
+	//
+	// Example: 3750000
+	RemainingMicros int64 `json:"remaining_micros"`
+
+	// PeriodStart When the present period began, in UTC; null for a budget without periods.
+	//
+	// Example: 2025-04-01T00:00:00Z
+	PeriodStart *time.Time `json:"period_start"`
+
+	// CreatedAt When it was created.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// BudgetAmount What may be spent in the period, in millionths of the currency unit.
+//
+// Example: 5000000
+type BudgetAmount = int64
+
+// BudgetCreate A budget to create.
+type BudgetCreate struct {
+	// Kind Whom it bounds.
+	//
+	// Example: end_user
+	Kind BudgetKind `json:"kind"`
+
+	// Subject The key's id, or the end user's name.
+	//
+	// Example: visitor-1042
+	Subject BudgetSubject `json:"subject"`
+
+	// Period The time that it bounds, in UTC; `total` never starts again.
+	//
+	// Example: month
+	Period BudgetPeriod `json:"period"`
+
+	// AmountMicros What may be spent in the period, in millionths of the currency unit.
+	//
+	// Example: 5000000
+	AmountMicros BudgetAmount `json:"amount_micros"`
+}
+
+// BudgetKind Whom it bounds.
+//
+// Example: end_user
+type BudgetKind string
+
+// BudgetList Budgets, newest first.
+type BudgetList = []Budget
+
+// BudgetPeriod The time that it bounds, in UTC; `total` never starts again.
+//
+// Example: month
+type BudgetPeriod string
+
+// BudgetSubject The key's id, or the end user's name.
+//
+// Example: visitor-1042
+type BudgetSubject = string
+
+// BudgetUpdate What to change of a budget.
+type BudgetUpdate struct {
+	// AmountMicros What may be spent in the period, in millionths of the currency unit.
+	//
+	// Example: 5000000
+	AmountMicros BudgetAmount `json:"amount_micros"`
+}
+
 // Erasure An order to forget.
 type Erasure struct {
 	// ID Names the erasure.
@@ -512,7 +676,7 @@ type Erasure struct {
 	// Example: account
 	Scope PrivacyScope `json:"scope"`
 
-	// Subject The id of the app or conversation; null for the account.
+	// Subject The id of the app or conversation or the name of the end user; null for the account, and when an erasure took the name.
 	Subject *string `json:"subject"`
 
 	// State How far it is; an export that is `expired` cannot be downloaded any more.
@@ -554,7 +718,7 @@ type Export struct {
 	// Example: account
 	Scope PrivacyScope `json:"scope"`
 
-	// Subject The id of the app or conversation; null for the account.
+	// Subject The id of the app or conversation or the name of the end user; null for the account, and when an erasure took the name.
 	Subject *string `json:"subject"`
 
 	// State How far it is; an export that is `expired` cannot be downloaded any more.
@@ -636,6 +800,9 @@ type Key struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
+
 	// Environment A label for people.
 	//
 	// Example: production
@@ -663,6 +830,14 @@ type Key struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// KeyAgent An agent's id.
+//
+// Example: agent_xyz789
+type KeyAgent = string
+
+// KeyAgents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+type KeyAgents = []KeyAgent
+
 // KeyCreate A key to create.
 type KeyCreate struct {
 	// Name What people call it.
@@ -680,6 +855,9 @@ type KeyCreate struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
 
 	// Environment A label for people.
 	//
@@ -768,11 +946,24 @@ type KeyUpdate struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// NeverExpires Removes the expiry; not together with `expires_at`.
+	//
+	// Example: true
+	NeverExpires *KeyUpdateNeverExpires `json:"never_expires,omitempty"`
 }
+
+// KeyUpdateNeverExpires Removes the expiry; not together with `expires_at`.
+//
+// Example: true
+type KeyUpdateNeverExpires bool
 
 // KeyWithText A key with its text.
 type KeyWithText struct {
@@ -811,6 +1002,9 @@ type KeyWithText struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
 
 	// Environment A label for people.
 	//
@@ -855,6 +1049,16 @@ type Plan struct {
 	//
 	// Example: 250
 	RequestsPerMinute *PlanRequests `json:"requests_per_minute"`
+
+	// ConcurrentStreams Answers that one key may have running at once; null when not limited.
+	//
+	// Example: 20
+	ConcurrentStreams *PlanStreams `json:"concurrent_streams"`
+
+	// TokensPerMinute Input and output tokens that it admits in any 60 seconds; null when not limited. An answer is charged its input and the longest answer allowed when it begins, and what it took when it ends.
+	//
+	// Example: 200000
+	TokensPerMinute *PlanTokens `json:"tokens_per_minute"`
 }
 
 // PlanDefinition What a plan says.
@@ -863,6 +1067,16 @@ type PlanDefinition struct {
 	//
 	// Example: 250
 	RequestsPerMinute *PlanRequests `json:"requests_per_minute,omitempty"`
+
+	// ConcurrentStreams Answers that one key may have running at once; null when not limited.
+	//
+	// Example: 20
+	ConcurrentStreams *PlanStreams `json:"concurrent_streams,omitempty"`
+
+	// TokensPerMinute Input and output tokens that it admits in any 60 seconds; null when not limited. An answer is charged its input and the longest answer allowed when it begins, and what it took when it ends.
+	//
+	// Example: 200000
+	TokensPerMinute *PlanTokens `json:"tokens_per_minute,omitempty"`
 }
 
 // PlanList Plans, by name.
@@ -878,6 +1092,16 @@ type PlanName = string
 // Example: 250
 type PlanRequests = int32
 
+// PlanStreams Answers that one key may have running at once; null when not limited.
+//
+// Example: 20
+type PlanStreams = int32
+
+// PlanTokens Input and output tokens that it admits in any 60 seconds; null when not limited. An answer is charged its input and the longest answer allowed when it begins, and what it took when it ends.
+//
+// Example: 200000
+type PlanTokens = int32
+
 // PrivacyOrder What to export or erase.
 type PrivacyOrder struct {
 	// Scope What it is about.
@@ -885,7 +1109,7 @@ type PrivacyOrder struct {
 	// Example: account
 	Scope PrivacyScope `json:"scope"`
 
-	// Subject The id of the app or conversation; absent for the account.
+	// Subject The id of the app or conversation, or the name of the end user as requests gave it; absent for the account.
 	//
 	// Example: sess_9Rna21
 	Subject *string `json:"subject,omitempty"`
@@ -1247,6 +1471,9 @@ type AccountIDPath = string
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// BudgetIDPath defines model for BudgetIdPath.
+type BudgetIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
@@ -1352,6 +1579,15 @@ type ListAuditEventsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListBudgetsParams defines parameters for ListBudgets.
+type ListBudgetsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListErasuresParams defines parameters for ListErasures.
 type ListErasuresParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1420,6 +1656,12 @@ type AdjustBalanceJSONRequestBody = AdjustmentCreate
 
 // CreateAccountKeyJSONRequestBody defines body for CreateAccountKey for application/json ContentType.
 type CreateAccountKeyJSONRequestBody = KeyCreate
+
+// CreateBudgetJSONRequestBody defines body for CreateBudget for application/json ContentType.
+type CreateBudgetJSONRequestBody = BudgetCreate
+
+// UpdateBudgetJSONRequestBody defines body for UpdateBudget for application/json ContentType.
+type UpdateBudgetJSONRequestBody = BudgetUpdate
 
 // CreateErasureJSONRequestBody defines body for CreateErasure for application/json ContentType.
 type CreateErasureJSONRequestBody = PrivacyOrder
@@ -1542,7 +1784,7 @@ type ClientInterface interface {
 	// CreateAccountWithBody Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1552,7 +1794,7 @@ type ClientInterface interface {
 	// CreateAccount Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1633,6 +1875,69 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
 	ListAuditEvents(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListBudgets List the account's budgets
+	//
+	// The budgets of the account, newest first, each with what is spent and left of its present period.
+	//
+	// Corresponds with GET /api/v1/admin/budgets (the `ListBudgets` operationId).
+	ListBudgets(ctx context.Context, params *ListBudgetsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBudgetWithBody Create a budget
+	//
+	// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+	// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+	// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+	// user with the same period is answered with 409, a key that does not exist with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+	CreateBudgetWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBudget Create a budget
+	//
+	// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+	// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+	// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+	// user with the same period is answered with 409, a key that does not exist with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+	CreateBudget(ctx context.Context, body CreateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteBudget Delete a budget
+	//
+	// The key or end user is bounded by it no more; what was spent stays in the ledger.
+	//
+	// Corresponds with DELETE /api/v1/admin/budgets/{budget_id} (the `DeleteBudget` operationId).
+	DeleteBudget(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBudget Read a budget
+	//
+	// One budget of the account with what is spent and left of its present period.
+	//
+	// Corresponds with GET /api/v1/admin/budgets/{budget_id} (the `GetBudget` operationId).
+	GetBudget(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateBudgetWithBody Change a budget's amount
+	//
+	// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+	UpdateBudgetWithBody(ctx context.Context, budgetID BudgetIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateBudget Change a budget's amount
+	//
+	// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+	UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListErasures List the erasures
 	//
 	// The erasures of the account, newest first.
@@ -1642,10 +1947,10 @@ type ClientInterface interface {
 
 	// CreateErasureWithBody Order an erasure
 	//
-	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 	// the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 	// all exports, which may hold what is erased; answers under way are cancelled first.
-	// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+	// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 	// The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
 	// Takes any type of body and a specified content type.
@@ -1655,10 +1960,10 @@ type ClientInterface interface {
 
 	// CreateErasure Order an erasure
 	//
-	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 	// the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 	// all exports, which may hold what is erased; answers under way are cancelled first.
-	// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+	// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 	// The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1682,7 +1987,7 @@ type ClientInterface interface {
 
 	// CreateExportWithBody Order an export
 	//
-	// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+	// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 	// until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 	// exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
@@ -1693,7 +1998,7 @@ type ClientInterface interface {
 
 	// CreateExport Order an export
 	//
-	// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+	// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 	// until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 	// exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
@@ -1906,7 +2211,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -1918,7 +2223,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -2046,7 +2351,7 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // CreateAccountWithBody Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2066,7 +2371,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // CreateAccount Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2237,6 +2542,139 @@ func (c *Client) ListAuditEvents(ctx context.Context, params *ListAuditEventsPar
 	return c.Client.Do(req)
 }
 
+// ListBudgets List the account's budgets
+//
+// The budgets of the account, newest first, each with what is spent and left of its present period.
+//
+// Corresponds with GET /api/v1/admin/budgets (the `ListBudgets` operationId).
+func (c *Client) ListBudgets(ctx context.Context, params *ListBudgetsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBudgetsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBudgetWithBody Create a budget
+//
+// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+// user with the same period is answered with 409, a key that does not exist with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+func (c *Client) CreateBudgetWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBudgetRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBudget Create a budget
+//
+// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+// user with the same period is answered with 409, a key that does not exist with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+func (c *Client) CreateBudget(ctx context.Context, body CreateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBudgetRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteBudget Delete a budget
+//
+// The key or end user is bounded by it no more; what was spent stays in the ledger.
+//
+// Corresponds with DELETE /api/v1/admin/budgets/{budget_id} (the `DeleteBudget` operationId).
+func (c *Client) DeleteBudget(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteBudgetRequest(c.Server, budgetID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBudget Read a budget
+//
+// One budget of the account with what is spent and left of its present period.
+//
+// Corresponds with GET /api/v1/admin/budgets/{budget_id} (the `GetBudget` operationId).
+func (c *Client) GetBudget(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBudgetRequest(c.Server, budgetID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateBudgetWithBody Change a budget's amount
+//
+// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+func (c *Client) UpdateBudgetWithBody(ctx context.Context, budgetID BudgetIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateBudgetRequestWithBody(c.Server, budgetID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateBudget Change a budget's amount
+//
+// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+func (c *Client) UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateBudgetRequest(c.Server, budgetID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListErasures List the erasures
 //
 // The erasures of the account, newest first.
@@ -2256,10 +2694,10 @@ func (c *Client) ListErasures(ctx context.Context, params *ListErasuresParams, r
 
 // CreateErasureWithBody Order an erasure
 //
-// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 // the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 // all exports, which may hold what is erased; answers under way are cancelled first.
-// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 // The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
 // Takes any type of body and a specified content type.
@@ -2279,10 +2717,10 @@ func (c *Client) CreateErasureWithBody(ctx context.Context, contentType string, 
 
 // CreateErasure Order an erasure
 //
-// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 // the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 // all exports, which may hold what is erased; answers under way are cancelled first.
-// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 // The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
 // Takes a body of the `application/json` content type.
@@ -2336,7 +2774,7 @@ func (c *Client) ListExports(ctx context.Context, params *ListExportsParams, req
 
 // CreateExportWithBody Order an export
 //
-// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 // until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 // exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
@@ -2357,7 +2795,7 @@ func (c *Client) CreateExportWithBody(ctx context.Context, contentType string, b
 
 // CreateExport Order an export
 //
-// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 // until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 // exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
@@ -2810,7 +3248,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -2832,7 +3270,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -3450,6 +3888,227 @@ func NewListAuditEventsRequest(server string, params *ListAuditEventsParams) (*h
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListBudgetsRequest constructs an http.Request for the ListBudgets method
+func NewListBudgetsRequest(server string, params *ListBudgetsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/budgets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateBudgetRequest calls the generic CreateBudget builder with application/json body
+func NewCreateBudgetRequest(server string, body CreateBudgetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateBudgetRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateBudgetRequestWithBody constructs an http.Request for the CreateBudget method, with any body, and a specified content type
+func NewCreateBudgetRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/budgets")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteBudgetRequest constructs an http.Request for the DeleteBudget method
+func NewDeleteBudgetRequest(server string, budgetID BudgetIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "budget_id", budgetID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/budgets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetBudgetRequest constructs an http.Request for the GetBudget method
+func NewGetBudgetRequest(server string, budgetID BudgetIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "budget_id", budgetID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/budgets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateBudgetRequest calls the generic UpdateBudget builder with application/json body
+func NewUpdateBudgetRequest(server string, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateBudgetRequestWithBody(server, budgetID, "application/json", bodyReader)
+}
+
+// NewUpdateBudgetRequestWithBody constructs an http.Request for the UpdateBudget method, with any body, and a specified content type
+func NewUpdateBudgetRequestWithBody(server string, budgetID BudgetIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "budget_id", budgetID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/budgets/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4864,7 +5523,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithBodyWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4874,7 +5533,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4959,6 +5618,75 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
 	ListAuditEventsWithResponse(ctx context.Context, params *ListAuditEventsParams, reqEditors ...RequestEditorFn) (*ListAuditEventsResult, error)
 
+	// ListBudgetsWithResponse List the account's budgets
+	//
+	// The budgets of the account, newest first, each with what is spent and left of its present period.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/budgets (the `ListBudgets` operationId).
+	ListBudgetsWithResponse(ctx context.Context, params *ListBudgetsParams, reqEditors ...RequestEditorFn) (*ListBudgetsResult, error)
+
+	// CreateBudgetWithBodyWithResponse Create a budget
+	//
+	// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+	// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+	// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+	// user with the same period is answered with 409, a key that does not exist with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+	CreateBudgetWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBudgetResult, error)
+
+	// CreateBudgetWithResponse Create a budget
+	//
+	// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+	// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+	// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+	// user with the same period is answered with 409, a key that does not exist with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+	CreateBudgetWithResponse(ctx context.Context, body CreateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBudgetResult, error)
+
+	// DeleteBudgetWithResponse Delete a budget
+	//
+	// The key or end user is bounded by it no more; what was spent stays in the ledger.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/budgets/{budget_id} (the `DeleteBudget` operationId).
+	DeleteBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*DeleteBudgetResult, error)
+
+	// GetBudgetWithResponse Read a budget
+	//
+	// One budget of the account with what is spent and left of its present period.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/budgets/{budget_id} (the `GetBudget` operationId).
+	GetBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*GetBudgetResult, error)
+
+	// UpdateBudgetWithBodyWithResponse Change a budget's amount
+	//
+	// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+	UpdateBudgetWithBodyWithResponse(ctx context.Context, budgetID BudgetIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error)
+
+	// UpdateBudgetWithResponse Change a budget's amount
+	//
+	// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+	UpdateBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error)
+
 	// ListErasuresWithResponse List the erasures
 	//
 	// The erasures of the account, newest first.
@@ -4970,10 +5698,10 @@ type ClientWithResponsesInterface interface {
 
 	// CreateErasureWithBodyWithResponse Order an erasure
 	//
-	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 	// the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 	// all exports, which may hold what is erased; answers under way are cancelled first.
-	// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+	// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 	// The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4983,10 +5711,10 @@ type ClientWithResponsesInterface interface {
 
 	// CreateErasureWithResponse Order an erasure
 	//
-	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+	// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 	// the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 	// all exports, which may hold what is erased; answers under way are cancelled first.
-	// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+	// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 	// The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5014,7 +5742,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateExportWithBodyWithResponse Order an export
 	//
-	// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+	// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 	// until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 	// exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
@@ -5025,7 +5753,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateExportWithResponse Order an export
 	//
-	// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+	// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 	// until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 	// exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 	//
@@ -5264,7 +5992,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5276,7 +6004,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5561,6 +6289,8 @@ type CreateAccountResult struct {
 	ApplicationProblemJSON401 *AdminUnauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *AdminContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -5593,6 +6323,11 @@ func (r CreateAccountResult) GetApplicationProblemJSON401() *AdminUnauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAccountResult) GetApplicationProblemJSON403() *AdminForbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateAccountResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -6156,6 +6891,491 @@ func (r ListAuditEventsResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAuditEventsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListBudgetsResult200Headers the declared response headers of an HTTP 200 response for ListBudgets
+type ListBudgetsResult200Headers struct {
+	Link *string
+}
+
+type ListBudgetsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *BudgetList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListBudgetsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBudgetsResult) GetJSON200() *BudgetList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListBudgetsResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBudgetsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBudgetsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBudgetsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBudgetsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateBudgetResult201Headers the declared response headers of an HTTP 201 response for CreateBudget
+type CreateBudgetResult201Headers struct {
+	Location string
+}
+
+type CreateBudgetResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Budget
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *AdminConflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateBudgetResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateBudgetResult) GetJSON201() *Budget {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON409() *AdminConflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateBudgetResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateBudgetResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateBudgetResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateBudgetResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateBudgetResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteBudgetResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteBudgetResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteBudgetResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteBudgetResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteBudgetResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteBudgetResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBudgetResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Budget
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBudgetResult) GetJSON200() *Budget {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetBudgetResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBudgetResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBudgetResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBudgetResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBudgetResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateBudgetResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Budget
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateBudgetResult) GetJSON200() *Budget {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateBudgetResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateBudgetResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateBudgetResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateBudgetResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateBudgetResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9145,7 +10365,7 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // CreateAccountWithBodyWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9161,7 +10381,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // CreateAccountWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9300,6 +10520,117 @@ func (c *ClientWithResponses) ListAuditEventsWithResponse(ctx context.Context, p
 	return ParseListAuditEventsResult(rsp)
 }
 
+// ListBudgetsWithResponse List the account's budgets
+//
+// The budgets of the account, newest first, each with what is spent and left of its present period.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/budgets (the `ListBudgets` operationId).
+func (c *ClientWithResponses) ListBudgetsWithResponse(ctx context.Context, params *ListBudgetsParams, reqEditors ...RequestEditorFn) (*ListBudgetsResult, error) {
+	rsp, err := c.ListBudgets(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBudgetsResult(rsp)
+}
+
+// CreateBudgetWithBodyWithResponse Create a budget
+//
+// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+// user with the same period is answered with 409, a key that does not exist with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+func (c *ClientWithResponses) CreateBudgetWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBudgetResult, error) {
+	rsp, err := c.CreateBudgetWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBudgetResult(rsp)
+}
+
+// CreateBudgetWithResponse Create a budget
+//
+// Bounds what a key or an end user may spend in a period. Enforced to the micro-unit: an answer begins only when its highest cost fits into what is
+// left, whatever else runs at the same time; otherwise it is refused as with an empty balance. What was spent before the budget existed does not count.
+// An end user is whom requests name (`user` of `/v1/chat/completions`) or the end user of the credential. A second budget of the same key or end
+// user with the same period is answered with 409, a key that does not exist with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/budgets (the `CreateBudget` operationId).
+func (c *ClientWithResponses) CreateBudgetWithResponse(ctx context.Context, body CreateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBudgetResult, error) {
+	rsp, err := c.CreateBudget(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBudgetResult(rsp)
+}
+
+// DeleteBudgetWithResponse Delete a budget
+//
+// The key or end user is bounded by it no more; what was spent stays in the ledger.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/budgets/{budget_id} (the `DeleteBudget` operationId).
+func (c *ClientWithResponses) DeleteBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*DeleteBudgetResult, error) {
+	rsp, err := c.DeleteBudget(ctx, budgetID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteBudgetResult(rsp)
+}
+
+// GetBudgetWithResponse Read a budget
+//
+// One budget of the account with what is spent and left of its present period.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/budgets/{budget_id} (the `GetBudget` operationId).
+func (c *ClientWithResponses) GetBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, reqEditors ...RequestEditorFn) (*GetBudgetResult, error) {
+	rsp, err := c.GetBudget(ctx, budgetID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBudgetResult(rsp)
+}
+
+// UpdateBudgetWithBodyWithResponse Change a budget's amount
+//
+// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+func (c *ClientWithResponses) UpdateBudgetWithBodyWithResponse(ctx context.Context, budgetID BudgetIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error) {
+	rsp, err := c.UpdateBudgetWithBody(ctx, budgetID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateBudgetResult(rsp)
+}
+
+// UpdateBudgetWithResponse Change a budget's amount
+//
+// Another amount holds from the next answer on. One below what is spent already leaves nothing; answers that are running are not cut.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
+func (c *ClientWithResponses) UpdateBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error) {
+	rsp, err := c.UpdateBudget(ctx, budgetID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateBudgetResult(rsp)
+}
+
 // ListErasuresWithResponse List the erasures
 //
 // The erasures of the account, newest first.
@@ -9317,10 +10648,10 @@ func (c *ClientWithResponses) ListErasuresWithResponse(ctx context.Context, para
 
 // CreateErasureWithBodyWithResponse Order an erasure
 //
-// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 // the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 // all exports, which may hold what is erased; answers under way are cancelled first.
-// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 // The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9336,10 +10667,10 @@ func (c *ClientWithResponses) CreateErasureWithBodyWithResponse(ctx context.Cont
 
 // CreateErasureWithResponse Order an erasure
 //
-// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, or of the whole account. It is carried out in
+// Orders that content be forgotten for good: of one conversation (a session is one, too), of all conversations of one app, of all in which one end user took part, or of the whole account. It is carried out in
 // the background; a webhook can be told `erasure.done`. Removed are conversations, messages, logs of streams, what webhooks were to be told of them, and archives of
 // all exports, which may hold what is erased; answers under way are cancelled first.
-// With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
+// With the scope `end_user`, the name goes from the books, budgets and orders like this one, too. With the scope `account`, agents, webhooks, files and jobs go, too, and the names of account, apps and keys, and the details of the audit log; keys keep working, and nobody is left to be told.
 // The books stay, with figures and ids only. A subject that does not exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -9385,7 +10716,7 @@ func (c *ClientWithResponses) ListExportsWithResponse(ctx context.Context, param
 
 // CreateExportWithBodyWithResponse Order an export
 //
-// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 // until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 // exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
@@ -9402,7 +10733,7 @@ func (c *ClientWithResponses) CreateExportWithBodyWithResponse(ctx context.Conte
 
 // CreateExportWithResponse Order an export
 //
-// Orders an archive of what is stored: about the whole account, one app or one conversation (a session is one, too). It is made in the background; ask for it
+// Orders an archive of what is stored: about the whole account, one app, one conversation (a session is one, too) or one end user (as requests named them). It is made in the background; ask for it
 // until its state is `ready`, or let a webhook tell `export.ready`. Digests of keys, secrets of providers and webhooks are left out. A subject that does not
 // exist is answered with 404; a subject for the scope `account`, or none for another scope, with 409.
 //
@@ -9785,7 +11116,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9803,7 +11134,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -10154,6 +11485,13 @@ func ParseCreateAccountResult(rsp *http.Response) (*CreateAccountResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest AdminContentTooLarge
@@ -10653,6 +11991,431 @@ func ParseListAuditEventsResult(rsp *http.Response) (*ListAuditEventsResult, err
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListBudgetsResult parses an HTTP response from a ListBudgetsWithResponse call
+func ParseListBudgetsResult(rsp *http.Response) (*ListBudgetsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBudgetsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest BudgetList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListBudgetsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateBudgetResult parses an HTTP response from a CreateBudgetWithResponse call
+func ParseCreateBudgetResult(rsp *http.Response) (*CreateBudgetResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateBudgetResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Budget
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest AdminConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateBudgetResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteBudgetResult parses an HTTP response from a DeleteBudgetWithResponse call
+func ParseDeleteBudgetResult(rsp *http.Response) (*DeleteBudgetResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteBudgetResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetBudgetResult parses an HTTP response from a GetBudgetWithResponse call
+func ParseGetBudgetResult(rsp *http.Response) (*GetBudgetResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBudgetResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Budget
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateBudgetResult parses an HTTP response from a UpdateBudgetWithResponse call
+func ParseUpdateBudgetResult(rsp *http.Response) (*UpdateBudgetResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateBudgetResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Budget
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	}
 
 	return response, nil

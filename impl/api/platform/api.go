@@ -12,6 +12,7 @@ import (
 	gen "parley/gen/platform"
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/core/privacy"
 	"parley/impl/core/webhook"
@@ -27,12 +28,14 @@ type Services struct {
 	Audit    *audit.Log
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
+	Budgets  *budget.Service
 }
 
 // API implements the generated server, one struct a resource.
 type API struct {
 	accounts
 	auditLog
+	budgets
 	document
 	erasures
 	exports
@@ -48,7 +51,7 @@ var _ gen.StrictServerInterface = API{}
 // New returns the surface.
 func New(s Services) httpd.Surface {
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		webhooks: webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy},

@@ -37,8 +37,12 @@ type Caller struct {
 	Kind              Kind
 	Scopes            []string
 	Origins           []string
+	Agents            []string // that may answer; none: all, and the bare models
 	Plan              string
-	RequestsPerMinute int    // 0: not limited
+	EndUser           string // whom the credential was made for; "" when it names nobody
+	RequestsPerMinute int    // 0: not limited, as in the next two
+	ConcurrentStreams int    // answers of the key that may run at once
+	TokensPerMinute   int    // of all keys that share Bucket
 	Bucket            string // what the plan counts: the account, or the key when it has a plan of its own
 }
 
@@ -53,6 +57,11 @@ func (c Caller) AdmitsOrigin(origin string) bool {
 		return true
 	}
 	return slices.Contains(c.Origins, strings.ToLower(origin))
+}
+
+// AdmitsAgent tells whether the agent ("" for a bare model) may answer the caller.
+func (c Caller) AdmitsAgent(agentID string) bool {
+	return len(c.Agents) == 0 || slices.Contains(c.Agents, agentID)
 }
 
 // Service makes and checks keys.
@@ -96,7 +105,7 @@ func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before
 func callerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
-		Scopes: row.Scopes, Origins: row.Origins, Plan: row.PlanName, Bucket: "account",
+		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, Plan: row.PlanName, Bucket: "account",
 	}
 	if row.AgentID != nil {
 		c.AgentID = *row.AgentID
@@ -104,10 +113,16 @@ func callerOf(row db.Caller) Caller {
 	if row.Plan != nil {
 		c.Bucket = row.ID
 	}
-	if row.RequestsPerMinute != nil {
-		c.RequestsPerMinute = *row.RequestsPerMinute
-	}
+	c.RequestsPerMinute, c.ConcurrentStreams, c.TokensPerMinute = ceiling(row.RequestsPerMinute), ceiling(row.ConcurrentStreams), ceiling(row.TokensPerMinute)
 	return c
+}
+
+// ceiling is 0 for a plan without it.
+func ceiling(limit *int) int {
+	if limit == nil {
+		return 0
+	}
+	return *limit
 }
 
 // CreateInput describes a key to make. Zero values mean: secret, every
@@ -119,6 +134,7 @@ type CreateInput struct {
 	Kind        Kind
 	Scopes      []string
 	Origins     []string
+	Agents      []string // that may answer through it; none: all
 	Plan        string
 	Environment string
 	ExpiresAt   *time.Time
@@ -152,6 +168,9 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 				return err
 			}
 		}
+		if err := checkAgents(ctx, q, k); err != nil {
+			return err
+		}
 		if err := q.InsertKey(ctx, k, digest(text)); err != nil {
 			return err
 		}
@@ -162,7 +181,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 		return Created{}, fault.New(fault.NotFound, "App not found").Because(err)
 	}
 	if errors.As(err, &conflict) {
-		return Created{}, fault.New(fault.Invalid, "The account or plan of the key does not exist.").Because(err)
+		return Created{}, fault.New(fault.NotFound, "Account or plan not found").Because(err)
 	}
 	return Created{Key: k, Text: text}, err
 }
@@ -186,16 +205,14 @@ func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) erro
 		return err
 	}
 	return audit.Record(ctx, q, audit.Event{AccountID: k.AccountID, Action: action, Target: k.ID, Details: map[string]any{
-		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "active": k.Active, "expires_at": k.ExpiresAt,
+		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "agents": k.Agents, "active": k.Active, "expires_at": k.ExpiresAt,
 	}})
 }
 
 func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
 	app := db.App{AccountID: k.AccountID, ID: k.AppID, Name: k.Name, CreatedAt: k.CreatedAt}
 	if agentID != "" {
-		if _, err := q.Agent(ctx, k.AccountID, agentID); errors.Is(err, db.ErrNotFound) {
-			return fault.New(fault.NotFound, "Agent not found")
-		} else if err != nil {
+		if err := findAgent(ctx, q, k.AccountID, agentID); err != nil {
 			return err
 		}
 		app.AgentID = &agentID
@@ -203,10 +220,28 @@ func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentI
 	return q.InsertApp(ctx, app)
 }
 
+// checkAgents is a NotFound fault when the key lists an agent that the account does not have.
+func checkAgents(ctx context.Context, q *db.Queries, k db.Key) error {
+	for _, agentID := range k.Agents {
+		if err := findAgent(ctx, q, k.AccountID, agentID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findAgent(ctx context.Context, q *db.Queries, accountID, agentID string) error {
+	_, err := q.Agent(ctx, accountID, agentID)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "Agent not found")
+	}
+	return err
+}
+
 func (s *Service) newKey(in CreateInput) (db.Key, error) {
 	k := db.Key{
 		AccountID: in.AccountID, ID: id.New(id.Key), AppID: in.AppID, Name: strings.TrimSpace(in.Name),
-		Kind: string(in.Kind), Scopes: in.Scopes, Origins: []string{}, Environment: in.Environment,
+		Kind: string(in.Kind), Scopes: in.Scopes, Origins: []string{}, Agents: append([]string{}, in.Agents...), Environment: in.Environment,
 		ExpiresAt: in.ExpiresAt, CreatedAt: s.Now(), Active: true,
 	}
 	if k.AppID == "" {

@@ -248,8 +248,6 @@ func TestCreateRefusesWhatCouldNeverWork(t *testing.T) {
 		"kind":        func(in *key.CreateInput) { in.Kind = "public" },
 		"environment": func(in *key.CreateInput) { in.Environment = "staging" },
 		"scope":       func(in *key.CreateInput) { in.Scopes = []string{"everything"} },
-		"plan":        func(in *key.CreateInput) { in.Plan = "gold" },
-		"account":     func(in *key.CreateInput) { in.AccountID = id.New(id.Account) },
 	} {
 		in := key.CreateInput{AccountID: b.account, Name: "a key"}
 		edit(&in)
@@ -264,6 +262,8 @@ func TestCreateRefusesWhatCouldNeverWork(t *testing.T) {
 	}
 	for name, edit := range map[string]func(*key.CreateInput){
 		"app":         func(in *key.CreateInput) { in.AppID = id.New(id.App) },
+		"plan":        func(in *key.CreateInput) { in.Plan = "gold" },
+		"account":     func(in *key.CreateInput) { in.AccountID = id.New(id.Account) },
 		"foreign app": func(in *key.CreateInput) { in.AppID = foreign.AppID },
 		"agent":       func(in *key.CreateInput) { in.AgentID = id.New(id.Agent) },
 	} {

@@ -35,42 +35,66 @@ type UpdateInput struct {
 	Active    *bool
 	Scopes    []string
 	Origins   []string
+	Agents    []string // empty but not nil: all
 	ExpiresAt *time.Time
+	// NeverExpires removes an expiry.
+	NeverExpires bool
 }
 
 // Update changes a key of the caller's account. It holds from the next request
 // on. A key with more rights than the caller's, before or after, is Forbidden.
 func (s *Service) Update(ctx context.Context, by Caller, keyID string, in UpdateInput) (db.Key, error) {
 	return s.change(ctx, by, keyID, "key.updated", func(q *db.Queries, k *db.Key) error {
-		if in.Active != nil && k.Active && !*in.Active {
+		wasActive := k.Active
+		if err := in.apply(k); err != nil {
+			return err
+		}
+		if wasActive && !k.Active {
 			if err := tell(ctx, q, *k, "key.revoked"); err != nil {
 				return err
 			}
 		}
-		if in.Name != nil {
-			k.Name = strings.TrimSpace(*in.Name)
-		}
-		if in.Active != nil {
-			k.Active = *in.Active
-		}
-		if in.Scopes != nil {
-			k.Scopes = in.Scopes
-		}
-		if in.ExpiresAt != nil {
-			k.ExpiresAt = in.ExpiresAt
-		}
-		if in.Origins != nil {
-			origins, err := normalOrigins(in.Origins)
-			if err != nil {
-				return err
-			}
-			k.Origins = origins
-		}
 		if err := checkKey(*k); err != nil {
+			return err
+		}
+		if err := checkAgents(ctx, q, *k); err != nil {
 			return err
 		}
 		return by.CheckGrant(k.Scopes)
 	})
+}
+
+// apply changes what is given.
+func (in UpdateInput) apply(k *db.Key) error {
+	if in.Name != nil {
+		k.Name = strings.TrimSpace(*in.Name)
+	}
+	if in.Active != nil {
+		k.Active = *in.Active
+	}
+	if in.Scopes != nil {
+		k.Scopes = in.Scopes
+	}
+	if in.Agents != nil {
+		k.Agents = in.Agents
+	}
+	if in.NeverExpires {
+		k.ExpiresAt = nil
+	}
+	if in.ExpiresAt != nil {
+		if in.NeverExpires {
+			return fault.New(fault.Conflict, "A key either expires or never does.")
+		}
+		k.ExpiresAt = in.ExpiresAt
+	}
+	if in.Origins != nil {
+		origins, err := normalOrigins(in.Origins)
+		if err != nil {
+			return err
+		}
+		k.Origins = origins
+	}
+	return nil
 }
 
 // Rotate gives a key of the caller's account a new text; the old one works for

@@ -48,7 +48,7 @@ func (s *Service) carryOut(ctx context.Context, r job.Run, e db.Erasure) error {
 		return err
 	}
 	if e.Scope != db.ScopeConversation {
-		if err := s.DB.EraseLooseTurns(ctx, e.AccountID, e.Subject, e.CreatedAt); err != nil {
+		if err := s.DB.EraseLooseTurns(ctx, e.AccountID, e.Scope, e.Subject, e.CreatedAt); err != nil {
 			return err
 		}
 	}
@@ -67,8 +67,11 @@ func (s *Service) carryOut(ctx context.Context, r job.Run, e db.Erasure) error {
 	if err := s.DB.AddErased(ctx, e.AccountID, e.ID, 0, int64(removed)); err != nil {
 		return err
 	}
-	if e.Scope == db.ScopeAccount {
+	switch e.Scope {
+	case db.ScopeAccount:
 		return s.DB.EraseAccount(ctx, e.AccountID, r.ID)
+	case db.ScopeEndUser:
+		return s.DB.EraseEndUser(ctx, e.AccountID, e.Subject)
 	}
 	return nil
 }
@@ -120,7 +123,7 @@ func (s *Service) retain(ctx context.Context, _ job.Run) error {
 				return err
 			}
 		}
-		if err := s.DB.EraseLooseTurns(ctx, a.AccountID, "", before); err != nil {
+		if err := s.DB.EraseLooseTurns(ctx, a.AccountID, db.ScopeAccount, "", before); err != nil {
 			return err
 		}
 	}

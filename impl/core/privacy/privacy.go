@@ -74,7 +74,7 @@ type eraseArgs struct {
 	ErasureID string `json:"erasure_id"`
 }
 
-// CreateExport orders an archive of what is stored about the account, one app or one conversation.
+// CreateExport orders an archive of what is stored about the account, one app, one conversation or one end user.
 func (s *Service) CreateExport(ctx context.Context, accountID, scope, subject string) (db.Export, error) {
 	if err := s.check(ctx, accountID, scope, subject); err != nil {
 		return db.Export{}, err
@@ -94,6 +94,9 @@ func (s *Service) CreateExport(ctx context.Context, accountID, scope, subject st
 
 func book(ctx context.Context, q *db.Queries, accountID, action, target, scope, subject string) error {
 	details := map[string]any{"scope": scope, "subject": subject}
+	if scope == db.ScopeEndUser {
+		delete(details, "subject") // a name, which the log would keep
+	}
 	return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: action, Target: target, Details: details})
 }
 
@@ -108,7 +111,7 @@ func (s *Service) Export(ctx context.Context, accountID, exportID string) (db.Ex
 	return e, missing(err, "Export")
 }
 
-// CreateErasure orders that the account's, an app's or a conversation's content be forgotten.
+// CreateErasure orders that the content of the account, an app, a conversation or an end user be forgotten.
 func (s *Service) CreateErasure(ctx context.Context, accountID, scope, subject string) (db.Erasure, error) {
 	if err := s.check(ctx, accountID, scope, subject); err != nil {
 		return db.Erasure{}, err
