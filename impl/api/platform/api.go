@@ -15,6 +15,8 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
+	"parley/impl/core/privacy"
+	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
 
@@ -25,6 +27,8 @@ type Services struct {
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Webhooks *webhook.Service
+	Privacy  *privacy.Service
 	Budgets  *budget.Service
 	OAuth    *oauth.Service
 }
@@ -35,10 +39,14 @@ type API struct {
 	auditLog
 	budgets
 	document
+	erasures
+	exports
 	health
 	keys
 	oauthClients
 	plans
+	retention
+	webhooks
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -49,6 +57,8 @@ func New(s Services) httpd.Surface {
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		oauthClients: oauthClients{service: s.OAuth},
+		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
+		retention: retention{service: s.Privacy},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
