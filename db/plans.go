@@ -14,13 +14,16 @@ type Plan struct {
 // a plan in use breaks it or AccountsPlanKey.
 const KeysPlanKey = "keys_plan_fkey"
 
-// Plans lists the plans by name.
-func (q *Queries) Plans(ctx context.Context) ([]Plan, error) {
+// Plans lists the plans by name, from after a name; "" starts with the first.
+func (q *Queries) Plans(ctx context.Context, afterName string, limit int) ([]Plan, error) {
 	plans := []Plan{}
 	err := q.list(ctx, &plans, `
 		select name, requests_per_minute, concurrent_streams, tokens_per_minute
 		from plans
-		order by name`)
+		where name > $1
+		order by name
+		limit $2`,
+		afterName, limit)
 	return plans, err
 }
 

@@ -1732,6 +1732,15 @@ type ListOauthClientsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListPlansParams defines parameters for ListPlans.
+type ListPlansParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1910,7 +1919,7 @@ type ServerInterface interface {
 	RotateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath)
 	// ListPlans List the plans
 	// (GET /api/v1/admin/plans)
-	ListPlans(w http.ResponseWriter, r *http.Request)
+	ListPlans(w http.ResponseWriter, r *http.Request, params ListPlansParams)
 	// DeletePlan Delete a plan
 	// (DELETE /api/v1/admin/plans/{plan_name})
 	DeletePlan(w http.ResponseWriter, r *http.Request, planName PlanNamePath)
@@ -2147,7 +2156,7 @@ func (_ Unimplemented) RotateOauthClient(w http.ResponseWriter, r *http.Request,
 
 // ListPlans List the plans
 // (GET /api/v1/admin/plans)
-func (_ Unimplemented) ListPlans(w http.ResponseWriter, r *http.Request) {
+func (_ Unimplemented) ListPlans(w http.ResponseWriter, r *http.Request, params ListPlansParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3083,8 +3092,40 @@ func (siw *ServerInterfaceWrapper) RotateOauthClient(w http.ResponseWriter, r *h
 // ListPlans operation middleware
 func (siw *ServerInterfaceWrapper) ListPlans(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPlansParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListPlans(w, r)
+		siw.Handler.ListPlans(w, r, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -7975,22 +8016,49 @@ func (response RotateOauthClient503ApplicationProblemPlusJSONResponse) VisitRota
 }
 
 type ListPlansRequestObject struct {
+	Params ListPlansParams
 }
 
 type ListPlansResponseObject interface {
 	VisitListPlansResponse(w http.ResponseWriter) error
 }
 
-type ListPlans200JSONResponse PlanList
+type ListPlans200ResponseHeaders struct {
+	Link *string
+}
+
+type ListPlans200JSONResponse struct {
+	Body    PlanList
+	Headers ListPlans200ResponseHeaders
+}
 
 func (response ListPlans200JSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPlans400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListPlans400ApplicationProblemPlusJSONResponse) VisitListPlansResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12239,8 +12307,10 @@ func (sh *strictHandler) RotateOauthClient(w http.ResponseWriter, r *http.Reques
 }
 
 // ListPlans operation middleware
-func (sh *strictHandler) ListPlans(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) ListPlans(w http.ResponseWriter, r *http.Request, params ListPlansParams) {
 	var request ListPlansRequestObject
+
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ListPlans(ctx, request.(ListPlansRequestObject))

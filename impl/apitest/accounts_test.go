@@ -104,7 +104,14 @@ func TestPlansHoldFromTheNextRequest(t *testing.T) {
 	x.want(t, http.MethodDelete, path, "", http.StatusNoContent, nil)
 	x.want(t, http.MethodGet, path, "", http.StatusNotFound, nil)
 	var all platform.PlanList
-	x.get(t, "/api/v1/admin/plans", &all)
+	x.get(t, "/api/v1/admin/plans?limit=2", &all)
+	if len(all) != 2 {
+		t.Errorf("a page of two holds %d plans", len(all))
+	}
+	x.get(t, "/api/v1/admin/plans?limit=1000&cursor=plan-zz", &all)
+	if len(all) < 2 || all[0].Name <= "plan-zz" {
+		t.Errorf("the plans after plan-zz are %+v", all)
+	}
 	for i, p := range all {
 		if p.Name == plan.Name || (i > 0 && all[i-1].Name >= p.Name) {
 			t.Errorf("plan %d of the list is %s", i, p.Name)

@@ -1734,6 +1734,15 @@ type ListOauthClientsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListPlansParams defines parameters for ListPlans.
+type ListPlansParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -2242,10 +2251,10 @@ type ClientInterface interface {
 
 	// ListPlans List the plans
 	//
-	// All plans, by name. For the server's operator.
+	// The plans, by name. For the server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
-	ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListPlans(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeletePlan Delete a plan
 	//
@@ -3240,11 +3249,11 @@ func (c *Client) RotateOauthClient(ctx context.Context, clientID ClientIDPath, b
 
 // ListPlans List the plans
 //
-// All plans, by name. For the server's operator.
+// The plans, by name. For the server's operator.
 //
 // Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
-func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListPlansRequest(c.Server)
+func (c *Client) ListPlans(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPlansRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5085,7 +5094,7 @@ func NewRotateOauthClientRequestWithBody(server string, clientID ClientIDPath, c
 }
 
 // NewListPlansRequest constructs an http.Request for the ListPlans method
-func NewListPlansRequest(server string) (*http.Request, error) {
+func NewListPlansRequest(server string, params *ListPlansParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5101,6 +5110,45 @@ func NewListPlansRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -6527,12 +6575,12 @@ type ClientWithResponsesInterface interface {
 
 	// ListPlansWithResponse List the plans
 	//
-	// All plans, by name. For the server's operator.
+	// The plans, by name. For the server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
-	ListPlansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPlansResult, error)
+	ListPlansWithResponse(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*ListPlansResult, error)
 
 	// DeletePlanWithResponse Delete a plan
 	//
@@ -9401,11 +9449,18 @@ func (r RotateOauthClientResult) ContentType() string {
 	return ""
 }
 
+// ListPlansResult200Headers the declared response headers of an HTTP 200 response for ListPlans
+type ListPlansResult200Headers struct {
+	Link *string
+}
+
 type ListPlansResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *PlanList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationProblemJSON401 *AdminUnauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
@@ -9416,11 +9471,18 @@ type ListPlansResult struct {
 	ApplicationProblemJSON500 *AdminInternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPlansResult200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ListPlansResult) GetJSON200() *PlanList {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListPlansResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
 }
 
 // GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
@@ -12248,13 +12310,13 @@ func (c *ClientWithResponses) RotateOauthClientWithResponse(ctx context.Context,
 
 // ListPlansWithResponse List the plans
 //
-// All plans, by name. For the server's operator.
+// The plans, by name. For the server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
-func (c *ClientWithResponses) ListPlansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPlansResult, error) {
-	rsp, err := c.ListPlans(ctx, reqEditors...)
+func (c *ClientWithResponses) ListPlansWithResponse(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*ListPlansResult, error) {
+	rsp, err := c.ListPlans(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -15034,6 +15096,13 @@ func ParseListPlansResult(rsp *http.Response) (*ListPlansResult, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest AdminUnauthorized
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15069,6 +15138,19 @@ func ParseListPlansResult(rsp *http.Response) (*ListPlansResult, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPlansResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -6,21 +6,28 @@ import (
 	"parley/db"
 	gen "parley/gen/platform"
 	"parley/impl/core/account"
+	"parley/impl/httpd"
 )
 
 type plans struct{ service *account.Service }
 
 // ListPlans lists the plans by name.
-func (p plans) ListPlans(ctx context.Context, _ gen.ListPlansRequestObject) (gen.ListPlansResponseObject, error) {
-	rows, err := p.service.Plans(ctx)
+func (p plans) ListPlans(ctx context.Context, request gen.ListPlansRequestObject) (gen.ListPlansResponseObject, error) {
+	limit := int(*request.Params.Limit)
+	rows, err := p.service.Plans(ctx, value(request.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
+	}
+	var link *string
+	if len(rows) > limit {
+		rows = rows[:limit]
+		link = httpd.NextPage("/api/v1/admin/plans", rows[limit-1].Name, limit)
 	}
 	list := make(gen.PlanList, len(rows))
 	for i, row := range rows {
 		list[i] = toAPIPlan(row)
 	}
-	return gen.ListPlans200JSONResponse(list), nil
+	return gen.ListPlans200JSONResponse{Body: list, Headers: gen.ListPlans200ResponseHeaders{Link: link}}, nil
 }
 
 // GetPlan returns one plan.

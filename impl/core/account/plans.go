@@ -14,8 +14,10 @@ import (
 // be redefined but not deleted.
 var builtInPlans = []string{"free", "pro", "unlimited"}
 
-// Plans lists the plans by name.
-func (s *Service) Plans(ctx context.Context) ([]db.Plan, error) { return s.DB.Plans(ctx) }
+// Plans lists the plans by name, from after a name ("" from the first).
+func (s *Service) Plans(ctx context.Context, afterName string, limit int) ([]db.Plan, error) {
+	return s.DB.Plans(ctx, afterName, limit)
+}
 
 // Plan returns one plan; an unknown one is a NotFound fault.
 func (s *Service) Plan(ctx context.Context, name string) (db.Plan, error) {

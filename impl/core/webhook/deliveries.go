@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
@@ -38,8 +39,10 @@ func (s *Service) SendTest(ctx context.Context, accountID, webhookID string) (db
 		if err := q.InsertEvent(ctx, e); err != nil {
 			return err
 		}
-		d, err = s.dispatch(ctx, q, e, webhookID)
-		return err
+		if d, err = s.dispatch(ctx, q, e, webhookID); err != nil {
+			return err
+		}
+		return recordDelivery(ctx, q, d, "webhook.tested")
 	})
 	return d, err
 }
@@ -66,6 +69,11 @@ func (s *Service) enqueue(ctx context.Context, q *db.Queries, d db.Delivery, now
 	})
 }
 
+// recordDelivery books that somebody asked for a delivery.
+func recordDelivery(ctx context.Context, q *db.Queries, d db.Delivery, action string) error {
+	return audit.Record(ctx, q, audit.Event{AccountID: d.AccountID, Action: action, Target: d.WebhookID, Details: map[string]any{"delivery_id": d.ID, "event": d.Kind}})
+}
+
 // Deliveries lists a webhook's deliveries, the newest first, from before an id ("" from the newest).
 func (s *Service) Deliveries(ctx context.Context, accountID, webhookID, beforeID string, limit int) ([]db.Delivery, error) {
 	if _, err := s.Get(ctx, accountID, webhookID); err != nil {
@@ -88,6 +96,9 @@ func (s *Service) Redeliver(ctx context.Context, accountID, webhookID, deliveryI
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
 		if d, err = q.Delivery(ctx, accountID, webhookID, deliveryID); err != nil {
 			return missing(err, "Delivery")
+		}
+		if err := recordDelivery(ctx, q, d, "webhook.redelivered"); err != nil {
+			return err
 		}
 		if d.State == db.DeliveryPending {
 			return nil
