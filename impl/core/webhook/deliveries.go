@@ -38,8 +38,10 @@ func (s *Service) SendTest(ctx context.Context, accountID, webhookID string) (db
 		if err := q.InsertEvent(ctx, e); err != nil {
 			return err
 		}
-		d, err = s.dispatch(ctx, q, e, webhookID)
-		return err
+		if d, err = s.dispatch(ctx, q, e, webhookID); err != nil {
+			return err
+		}
+		return book(ctx, q, w, "webhook.tested")
 	})
 	return d, err
 }
@@ -89,8 +91,8 @@ func (s *Service) Redeliver(ctx context.Context, accountID, webhookID, deliveryI
 		if d, err = q.Delivery(ctx, accountID, webhookID, deliveryID); err != nil {
 			return missing(err, "Delivery")
 		}
-		if d.State == db.DeliveryPending {
-			return nil
+		if err := book(ctx, q, w, "webhook.redelivered"); err != nil || d.State == db.DeliveryPending {
+			return err
 		}
 		now := s.Now()
 		d.State, d.NextAttemptAt = db.DeliveryPending, &now
