@@ -301,4 +301,3 @@ func running(t *testing.T, x tenant) int {
 	}
 	return n
 }
-

@@ -98,4 +98,3 @@ func (q *queue) awaits(t *testing.T, jobID string, good func(db.Job) bool) db.Jo
 }
 
 func atOnce(int) time.Duration { return 0 }
-
