@@ -31,6 +31,7 @@ var exportTables = []exportTable{
 	{name: "accounts", where: wholeAccount},
 	{name: "apps", where: ofItsAppsKeys},
 	{name: "keys", where: ofItsAppsKeys},
+	{name: "oauth_clients", where: ofItsAppsKeys},
 	{name: "agents", where: wholeAccount},
 	{name: "models", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},

@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return []call{
+	return append(n.credentialCalls(), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -173,7 +173,7 @@ func (n tenant) calls() []call {
 		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
-	}
+	}...)
 }
 
 // apart are the methods that no account could abuse, with the reason.
@@ -199,6 +199,7 @@ var apart = map[string]string{
 func TestEveryMethodIsHeldToItsAccount(t *testing.T) {
 	t.Parallel()
 	covered := maps.Clone(apart)
+	maps.Copy(covered, credentialsApart)
 	for _, c := range (tenant{}).calls() {
 		covered[c.name] = "a call"
 	}

@@ -12,6 +12,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
@@ -23,11 +24,13 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/limit"
+	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
+	"parley/impl/issuer"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -86,22 +89,36 @@ func (a *App) router() (http.Handler, error) {
 	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
-		Keys:           a.Keys,
+		Keys:           a.authenticator(),
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
+		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
+				OAuth: a.OAuth, Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 		},
 	})
+}
+
+// authenticator admits keys and, with an issuer, its tokens.
+func (a *App) authenticator() httpd.Authenticator {
+	if a.cfg.OIDCIssuer == "" {
+		return a.Keys
+	}
+	tokens := issuer.New(issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now})
+	return &oidc.Service{
+		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
+		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
+	}
 }
 
 // ready is nil while the server can serve.

@@ -7,8 +7,10 @@ import (
 
 	"parley/db"
 	"parley/impl/core/account"
+	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
+	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
 	"parley/impl/core/secret"
 	"parley/impl/outbound"
@@ -18,6 +20,7 @@ import (
 type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
+	OAuth    *oauth.Service
 	Models   *model.Catalog
 
 	box *secret.Box
@@ -33,10 +36,15 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 	if err != nil {
 		return nil, err
 	}
+	credentials, err := credential.Load(ctx, database, box, now())
+	if err != nil {
+		return nil, err
+	}
 	s := &Services{
 		box:      box,
 		Accounts: &account.Service{DB: database, Now: now},
-		Keys:     &key.Service{DB: database, Now: now},
+		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
+		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

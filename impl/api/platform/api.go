@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/oauth"
 	"parley/impl/core/privacy"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
@@ -29,6 +30,7 @@ type Services struct {
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
 	Budgets  *budget.Service
+	OAuth    *oauth.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -41,6 +43,7 @@ type API struct {
 	exports
 	health
 	keys
+	oauthClients
 	plans
 	retention
 	webhooks
@@ -54,7 +57,8 @@ func New(s Services) httpd.Surface {
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		webhooks: webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
-		retention: retention{service: s.Privacy},
+		retention:    retention{service: s.Privacy},
+		oauthClients: oauthClients{service: s.OAuth},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

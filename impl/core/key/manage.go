@@ -103,10 +103,10 @@ func (in UpdateInput) apply(k *db.Key) error {
 func (s *Service) Rotate(ctx context.Context, by Caller, keyID string, grace time.Duration) (Created, error) {
 	var text string
 	k, err := s.change(ctx, by, keyID, "key.rotated", func(q *db.Queries, k *db.Key) error {
-		text = mint(Kind(k.Kind))
-		k.Prefix = text[:shownChars]
+		var digest []byte
+		text, digest = s.mint(k)
 		now := s.Now()
-		return q.ReplaceHash(ctx, k.AccountID, keyID, digest(text), now, now.Add(grace))
+		return q.ReplaceHash(ctx, k.AccountID, keyID, digest, now, now.Add(grace))
 	})
 	return Created{Key: k, Text: text}, err
 }
@@ -130,6 +130,7 @@ func (s *Service) change(ctx context.Context, by Caller, keyID, action string, e
 		}
 		return recordKey(ctx, q, k, action)
 	})
+	s.refused.clear()
 	return k, err
 }
 
