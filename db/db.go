@@ -52,8 +52,14 @@ func Open(ctx context.Context, dsn string, maxConns int) (*DB, error) {
 	return &DB{Queries: &Queries{prepared: &registry{pool: pool}, jobs: newJobSignal()}, pool: pool}, nil
 }
 
-// Close ends all connections.
-func (d *DB) Close() error { return d.pool.Close() }
+// Close ends all connections. That an outage broke one of them is no error: then it has ended.
+func (d *DB) Close() error {
+	err := d.pool.Close()
+	if err != nil && unavailable(err) {
+		return nil
+	}
+	return err
+}
 
 // Ping answers when Postgres does. It is a statement rather than the driver's
 // ping, which fails once for every pooled connection that an outage broke.

@@ -140,6 +140,7 @@ var eraseAccount = []string{
 	`update turns set end_user = null where account_id = $1 and end_user is not null`,
 	`update apps set name = app_id where account_id = $1`,
 	`update keys set name = key_id where account_id = $1`,
+	`update oauth_clients set name = client_id where account_id = $1`,
 	`update accounts set name = account_id where account_id = $1`,
 	`update audit_events set details = '{}', address = '' where account_id = $1`,
 }

@@ -31,6 +31,7 @@ var exportTables = []exportTable{
 	{name: "accounts", where: wholeAccount},
 	{name: "apps", where: ofItsAppsKeys},
 	{name: "keys", where: ofItsAppsKeys},
+	{name: "oauth_clients", where: ofItsAppsKeys},
 	{name: "agents", where: wholeAccount},
 	{name: "models", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
@@ -52,6 +53,8 @@ var exportTables = []exportTable{
 // notExported are the tables with an account that exports leave out, with the reason.
 var notExported = map[string]string{
 	"key_hashes":    "digests of secrets",
+	"oauth_secrets": "digests of secrets",
+	"oauth_tokens":  "digests of secrets",
 	"rate_windows":  "times of requests of the last minute",
 	"rate_leases":   "counts of requests of the last minute",
 	"token_windows": "counts of tokens of the last minute",

@@ -125,6 +125,7 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 	for _, statement := range []string{
 		`alter table keys rename column prefix to lost_prefix`,
 		`alter table accounts rename column name to lost_name`,
+		`alter table accounts rename column retention_days to lost_retention_days`,
 		`create function refuse() returns trigger language plpgsql as $$ begin raise 'this does not exist'; end $$`,
 		`create trigger refuse before delete on keys execute function refuse()`,
 	} {
@@ -164,7 +165,7 @@ func TestOutageOfTheDatabase(t *testing.T) {
 	}
 	s.Database.Restore()
 	for _, op := range testkit.Operations() {
-		if op.Method == http.MethodDelete {
+		if op.Method == http.MethodDelete || op.OperationID == "createErasure" {
 			continue // the others need what it deletes
 		}
 		if got := x.do(t, x.sample(t, op)); got.Status >= 300 {

@@ -40,11 +40,11 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
+	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	client, token := x.OauthClient(t, "", "webchat")
 	_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
 	x.bearer = everything.Text
 	x.secrets = map[string]string{"client_id": client.ID, "client_secret": client.Secret, "token": token.Text}
-	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"strings"
@@ -75,6 +76,8 @@ func (a Account) Plan(t testing.TB) db.Plan {
 	if _, err := a.server.App.Accounts.PutPlan(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
+	// Plans are the server's: those of all tests together would exceed what a list may hold.
+	t.Cleanup(func() { _ = a.server.DB.DeletePlan(context.WithoutCancel(t.Context()), p.Name) }) // gone already, or in use
 	return p
 }
 

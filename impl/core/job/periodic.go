@@ -10,13 +10,14 @@ import (
 type periodic struct {
 	kind  string
 	every time.Duration
+	slot  time.Time // the latest interval whose job this server has stored
 }
 
 // Every makes a job of the kind come due once in each interval, however many
 // servers run: intervals are counted from a fixed time, and the interval is
 // part of the job's id. Intervals during which no server ran are not made up for.
 func (r *Runner) Every(kind string, every time.Duration) {
-	r.periodic = append(r.periodic, periodic{kind, every})
+	r.periodic = append(r.periodic, periodic{kind: kind, every: every})
 }
 
 // scheduleLoop stores the job of each interval as it begins.
@@ -44,14 +45,19 @@ func (r *Runner) schedule() (time.Time, error) {
 	defer cancel()
 	now := r.now()
 	next := now.Add(time.Hour)
-	for _, p := range r.periodic {
+	for i := range r.periodic {
+		p := &r.periodic[i]
 		slot := now.Truncate(p.every)
 		if begins := slot.Add(p.every); begins.Before(next) {
 			next = begins
 		}
-		if err := r.enqueueSlot(ctx, p, slot, now); err != nil {
+		if slot.Equal(p.slot) {
+			continue
+		}
+		if err := r.enqueueSlot(ctx, *p, slot, now); err != nil {
 			return time.Time{}, err
 		}
+		p.slot = slot
 	}
 	return next, nil
 }

@@ -21,7 +21,7 @@ const (
 	// renewEvery leaves room for two failed renewals within a lease.
 	renewEvery = 9 * time.Second
 	// pollEvery bounds how late a job of another server, or a retry, begins.
-	pollEvery = time.Second
+	pollEvery = 1250 * time.Millisecond
 	// storeTimeout bounds a statement about the queue itself.
 	storeTimeout = 10 * time.Second
 )

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"parley/db"
-	"parley/impl/core/audit"
 	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
@@ -42,7 +41,7 @@ func (s *Service) SendTest(ctx context.Context, accountID, webhookID string) (db
 		if d, err = s.dispatch(ctx, q, e, webhookID); err != nil {
 			return err
 		}
-		return recordDelivery(ctx, q, d, "webhook.tested")
+		return book(ctx, q, w, "webhook.tested")
 	})
 	return d, err
 }
@@ -69,11 +68,6 @@ func (s *Service) enqueue(ctx context.Context, q *db.Queries, d db.Delivery, now
 	})
 }
 
-// recordDelivery books that somebody asked for a delivery.
-func recordDelivery(ctx context.Context, q *db.Queries, d db.Delivery, action string) error {
-	return audit.Record(ctx, q, audit.Event{AccountID: d.AccountID, Action: action, Target: d.WebhookID, Details: map[string]any{"delivery_id": d.ID, "event": d.Kind}})
-}
-
 // Deliveries lists a webhook's deliveries, the newest first, from before an id ("" from the newest).
 func (s *Service) Deliveries(ctx context.Context, accountID, webhookID, beforeID string, limit int) ([]db.Delivery, error) {
 	if _, err := s.Get(ctx, accountID, webhookID); err != nil {
@@ -97,11 +91,8 @@ func (s *Service) Redeliver(ctx context.Context, accountID, webhookID, deliveryI
 		if d, err = q.Delivery(ctx, accountID, webhookID, deliveryID); err != nil {
 			return missing(err, "Delivery")
 		}
-		if err := recordDelivery(ctx, q, d, "webhook.redelivered"); err != nil {
+		if err := book(ctx, q, w, "webhook.redelivered"); err != nil || d.State == db.DeliveryPending {
 			return err
-		}
-		if d.State == db.DeliveryPending {
-			return nil
 		}
 		now := s.Now()
 		d.State, d.NextAttemptAt = db.DeliveryPending, &now

@@ -11,7 +11,7 @@ import (
 
 const (
 	balancesKind  = "webhooks.balances"
-	balancesEvery = 15 * time.Second
+	balancesEvery = 30 * time.Second
 	cleanupKind   = "webhooks.cleanup"
 	// keepEvents is how long deliveries can be looked at and repeated.
 	keepEvents   = 30 * 24 * time.Hour
