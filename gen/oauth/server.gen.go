@@ -308,6 +308,9 @@ type SessionIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
+
 // OauthBadRequest An error of RFC 6749.
 type OauthBadRequest = OauthError
 

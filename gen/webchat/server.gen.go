@@ -652,6 +652,9 @@ type SessionIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
+
 // WebchatBadGateway What went wrong.
 type WebchatBadGateway = WebchatError
 

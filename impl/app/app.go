@@ -81,7 +81,7 @@ func (a *App) router() (http.Handler, error) {
 		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, OAuth: a.OAuth, Audit: &audit.Log{DB: a.database.DB}}),
+			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Audit: &audit.Log{DB: a.database.DB}}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

@@ -12,6 +12,7 @@ import (
 	"parley/impl/core/model"
 	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
+	"parley/impl/core/user"
 	"parley/impl/outbound"
 )
 
@@ -20,6 +21,7 @@ type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
 	OAuth    *oauth.Service
+	Users    *user.Service
 	Models   *model.Catalog
 }
 
@@ -37,6 +39,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
 		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
+		Users:    user.New(database, credentials, now),
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

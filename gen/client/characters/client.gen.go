@@ -401,6 +401,9 @@ type SessionIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
+
 // CharactersBadGateway What went wrong.
 type CharactersBadGateway = CharactersError
 

@@ -728,6 +728,9 @@ type SessionIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
+
 // OpenaiBadGateway What went wrong, as OpenAI words it.
 type OpenaiBadGateway = OpenaiErrorBody
 

@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
+	"parley/impl/core/user"
 	"parley/impl/httpd"
 )
 
@@ -25,6 +26,9 @@ type Services struct {
 	Accounts *account.Service
 	Audit    *audit.Log
 	OAuth    *oauth.Service
+	Users    *user.Service
+	// Secure says that clients reach the server by HTTPS.
+	Secure bool
 }
 
 // API implements the generated server, one struct a resource.
@@ -35,6 +39,8 @@ type API struct {
 	health
 	keys
 	oauthClients
+	signIn
+	users
 	plans
 }
 
@@ -46,6 +52,7 @@ func New(s Services) httpd.Surface {
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		oauthClients: oauthClients{service: s.OAuth},
+		signIn:       signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
