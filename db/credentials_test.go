@@ -96,7 +96,7 @@ func (n tenant) credentialCalls() []call {
 
 // credentialsApart are the methods on credentials that no account could abuse, with the reason.
 var credentialsApart = map[string]string{
-	"ServerSecret": "of the installation", "InsertServerSecret": "of the installation", "UpdateServerSecret": "of the installation",
+	"ServerSecret": "of the installation", "InsertServerSecret": "of the installation",
 	"CallerBySession": "starts from a secret", "DeleteUserSession": "starts from a secret", "TakeUserLink": "starts from a secret",
 	"UserByEmail": "signing in knows no account", "InsertUser": "makes a row of the account", "InsertUserLink": "follows LockUsers in one transaction",
 	"CallerByToken": "starts from a secret", "OauthClientBySecret": "starts from a secret",

@@ -21,8 +21,3 @@ func (q *Queries) InsertServerSecret(ctx context.Context, name string, sealed []
 		name, sealed, at)
 	return err
 }
-
-// UpdateServerSecret replaces how a secret of the installation is sealed.
-func (q *Queries) UpdateServerSecret(ctx context.Context, name string, sealed []byte) error {
-	return q.execOne(ctx, `update server_secrets set sealed = $2 where name = $1`, name, sealed)
-}

@@ -35,22 +35,23 @@ type people struct {
 	bearer        string // an access token of the same app and with the same scopes as the tenant's key
 }
 
-// prepare makes the tenant's people and clients, which few tests need.
+// prepare makes the tenant's people, clients and plan, which few tests need.
 func (x tenant) prepare(t *testing.T) *people {
 	t.Helper()
 	x.people.once.Do(func() {
 		client, token := x.OauthClient(t, "", "webchat")
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
 		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
-		x.ids["client_id"], x.ids["user_id"] = client.ID, x.people.member.ID
+		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
 		x.secrets["client_id"], x.secrets["client_secret"], x.secrets["token"] = client.ID, client.Secret, token.Text
 	})
 	return x.people
 }
 
-// wantsPeople tells whether requests to the operation name people or clients.
+// wantsPeople tells whether requests to the operation name what prepare makes.
 func wantsPeople(op *testkit.Operation) bool {
-	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") || strings.Contains(op.Path, "/sign-")
+	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
+		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "/sign-")
 }
 
 const plenty = 1_000_000_000 // micro-units
@@ -70,10 +71,11 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
-		"plan_name":       x.Plan(t).Name,
+		"plan_name":       "",
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
+		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
 		"app_id":          x.key.AppID,
 		"client_id":       "",
@@ -164,6 +166,9 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	body := clone(t, examples[names[0]].Value.Value)
 	delete(body, "stream")
 	delete(body, "api_key")
+	if _, ok := body["subject"]; ok {
+		body["subject"] = testkit.Canary() // one budget each
+	}
 	for name := range body {
 		if strings.HasSuffix(name, "_id") {
 			body[name] = x.idFor(t, name)

@@ -19,6 +19,7 @@ import (
 	"parley/impl/api/webchat"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/limit"
 	"parley/impl/core/oidc"
@@ -81,7 +82,10 @@ func (a *App) router() (http.Handler, error) {
 		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Audit: &audit.Log{DB: a.database.DB}}),
+			platform.New(platform.Services{
+				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
+				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now},
+			}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

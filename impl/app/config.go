@@ -31,7 +31,7 @@ type Config struct {
 	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
-	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal secrets in the database, the same on all servers. Default: a file in the data folder, made on the first start."`
+	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
 	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" help:"URL of an OpenID Connect issuer whose tokens (JWT) are taken beside keys, exactly as they name it."`
 	OIDCAudience     string        `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" help:"Audience that tokens of the issuer must be meant for."`
 	OIDCAccount      string        `name:"oidc-account" env:"PARLEY_OIDC_ACCOUNT" help:"Id of the account of tokens that name none; they are refused by default."`

@@ -12,6 +12,7 @@ import (
 	"parley/impl/core/model"
 	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
+	"parley/impl/core/secret"
 	"parley/impl/core/user"
 	"parley/impl/outbound"
 )
@@ -27,7 +28,11 @@ type Services struct {
 
 // NewServices makes the services on a migrated database.
 func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, error) {
-	box, err := secretBox(cfg)
+	master, err := secretBox(cfg)
+	if err != nil {
+		return nil, err
+	}
+	box, err := secret.Open(ctx, database, master, now())
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 		return
 	}
 	h := w.Header()
-	if status := Status(f.Kind); status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if status := Status(f.Kind); status == http.StatusServiceUnavailable || (status == http.StatusTooManyRequests && f.RetryAfter > 0) {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
 	if f.Kind == fault.Unauthenticated {

@@ -12,6 +12,7 @@ import (
 	gen "parley/gen/platform"
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
 	"parley/impl/core/user"
@@ -25,6 +26,7 @@ type Services struct {
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Budgets  *budget.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
 	// Secure says that clients reach the server by HTTPS.
@@ -35,6 +37,7 @@ type Services struct {
 type API struct {
 	accounts
 	auditLog
+	budgets
 	document
 	health
 	keys
@@ -49,7 +52,7 @@ var _ gen.StrictServerInterface = API{}
 // New returns the surface.
 func New(s Services) httpd.Surface {
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		oauthClients: oauthClients{service: s.OAuth},
 		signIn:       signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},

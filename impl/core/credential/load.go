@@ -15,9 +15,9 @@ import (
 const secretName = "credential-minting"
 
 // Load returns the minter of the installation. The first start makes its
-// secret; servers that start at the same time agree on one. It is sealed with
-// the operator's secret key, and not derived from it, so that credentials
-// survive the rotation of that key (see Reseal).
+// secret; servers that start at the same time agree on one. It is sealed,
+// and not derived from the operator's secret key, so that credentials survive
+// the rotation of that key.
 func Load(ctx context.Context, d *db.DB, box *secret.Box, now time.Time) (*Minter, error) {
 	sealed, err := d.ServerSecret(ctx, secretName)
 	if errors.Is(err, db.ErrNotFound) {
@@ -35,18 +35,4 @@ func Load(ctx context.Context, d *db.DB, box *secret.Box, now time.Time) (*Minte
 			"secret.key in the data folder, must be the one that this database was first used with: %w", err)
 	}
 	return NewMinter([]byte(text)), nil
-}
-
-// Reseal stores the minting secret under another secret key. For the rotation
-// of that key: every credential stays good.
-func Reseal(ctx context.Context, q *db.Queries, from, to *secret.Box) error {
-	sealed, err := q.ServerSecret(ctx, secretName)
-	if err != nil {
-		return err
-	}
-	text, err := from.Open(sealed, secretName)
-	if err != nil {
-		return err
-	}
-	return q.UpdateServerSecret(ctx, secretName, to.Seal(text, secretName))
 }

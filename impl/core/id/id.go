@@ -25,6 +25,7 @@ const (
 	Provider     = "prov_"
 	Turn         = "turn_"
 	Entry        = "entry_" // of the ledger
+	Budget       = "budget_"
 	Request      = "req_"
 	Audit        = "audit_"
 )
