@@ -21,6 +21,8 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5
 )
 
+require github.com/alexedwards/argon2id v1.0.0
+
 require (
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.47.4 // indirect

@@ -130,6 +130,10 @@ func (q *Queries) VoidExports(ctx context.Context, accountID string) error {
 // eraseAccount are the statements that take texts and names out of what the
 // account's conversations do not own. The account, its apps and its keys keep working.
 var eraseAccount = []string{
+	`delete from user_sessions where account_id = $1`,
+	`delete from user_links where account_id = $1`,
+	`delete from user_emails where account_id = $1`,
+	`delete from users where account_id = $1`,
 	`delete from agents where account_id = $1`,
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,

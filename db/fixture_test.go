@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget string
-	hash                                                                                                                                   []byte
+	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget string
+	hash                                                                                                                                         []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -29,7 +29,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func newTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := tenant{
-		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), agent: unique("agent_"),
+		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), user: unique("user_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
 		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
 		erasure: unique("erasure_"), budget: unique("budget_"), hash: []byte(unique("")),

@@ -44,6 +44,7 @@ type Caller struct {
 	AgentID           *string    `db:"agent_id"`
 	PlanName          string     `db:"plan_name"`
 	RequestsPerMinute *int       `db:"requests_per_minute"` // nil: not limited
+	Role              string     `db:"role"`                // of a person; "" for everything else
 	ConcurrentStreams *int       `db:"concurrent_streams"`
 	TokensPerMinute   *int       `db:"tokens_per_minute"`
 }

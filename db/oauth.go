@@ -193,7 +193,8 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 	var c Caller
 	err := q.get(ctx, &c, `
 		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, t.scopes, '{}'::text[] as origins, c.active,
-			t.expires_at, c.last_used_at, app.agent_id, p.name as plan_name, p.requests_per_minute
+			t.expires_at, c.last_used_at, app.agent_id, p.name as plan_name, p.requests_per_minute,
+			p.concurrent_streams, p.tokens_per_minute
 		from oauth_tokens t
 		join oauth_clients c on c.account_id = t.account_id and c.client_id = t.client_id
 		join accounts a on a.account_id = t.account_id
@@ -209,7 +210,8 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 func (q *Queries) AccountCaller(ctx context.Context, accountID, appID string) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, p.name as plan_name, p.requests_per_minute
+		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, p.name as plan_name, p.requests_per_minute,
+			p.concurrent_streams, p.tokens_per_minute
 		from accounts a
 		join plans p on p.name = a.plan
 		left join apps app on app.account_id = a.account_id and app.app_id = $2

@@ -35,6 +35,7 @@ func (e ChatCompletionStreamEnd) Valid() bool {
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
+	ProblemFieldInCookie ProblemFieldIn = "cookie"
 	ProblemFieldInHeader ProblemFieldIn = "header"
 	ProblemFieldInPath   ProblemFieldIn = "path"
 	ProblemFieldInQuery  ProblemFieldIn = "query"
@@ -44,6 +45,8 @@ const (
 func (e ProblemFieldIn) Valid() bool {
 	switch e {
 	case ProblemFieldInBody:
+		return true
+	case ProblemFieldInCookie:
 		return true
 	case ProblemFieldInHeader:
 		return true
@@ -295,6 +298,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
 
 // WebhookIDPath defines model for WebhookIdPath.
 type WebhookIDPath = string

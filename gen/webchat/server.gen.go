@@ -664,6 +664,9 @@ type SessionIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
+
 // WebhookIDPath defines model for WebhookIdPath.
 type WebhookIDPath = string
 

@@ -60,6 +60,7 @@ func (x tenant) sessionsStatus(t *testing.T, credential string) int {
 func TestATokenThroughItsLife(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	token := x.token(t, "")
 	if token.Scope != "webchat" || token.ExpiresIn != 3600 || token.TokenType != "Bearer" {
 		t.Errorf("%+v", token)
@@ -86,6 +87,7 @@ func TestATokenThroughItsLife(t *testing.T) {
 func TestATokenEndsWithItsTimeAndItsClient(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"]
 	late := x.token(t, "")
 	if _, err := sql(t, x.server).Exec(`update oauth_tokens set expires_at = now() - interval '1 second' where account_id = $1`, x.ID); err != nil {
@@ -121,6 +123,7 @@ func TestATokenEndsWithItsTimeAndItsClient(t *testing.T) {
 func TestARotatedSecretWorksForItsGrace(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"] + "/rotate"
 	var second, third platform.OauthClientWithSecret
 	x.do(t, testkit.Request{Path: path, Body: `{"grace_seconds":60}`}).Want(t, http.StatusOK).JSON(t, &second)
@@ -135,6 +138,8 @@ func TestARotatedSecretWorksForItsGrace(t *testing.T) {
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	x, stranger := newTenant(t), newTenant(t)
+	x.prepare(t)
+	stranger.prepare(t)
 	for name, c := range map[string]struct {
 		edits  map[string]string
 		status int
@@ -170,6 +175,7 @@ func TestTokenErrors(t *testing.T) {
 func TestClientsMayUseBasic(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	id, secret := x.secrets["client_id"], x.secrets["client_secret"]
 	send := func(path, credentials string, form url.Values) testkit.Response {
 		t.Helper()
@@ -193,6 +199,7 @@ func TestClientsMayUseBasic(t *testing.T) {
 func TestFormsAreValidated(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	good := url.Values{"grant_type": {"client_credentials"}, "client_id": {x.secrets["client_id"]}, "client_secret": {x.secrets["client_secret"]}}.Encode()
 	for _, path := range []string{"/oauth/token", "/oauth/introspect", "/oauth/revoke"} {
 		for body, want := range map[string]int{
@@ -215,6 +222,8 @@ func TestFormsAreValidated(t *testing.T) {
 func TestTokensOfOthers(t *testing.T) {
 	t.Parallel()
 	x, stranger := newTenant(t), newTenant(t)
+	x.prepare(t)
+	stranger.prepare(t)
 	_, colleague := x.OauthClient(t, "", "characters")
 	if !x.introspect(t, colleague.Text).Active || x.introspect(t, stranger.secrets["token"]).Active || x.introspect(t, x.key.Text).Active {
 		t.Error("the account is not the border of introspection")
@@ -229,6 +238,7 @@ func TestTokensOfOthers(t *testing.T) {
 func TestAClientHoldsNoMoreThanItsMaker(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	x.prepare(t)
 	admin := x.Key(t, testkit.Scopes("admin")).Text
 	for body, want := range map[string]int{
 		`{"name":"n","scopes":["operator"]}`:                      http.StatusForbidden,

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -22,9 +23,35 @@ type tenant struct {
 	testkit.Account
 	server *testkit.Server
 	key    key.Created
-	bearer string // an access token of the same app with the same scopes
+	people *people
 	// ids and secrets by the names under which requests carry them
 	ids, secrets map[string]string
+}
+
+// people are who may sign in to a tenant, and its OAuth clients.
+type people struct {
+	once          sync.Once
+	owner, member testkit.Person
+	bearer        string // an access token of the same app and with the same scopes as the tenant's key
+}
+
+// prepare makes the tenant's people, clients and plan, which few tests need.
+func (x tenant) prepare(t *testing.T) *people {
+	t.Helper()
+	x.people.once.Do(func() {
+		client, token := x.OauthClient(t, "", "webchat")
+		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
+		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
+		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
+		x.secrets["client_id"], x.secrets["client_secret"], x.secrets["token"] = client.ID, client.Secret, token.Text
+	})
+	return x.people
+}
+
+// wantsPeople tells whether requests to the operation name what prepare makes.
+func wantsPeople(op *testkit.Operation) bool {
+	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
+		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "/sign-")
 }
 
 const plenty = 1_000_000_000 // micro-units
@@ -41,14 +68,11 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
-	client, token := x.OauthClient(t, "", "webchat")
-	_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
-	x.bearer = everything.Text
-	x.secrets = map[string]string{"client_id": client.ID, "client_secret": client.Secret, "token": token.Text}
+	x.people, x.secrets = &people{}, map[string]string{}
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
-		"plan_name":       x.Plan(t).Name,
+		"plan_name":       "",
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
@@ -59,7 +83,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"erasure_id":      x.Erasure(t).ID,
 		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
-		"client_id":       client.ID,
+		"client_id":       "",
+		"user_id":         "",
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
@@ -90,12 +115,17 @@ func (x tenant) do(t *testing.T, r testkit.Request) testkit.Response {
 // examples and the tenant's ids, without a credential.
 func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	t.Helper()
+	if wantsPeople(op) {
+		x.prepare(t)
+	}
 	r := testkit.Request{Method: op.Method, Path: op.Path}
 	query := url.Values{}
 	for _, p := range op.Params {
 		switch {
 		case p.Value.In == "path":
 			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.idFor(t, p.Value.Name), 1)
+		case p.Value.In == "cookie":
+			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.people.member.Session}
 		case p.Value.In == "query" && p.Value.Required:
 			query.Set(p.Value.Name, p.Value.Example.(string))
 		}
@@ -149,6 +179,14 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 			body[name] = x.idFor(t, name)
 		}
 	}
+	switch op.OperationID {
+	case "createUser":
+		body["email"] = testkit.Canary() + "@example.com"
+	case "signIn":
+		body["email"], body["password"] = x.people.owner.Email, x.people.owner.Password
+	case "setPassword":
+		body["token"] = x.people.owner.Link
+	}
 	return body
 }
 
@@ -201,6 +239,8 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		body := maps.Clone(r.Body.(map[string]any))
 		body["api_key"] = text
 		r.Body = body
+	case scheme.Value.In == openapi3.ParameterInCookie:
+		r.Header = map[string]string{"Cookie": scheme.Value.Name + "=" + text}
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
 	default:

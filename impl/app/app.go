@@ -98,7 +98,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
+				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),

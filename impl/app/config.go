@@ -98,6 +98,9 @@ func (c *Config) checkListener() error {
 		"name the reverse proxy in PARLEY_TRUSTED_PROXIES, or set PARLEY_ALLOW_PLAIN_HTTP=true", c.Listen)
 }
 
+// secure tells whether clients reach the server by HTTPS.
+func (c *Config) secure() bool { return c.TLSCert != "" || strings.HasPrefix(c.PublicURL, "https://") }
+
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.IsLoopback())

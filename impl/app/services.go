@@ -13,6 +13,7 @@ import (
 	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
 	"parley/impl/core/secret"
+	"parley/impl/core/user"
 	"parley/impl/outbound"
 )
 
@@ -21,6 +22,7 @@ type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
 	OAuth    *oauth.Service
+	Users    *user.Service
 	Models   *model.Catalog
 
 	box *secret.Box
@@ -45,6 +47,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
 		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
+		Users:    user.New(database, credentials, now),
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

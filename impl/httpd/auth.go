@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/key"
 )
@@ -36,6 +37,9 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 		}
 	}
 	if len(found) == 0 {
+		found = o.sessionCookies(r)
+	}
+	if len(found) == 0 {
 		return key.Caller{}, errNoKey
 	}
 	for _, other := range found[1:] {
@@ -44,6 +48,37 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 		}
 	}
 	return e.keys.Authenticate(r.Context(), found[0])
+}
+
+// sessionCookies returns the sessions in the operation's cookie.
+func (o *operation) sessionCookies(r *http.Request) []string {
+	if o.cookie == "" {
+		return nil
+	}
+	var found []string
+	for _, c := range r.CookiesNamed(o.cookie) {
+		if strings.HasPrefix(c.Value, string(credential.UserSession)) { // no key belongs into a cookie
+			found = append(found, c.Value)
+		}
+	}
+	return found
+}
+
+var ownOrigin = http.NewCrossOriginProtection()
+
+// checkOwnOrigin is a Forbidden fault for a request that a browser sends for a
+// page of another origin and that may change something. A handshake counts as
+// one: what follows it is not checked again.
+func checkOwnOrigin(r *http.Request) error {
+	if r.Header.Get("Upgrade") != "" {
+		upgrade := *r
+		upgrade.Method = http.MethodPost
+		r = &upgrade
+	}
+	if err := ownOrigin.Check(r); err != nil {
+		return fault.New(fault.Forbidden, "The request comes from a page of another origin.").Because(err)
+	}
+	return nil
 }
 
 // presentedKeys returns the keys in the header and the query.
@@ -121,6 +156,9 @@ func permit(r *http.Request, o *operation, c key.Caller) error {
 	}
 	if !c.AdmitsOrigin(r.Header.Get("Origin")) {
 		return fault.New(fault.Forbidden, "The API key may not be used from this origin.")
+	}
+	if c.By == "user" && r.Header.Get("Authorization") == "" {
+		return checkOwnOrigin(r) // browsers send cookies unasked
 	}
 	return nil
 }

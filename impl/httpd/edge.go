@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -15,6 +14,7 @@ import (
 	"parley/impl/core/fault"
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
+	"parley/impl/core/throttle"
 )
 
 // Authenticator finds the caller of a key; a bad key is an Unauthenticated fault.
@@ -58,7 +58,7 @@ type Edge struct {
 	doc      *document
 	keys     Authenticator
 	limits   Limiter
-	crowd    *addresses
+	crowd    throttle.Throttle[netip.Prefix]
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -76,7 +76,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{
 		doc: doc, keys: cfg.Keys, limits: cfg.Limits, log: cfg.Log, mux: chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
-		crowd: &addresses{perWindow: cfg.AddressRate, now: time.Now},
+		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
 	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
 	e.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
@@ -130,7 +130,12 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 // check runs the request's gates in order and returns it with its caller.
 func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note *note) (*http.Request, error) {
 	if o.crowded {
-		if err := e.crowd.admit(ClientIP(r.Context())); err != nil {
+		if err := e.admitAddress(ClientIP(r.Context())); err != nil {
+			return r, err
+		}
+	}
+	if o.own {
+		if err := checkOwnOrigin(r); err != nil {
 			return r, err
 		}
 	}

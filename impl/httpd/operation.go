@@ -20,6 +20,7 @@ const (
 	extBodyKey   = "x-api-key-body"   // true: the key may be the body's top-level member api_key
 	extScopes    = "x-required-scopes"
 	extAddresses = "x-address-limit" // true: requests are counted by the client's address
+	extOwnOrigin = "x-same-origin"   // true: pages of other origins are refused
 	bodyKeyLimit = 64 << 10          // bytes read to find a key in a body
 )
 
@@ -34,9 +35,11 @@ type operation struct {
 	maxBody int64
 	public  bool // no credential wanted
 	crowded bool // counted by the client's address
+	own     bool // refused to pages of other origins
 	bearer  bool
 	query   string // name of the query parameter that may carry the key; ""
 	header  string // name of the header, other than Authorization, that may carry it; ""
+	cookie  string // name of the cookie that may carry a session; ""
 	body    bool   // the body's api_key may carry it
 
 	route  *routers.Route
@@ -110,7 +113,7 @@ func (o *operation) readExtensions(ext map[string]any) error {
 		}
 		return nil
 	}
-	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded} {
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own} {
 		if err := read(name, into); err != nil {
 			return err
 		}
@@ -140,6 +143,8 @@ func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
 				o.query = scheme.Name
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInHeader:
 				o.header = scheme.Name
+			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInCookie:
+				o.cookie = scheme.Name
 			}
 		}
 	}

@@ -70,6 +70,7 @@ func presented(o *Operation, r *http.Request) string {
 		switch {
 		case s.Type == "http" && strings.EqualFold(s.Scheme, sent),
 			s.In == "query" && r.URL.Query().Get(s.Name) != "",
+			s.In == "cookie" && sent == "" && len(r.CookiesNamed(s.Name)) > 0,
 			s.In == "header" && r.Header.Get(s.Name) != "":
 			return name
 		}

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"strings"
+
 	"go.yaml.in/yaml/v3"
 
 	"parley/tools/internal/tree"
 )
 
-// The scheme of keys, and that of access tokens, which work wherever keys do.
+// The scheme of keys, that of access tokens, which work wherever keys do, and
+// that of people's sessions, which administer.
 const (
-	keyScheme   = "bearerKey"
-	tokenScheme = "oauth2"
+	keyScheme     = "bearerKey"
+	tokenScheme   = "oauth2"
+	sessionScheme = "sessionCookie"
 )
 
 // offerTokens adds to every operation that takes a Bearer key the alternative
-// of an access token: one for each scope that suffices. The files name the
-// scopes once, in x-required-scopes, for keys and tokens alike.
+// of an access token: one for each scope that suffices; and, where accounts are
+// administered, that of a session. The files name the scopes once, in
+// x-required-scopes, for keys and tokens alike.
 func offerTokens(document *yaml.Node) {
 	if tree.Find(document, "components", "securitySchemes", tokenScheme) == nil {
 		return
@@ -30,7 +35,11 @@ func offerTokens(document *yaml.Node) {
 				requirements = copyOf(tree.Member(document, "security"))
 			}
 			if at := position(requirements, keyScheme); at >= 0 {
-				requirements.Content = insert(requirements.Content, at+1, alternatives(scopes))
+				others := alternatives(scopes)
+				if administers(scopes) && tree.Find(document, "components", "securitySchemes", sessionScheme) != nil {
+					others = append(others, alternative(sessionScheme))
+				}
+				requirements.Content = insert(requirements.Content, at+1, others)
 				tree.Set(operation, "security", requirements)
 			}
 		}
@@ -59,12 +68,25 @@ func position(requirements *yaml.Node, scheme string) int {
 func alternatives(scopes *yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
 	for _, scope := range scopes.Content {
-		wanted := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: scope.Value}}}
-		alternative := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-		tree.Set(alternative, tokenScheme, wanted)
-		all = append(all, alternative)
+		all = append(all, alternative(tokenScheme, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: scope.Value}))
 	}
 	return all
+}
+
+func alternative(scheme string, scopes ...*yaml.Node) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	tree.Set(node, scheme, &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: scopes})
+	return node
+}
+
+// administers tells whether an administrator of an account may use the operation.
+func administers(scopes *yaml.Node) bool {
+	for _, scope := range scopes.Content {
+		if area, _, _ := strings.Cut(scope.Value, ":"); area == "admin" {
+			return true
+		}
+	}
+	return false
 }
 
 func insert(into []*yaml.Node, at int, more []*yaml.Node) []*yaml.Node {

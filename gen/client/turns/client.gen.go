@@ -34,6 +34,7 @@ func (e ChatCompletionStreamEnd) Valid() bool {
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
+	ProblemFieldInCookie ProblemFieldIn = "cookie"
 	ProblemFieldInHeader ProblemFieldIn = "header"
 	ProblemFieldInPath   ProblemFieldIn = "path"
 	ProblemFieldInQuery  ProblemFieldIn = "query"
@@ -43,6 +44,8 @@ const (
 func (e ProblemFieldIn) Valid() bool {
 	switch e {
 	case ProblemFieldInBody:
+		return true
+	case ProblemFieldInCookie:
 		return true
 	case ProblemFieldInHeader:
 		return true
@@ -268,6 +271,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// UserIDPath defines model for UserIdPath.
+type UserIDPath = string
 
 // WebhookIDPath defines model for WebhookIdPath.
 type WebhookIDPath = string

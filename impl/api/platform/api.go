@@ -16,6 +16,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
 	"parley/impl/core/privacy"
+	"parley/impl/core/user"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
@@ -31,6 +32,9 @@ type Services struct {
 	Privacy  *privacy.Service
 	Budgets  *budget.Service
 	OAuth    *oauth.Service
+	Users    *user.Service
+	// Secure says that clients reach the server by HTTPS.
+	Secure bool
 }
 
 // API implements the generated server, one struct a resource.
@@ -44,6 +48,8 @@ type API struct {
 	health
 	keys
 	oauthClients
+	signIn
+	users
 	plans
 	retention
 	webhooks
@@ -59,6 +65,7 @@ func New(s Services) httpd.Surface {
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy},
+		signIn:    signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Run the server."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Keys      keysCmd      `cmd:"" help:"Create, list and revoke API keys."`
+	Users     usersCmd     `cmd:"" help:"Invite, list and remove people."`
 	Accounts  accountsCmd  `cmd:"" help:"Create, list and top up accounts."`
 	Providers providersCmd `cmd:"" help:"Add and list providers of models."`
 	Models    modelsCmd    `cmd:"" help:"List and price models."`

@@ -16,6 +16,7 @@ const (
 	App          = "app_"
 	Key          = "key_"
 	Client       = "client_" // of OAuth
+	User         = "user_"
 	Agent        = "agent_"
 	Conversation = "conv_"
 	Session      = "sess_"

@@ -32,8 +32,9 @@ const (
 // Caller is who sends a request, with a credential of an account that is good at this moment.
 type Caller struct {
 	AccountID         string
-	By                string // "key" or "client": whose id KeyID is
-	KeyID             string // the key, or the OAuth client of a token
+	By                string // "key", "client" or "user": whose id KeyID is
+	KeyID             string // the key, the OAuth client of a token, or the person
+	Role              Role   // of a person; "" for everything else
 	AppID             string
 	AgentID           string // of the app; "" when it names none
 	Kind              Kind
@@ -106,14 +107,28 @@ func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error)
 		s.refused.add(digest, now.Add(endedFor))
 		return Caller{}, ErrUnknown
 	}
-	if since := now.Add(-lastUsedGrain); isKey(kind) && (row.LastUsedAt == nil || row.LastUsedAt.Before(since)) {
-		if err := s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since); err != nil {
+	if since := now.Add(-lastUsedGrain); row.LastUsedAt == nil || row.LastUsedAt.Before(since) {
+		if err := s.touch(ctx, kind, row, digest[:], now, since); err != nil {
 			return Caller{}, err
 		}
 	}
 	c := CallerOf(row)
 	c.By = actors[kind]
 	return c, nil
+}
+
+// SessionIdle is how long the session of a person lives without being used.
+const SessionIdle = 12 * time.Hour
+
+// touch notes a use. A token's is noted when it is issued.
+func (s *Service) touch(ctx context.Context, kind credential.Kind, row db.Caller, digest []byte, now, since time.Time) error {
+	switch kind {
+	case credential.SecretKey, credential.PublishableKey:
+		return s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since)
+	case credential.UserSession:
+		return s.DB.TouchUserSession(ctx, row.AccountID, digest, now, now.Add(SessionIdle), since)
+	}
+	return nil
 }
 
 // finder returns the look-up for a kind of credential; nil when it is none that a request is sent with.
@@ -123,6 +138,8 @@ func (s *Service) finder(kind credential.Kind) func(context.Context, []byte) (db
 		return s.DB.CallerByHash
 	case credential.AccessToken:
 		return s.DB.CallerByToken
+	case credential.UserSession:
+		return s.DB.CallerBySession
 	}
 	return nil
 }
@@ -130,9 +147,8 @@ func (s *Service) finder(kind credential.Kind) func(context.Context, []byte) (db
 // actors are the words for who holds a kind of credential, as the audit log has them.
 var actors = map[credential.Kind]string{
 	credential.SecretKey: "key", credential.PublishableKey: "key", credential.AccessToken: "client",
+	credential.UserSession: "user",
 }
-
-func isKey(kind credential.Kind) bool { return actors[kind] == "key" }
 
 func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
 
@@ -141,6 +157,9 @@ func CallerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
 		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, Plan: row.PlanName, Bucket: "account",
+	}
+	if row.Role != "" {
+		c.Role, c.AppID, c.Scopes = Role(row.Role), PeoplesApp, Role(row.Role).Scopes()
 	}
 	if row.AgentID != nil {
 		c.AgentID = *row.AgentID
