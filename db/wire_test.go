@@ -89,7 +89,7 @@ func TestHotStatementsReadNoWholeTable(t *testing.T) {
 }
 
 // wholeTable matches a sequential scan of a table that fill made large.
-var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger)\b`)
+var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses)\b`)
 
 // fill stores rows, all of them the tenant's: finding the account is not enough
 // for a statement that must be quick in a large one.
@@ -107,6 +107,11 @@ func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
 		`insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at, ended_at)
 			select account, 'turn_' || i, 'webchat', 'sess_' || i, 'app', 'key', 'm', 'completed', 'srv', now(), 0, now(), now()` + from,
 		`insert into turn_events select account, 'turn_' || i, 1, '[]'` + from,
+		`insert into budgets (account_id, budget_id, kind, subject, period, amount_micros, period_start, created_at)
+			select account, 'budget_' || i, 'end_user', 'visitor-' || i, 'day', 1, now(), now()` + from,
+		`insert into stream_gates select account, 'key_' || i, 0` + from,
+		`insert into token_windows (account_id, bucket) select account, 'key_' || i` + from,
+		`insert into purses (account_id, purse) select account || i, 1` + from,
 		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at)
 			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute'` + from,
 	} {
