@@ -38,6 +38,9 @@ func (n tenant) crossing() []call {
 // inTransactions are the methods that need more than one statement.
 var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4}
 
+// repeated are the methods that take as many round trips as there is work.
+var repeated = []string{"DeleteSessions", "FoldLedger"}
+
 func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 	t.Parallel()
 	_, dsn := dbtest.Own(t)
@@ -54,7 +57,7 @@ func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 			if trips, ok := inTransactions[c.name]; ok {
 				want = trips
 			}
-			if warm && c.name != "DeleteSessions" && (sent.Parses != 0 || sent.RoundTrips != want) {
+			if warm && !slices.Contains(repeated, c.name) && (sent.Parses != 0 || sent.RoundTrips != want) {
 				t.Errorf("%s takes %d round trips and %d parses, want %d and 0", c.name, sent.RoundTrips, sent.Parses, want)
 			}
 		}
@@ -89,7 +92,7 @@ func TestHotStatementsReadNoWholeTable(t *testing.T) {
 }
 
 // wholeTable matches a sequential scan of a table that fill made large.
-var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses)\b`)
+var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses|usage_days)\b`)
 
 // fill stores rows, all of them the tenant's: finding the account is not enough
 // for a statement that must be quick in a large one.
@@ -112,8 +115,9 @@ func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
 		`insert into stream_gates select account, 'key_' || i, 0` + from,
 		`insert into token_windows (account_id, bucket) select account, 'key_' || i` + from,
 		`insert into purses (account_id, purse) select account || i, 1` + from,
-		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at)
-			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute'` + from,
+		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at, seq, total_micros)
+			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute', 1000 + i, i` + from,
+		`insert into usage_days select account, 'app_' || i % 50, current_date - i, 'm', 1, 1, 1, 1` + from,
 	} {
 		if _, err := raw.Exec(insert, n.account, rows); err != nil {
 			t.Fatalf("%s: %v", insert, err)

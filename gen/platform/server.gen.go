@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for AuditActorKind.
@@ -209,6 +210,27 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerEntryKind.
+const (
+	LedgerEntryKindGrant      LedgerEntryKind = "grant"
+	LedgerEntryKindUsage      LedgerEntryKind = "usage"
+	LedgerEntryKindWithdrawal LedgerEntryKind = "withdrawal"
+)
+
+// Valid indicates whether the value is a known member of the LedgerEntryKind enum.
+func (e LedgerEntryKind) Valid() bool {
+	switch e {
+	case LedgerEntryKindGrant:
+		return true
+	case LedgerEntryKindUsage:
+		return true
+	case LedgerEntryKindWithdrawal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
@@ -242,6 +264,54 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UsageDimension.
+const (
+	UsageDimensionApp     UsageDimension = "app"
+	UsageDimensionDay     UsageDimension = "day"
+	UsageDimensionEndUser UsageDimension = "end_user"
+	UsageDimensionKey     UsageDimension = "key"
+	UsageDimensionModel   UsageDimension = "model"
+	UsageDimensionSurface UsageDimension = "surface"
+)
+
+// Valid indicates whether the value is a known member of the UsageDimension enum.
+func (e UsageDimension) Valid() bool {
+	switch e {
+	case UsageDimensionApp:
+		return true
+	case UsageDimensionDay:
+		return true
+	case UsageDimensionEndUser:
+		return true
+	case UsageDimensionKey:
+		return true
+	case UsageDimensionModel:
+		return true
+	case UsageDimensionSurface:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsageParamsFormat.
+const (
+	ListUsageParamsFormatCsv  ListUsageParamsFormat = "csv"
+	ListUsageParamsFormatJSON ListUsageParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListUsageParamsFormat enum.
+func (e ListUsageParamsFormat) Valid() bool {
+	switch e {
+	case ListUsageParamsFormatCsv:
+		return true
+	case ListUsageParamsFormatJSON:
 		return true
 	default:
 		return false
@@ -769,6 +839,87 @@ type KeyWithText struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// LedgerEntry One line of the account's book. What only answers have is null in the others.
+type LedgerEntry struct {
+	// ID Names the entry.
+	//
+	// Example: entry_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Kind What happened.
+	//
+	// Example: usage
+	Kind LedgerEntryKind `json:"kind"`
+
+	// AmountMicros What was granted, withdrawn or spent, in millionths of the currency unit.
+	//
+	// Example: 2904
+	AmountMicros int64 `json:"amount_micros"`
+
+	// TotalMicros Granted minus withdrawn and spent, this entry included.
+	//
+	// Example: 99997096
+	TotalMicros int64 `json:"total_micros"`
+
+	// TurnID The turn that was charged.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answer was made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// InputTokens Tokens that the model read.
+	//
+	// Example: 412
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that the model wrote.
+	//
+	// Example: 188
+	OutputTokens int64 `json:"output_tokens"`
+
+	// Estimated The model's provider did not count the tokens; the server did.
+	//
+	// Example: false
+	Estimated bool `json:"estimated"`
+
+	// CreatedAt When it was booked.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// LedgerEntryKind What happened.
+//
+// Example: usage
+type LedgerEntryKind string
+
+// LedgerEntryList Ledger entries, newest first.
+type LedgerEntryList = []LedgerEntry
+
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
 // Example: {"info":{"title":"Parley","version":"0.1.0"},"openapi":"3.0.3","paths":{}}
@@ -910,6 +1061,70 @@ type Readiness struct {
 // Example: ready
 type ReadinessStatus string
 
+// UsageDimension What usage can be grouped by.
+//
+// Example: model
+type UsageDimension string
+
+// UsageList Usage by group.
+type UsageList = []UsageRow
+
+// UsageRow The usage of one group. What is not grouped by, or not known of these answers, is null.
+type UsageRow struct {
+	// Day The day, in UTC.
+	//
+	// Example: 2025-04-02
+	Day *openapi_types.Date `json:"day"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answers were made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// Requests Answers that ended.
+	//
+	// Example: 12
+	Requests int64 `json:"requests"`
+
+	// InputTokens Tokens that models read.
+	//
+	// Example: 5130
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote.
+	//
+	// Example: 2204
+	OutputTokens int64 `json:"output_tokens"`
+
+	// CostMicros What was charged, in millionths of the currency unit.
+	//
+	// Example: 34865
+	CostMicros int64 `json:"cost_micros"`
+}
+
+// UsageTable A table with a line of names first (RFC 4180).
+type UsageTable = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1021,6 +1236,39 @@ type ListBudgetsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListLedgerEntriesParams defines parameters for ListLedgerEntries.
+type ListLedgerEntriesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUsageParams defines parameters for ListUsage.
+type ListUsageParams struct {
+	// From The first day; without it, 30 days before the last.
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, which counts in full; without it, today.
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+
+	// GroupBy What to group by, separated by commas.
+	GroupBy []UsageDimension `form:"group_by,omitempty" json:"group_by,omitempty"`
+
+	// Format How to answer.
+	Format *ListUsageParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 400.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUsageParamsFormat defines parameters for ListUsage.
+type ListUsageParamsFormat string
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1113,6 +1361,9 @@ type ServerInterface interface {
 	// UpdateBudget Change a budget's amount
 	// (PATCH /api/v1/admin/budgets/{budget_id})
 	UpdateBudget(w http.ResponseWriter, r *http.Request, budgetID BudgetIDPath)
+	// ListLedgerEntries List the account's ledger
+	// (GET /api/v1/admin/ledger)
+	ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams)
 	// ListPlans List the plans
 	// (GET /api/v1/admin/plans)
 	ListPlans(w http.ResponseWriter, r *http.Request)
@@ -1125,6 +1376,9 @@ type ServerInterface interface {
 	// PutPlan Define a plan
 	// (PUT /api/v1/admin/plans/{plan_name})
 	PutPlan(w http.ResponseWriter, r *http.Request, planName PlanNamePath)
+	// ListUsage Read the account's usage and cost
+	// (GET /api/v1/admin/usage)
+	ListUsage(w http.ResponseWriter, r *http.Request, params ListUsageParams)
 	// ListKeys List the account's keys
 	// (GET /api/v1/keys)
 	ListKeys(w http.ResponseWriter, r *http.Request, params ListKeysParams)
@@ -1239,6 +1493,12 @@ func (_ Unimplemented) UpdateBudget(w http.ResponseWriter, r *http.Request, budg
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListLedgerEntries List the account's ledger
+// (GET /api/v1/admin/ledger)
+func (_ Unimplemented) ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListPlans List the plans
 // (GET /api/v1/admin/plans)
 func (_ Unimplemented) ListPlans(w http.ResponseWriter, r *http.Request) {
@@ -1260,6 +1520,12 @@ func (_ Unimplemented) GetPlan(w http.ResponseWriter, r *http.Request, planName 
 // PutPlan Define a plan
 // (PUT /api/v1/admin/plans/{plan_name})
 func (_ Unimplemented) PutPlan(w http.ResponseWriter, r *http.Request, planName PlanNamePath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListUsage Read the account's usage and cost
+// (GET /api/v1/admin/usage)
+func (_ Unimplemented) ListUsage(w http.ResponseWriter, r *http.Request, params ListUsageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1746,6 +2012,52 @@ func (siw *ServerInterfaceWrapper) UpdateBudget(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// ListLedgerEntries operation middleware
+func (siw *ServerInterfaceWrapper) ListLedgerEntries(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLedgerEntriesParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLedgerEntries(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListPlans operation middleware
 func (siw *ServerInterfaceWrapper) ListPlans(w http.ResponseWriter, r *http.Request) {
 
@@ -1829,6 +2141,104 @@ func (siw *ServerInterfaceWrapper) PutPlan(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutPlan(w, r, planName)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListUsage operation middleware
+func (siw *ServerInterfaceWrapper) ListUsage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "group_by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "group_by", r.URL.Query(), &params.GroupBy, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "group_by"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "group_by", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUsage(w, r, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2265,6 +2675,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Patch(options.BaseURL+"/api/v1/admin/budgets/{budget_id}", wrapper.UpdateBudget)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/ledger", wrapper.ListLedgerEntries)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/plans", wrapper.ListPlans)
 	})
 	r.Group(func(r chi.Router) {
@@ -2275,6 +2688,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Put(options.BaseURL+"/api/v1/admin/plans/{plan_name}", wrapper.PutPlan)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/usage", wrapper.ListUsage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/keys", wrapper.ListKeys)
@@ -4280,6 +4696,134 @@ func (response UpdateBudget503ApplicationProblemPlusJSONResponse) VisitUpdateBud
 	return err
 }
 
+type ListLedgerEntriesRequestObject struct {
+	Params ListLedgerEntriesParams
+}
+
+type ListLedgerEntriesResponseObject interface {
+	VisitListLedgerEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListLedgerEntries200ResponseHeaders struct {
+	Link *string
+}
+
+type ListLedgerEntries200JSONResponse struct {
+	Body    LedgerEntryList
+	Headers ListLedgerEntries200ResponseHeaders
+}
+
+func (response ListLedgerEntries200JSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries400ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries401ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries403ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries429ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries500ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLedgerEntries503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListLedgerEntries503ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPlansRequestObject struct {
 }
 
@@ -4821,6 +5365,158 @@ type PutPlan503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutPlan503ApplicationProblemPlusJSONResponse) VisitPutPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsageRequestObject struct {
+	Params ListUsageParams
+}
+
+type ListUsageResponseObject interface {
+	VisitListUsageResponse(w http.ResponseWriter) error
+}
+
+type ListUsage200ResponseHeaders struct {
+	Link *string
+}
+
+type ListUsage200JSONResponse struct {
+	Body    UsageList
+	Headers ListUsage200ResponseHeaders
+}
+
+func (response ListUsage200JSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       ListUsage200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ListUsage200TextCsvResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListUsage400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage400ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage401ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage403ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage429ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage500ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsage503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage503ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6037,6 +6733,9 @@ type StrictServerInterface interface {
 	// UpdateBudget Change a budget's amount
 	// (PATCH /api/v1/admin/budgets/{budget_id})
 	UpdateBudget(ctx context.Context, request UpdateBudgetRequestObject) (UpdateBudgetResponseObject, error)
+	// ListLedgerEntries List the account's ledger
+	// (GET /api/v1/admin/ledger)
+	ListLedgerEntries(ctx context.Context, request ListLedgerEntriesRequestObject) (ListLedgerEntriesResponseObject, error)
 	// ListPlans List the plans
 	// (GET /api/v1/admin/plans)
 	ListPlans(ctx context.Context, request ListPlansRequestObject) (ListPlansResponseObject, error)
@@ -6049,6 +6748,9 @@ type StrictServerInterface interface {
 	// PutPlan Define a plan
 	// (PUT /api/v1/admin/plans/{plan_name})
 	PutPlan(ctx context.Context, request PutPlanRequestObject) (PutPlanResponseObject, error)
+	// ListUsage Read the account's usage and cost
+	// (GET /api/v1/admin/usage)
+	ListUsage(ctx context.Context, request ListUsageRequestObject) (ListUsageResponseObject, error)
 	// ListKeys List the account's keys
 	// (GET /api/v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -6494,6 +7196,32 @@ func (sh *strictHandler) UpdateBudget(w http.ResponseWriter, r *http.Request, bu
 	}
 }
 
+// ListLedgerEntries operation middleware
+func (sh *strictHandler) ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams) {
+	var request ListLedgerEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLedgerEntries(ctx, request.(ListLedgerEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLedgerEntries")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLedgerEntriesResponseObject); ok {
+		if err := validResponse.VisitListLedgerEntriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPlans operation middleware
 func (sh *strictHandler) ListPlans(w http.ResponseWriter, r *http.Request) {
 	var request ListPlansRequestObject
@@ -6596,6 +7324,32 @@ func (sh *strictHandler) PutPlan(w http.ResponseWriter, r *http.Request, planNam
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutPlanResponseObject); ok {
 		if err := validResponse.VisitPutPlanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUsage operation middleware
+func (sh *strictHandler) ListUsage(w http.ResponseWriter, r *http.Request, params ListUsageParams) {
+	var request ListUsageRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsage(ctx, request.(ListUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUsageResponseObject); ok {
+		if err := validResponse.VisitListUsageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

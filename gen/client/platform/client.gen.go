@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for AuditActorKind.
@@ -211,6 +212,27 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for LedgerEntryKind.
+const (
+	LedgerEntryKindGrant      LedgerEntryKind = "grant"
+	LedgerEntryKindUsage      LedgerEntryKind = "usage"
+	LedgerEntryKindWithdrawal LedgerEntryKind = "withdrawal"
+)
+
+// Valid indicates whether the value is a known member of the LedgerEntryKind enum.
+func (e LedgerEntryKind) Valid() bool {
+	switch e {
+	case LedgerEntryKindGrant:
+		return true
+	case LedgerEntryKindUsage:
+		return true
+	case LedgerEntryKindWithdrawal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProblemFieldIn.
 const (
 	ProblemFieldInBody   ProblemFieldIn = "body"
@@ -244,6 +266,54 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UsageDimension.
+const (
+	UsageDimensionApp     UsageDimension = "app"
+	UsageDimensionDay     UsageDimension = "day"
+	UsageDimensionEndUser UsageDimension = "end_user"
+	UsageDimensionKey     UsageDimension = "key"
+	UsageDimensionModel   UsageDimension = "model"
+	UsageDimensionSurface UsageDimension = "surface"
+)
+
+// Valid indicates whether the value is a known member of the UsageDimension enum.
+func (e UsageDimension) Valid() bool {
+	switch e {
+	case UsageDimensionApp:
+		return true
+	case UsageDimensionDay:
+		return true
+	case UsageDimensionEndUser:
+		return true
+	case UsageDimensionKey:
+		return true
+	case UsageDimensionModel:
+		return true
+	case UsageDimensionSurface:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsageParamsFormat.
+const (
+	ListUsageParamsFormatCsv  ListUsageParamsFormat = "csv"
+	ListUsageParamsFormatJSON ListUsageParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListUsageParamsFormat enum.
+func (e ListUsageParamsFormat) Valid() bool {
+	switch e {
+	case ListUsageParamsFormatCsv:
+		return true
+	case ListUsageParamsFormatJSON:
 		return true
 	default:
 		return false
@@ -771,6 +841,87 @@ type KeyWithText struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// LedgerEntry One line of the account's book. What only answers have is null in the others.
+type LedgerEntry struct {
+	// ID Names the entry.
+	//
+	// Example: entry_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Kind What happened.
+	//
+	// Example: usage
+	Kind LedgerEntryKind `json:"kind"`
+
+	// AmountMicros What was granted, withdrawn or spent, in millionths of the currency unit.
+	//
+	// Example: 2904
+	AmountMicros int64 `json:"amount_micros"`
+
+	// TotalMicros Granted minus withdrawn and spent, this entry included.
+	//
+	// Example: 99997096
+	TotalMicros int64 `json:"total_micros"`
+
+	// TurnID The turn that was charged.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answer was made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// InputTokens Tokens that the model read.
+	//
+	// Example: 412
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that the model wrote.
+	//
+	// Example: 188
+	OutputTokens int64 `json:"output_tokens"`
+
+	// Estimated The model's provider did not count the tokens; the server did.
+	//
+	// Example: false
+	Estimated bool `json:"estimated"`
+
+	// CreatedAt When it was booked.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// LedgerEntryKind What happened.
+//
+// Example: usage
+type LedgerEntryKind string
+
+// LedgerEntryList Ledger entries, newest first.
+type LedgerEntryList = []LedgerEntry
+
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
 // Example: {"info":{"title":"Parley","version":"0.1.0"},"openapi":"3.0.3","paths":{}}
@@ -912,6 +1063,70 @@ type Readiness struct {
 // Example: ready
 type ReadinessStatus string
 
+// UsageDimension What usage can be grouped by.
+//
+// Example: model
+type UsageDimension string
+
+// UsageList Usage by group.
+type UsageList = []UsageRow
+
+// UsageRow The usage of one group. What is not grouped by, or not known of these answers, is null.
+type UsageRow struct {
+	// Day The day, in UTC.
+	//
+	// Example: 2025-04-02
+	Day *openapi_types.Date `json:"day"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answers were made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// Requests Answers that ended.
+	//
+	// Example: 12
+	Requests int64 `json:"requests"`
+
+	// InputTokens Tokens that models read.
+	//
+	// Example: 5130
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote.
+	//
+	// Example: 2204
+	OutputTokens int64 `json:"output_tokens"`
+
+	// CostMicros What was charged, in millionths of the currency unit.
+	//
+	// Example: 34865
+	CostMicros int64 `json:"cost_micros"`
+}
+
+// UsageTable A table with a line of names first (RFC 4180).
+type UsageTable = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1022,6 +1237,39 @@ type ListBudgetsParams struct {
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ListLedgerEntriesParams defines parameters for ListLedgerEntries.
+type ListLedgerEntriesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUsageParams defines parameters for ListUsage.
+type ListUsageParams struct {
+	// From The first day; without it, 30 days before the last.
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, which counts in full; without it, today.
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+
+	// GroupBy What to group by, separated by commas.
+	GroupBy []UsageDimension `form:"group_by,omitempty" json:"group_by,omitempty"`
+
+	// Format How to answer.
+	Format *ListUsageParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 400.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUsageParamsFormat defines parameters for ListUsage.
+type ListUsageParamsFormat string
 
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
@@ -1319,6 +1567,14 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
 	UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListLedgerEntries List the account's ledger
+	//
+	// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+	// balance is the newest total less what is held for running answers.
+	//
+	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+	ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPlans List the plans
 	//
 	// All plans, by name. For the server's operator.
@@ -1359,6 +1615,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 	PutPlan(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUsage Read the account's usage and cost
+	//
+	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+	// formula begin with an apostrophe there.
+	//
+	// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+	ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKeys List the account's keys
 	//
@@ -1835,6 +2101,24 @@ func (c *Client) UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body U
 	return c.Client.Do(req)
 }
 
+// ListLedgerEntries List the account's ledger
+//
+// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+// balance is the newest total less what is held for running answers.
+//
+// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+func (c *Client) ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLedgerEntriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPlans List the plans
 //
 // All plans, by name. For the server's operator.
@@ -1916,6 +2200,26 @@ func (c *Client) PutPlanWithBody(ctx context.Context, planName PlanNamePath, con
 // Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 func (c *Client) PutPlan(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutPlanRequest(c.Server, planName, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUsage Read the account's usage and cost
+//
+// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+// formula begin with an apostrophe there.
+//
+// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2812,6 +3116,72 @@ func NewUpdateBudgetRequestWithBody(server string, budgetID BudgetIDPath, conten
 	return req, nil
 }
 
+// NewListLedgerEntriesRequest constructs an http.Request for the ListLedgerEntries method
+func NewListLedgerEntriesRequest(server string, params *ListLedgerEntriesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/ledger")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListPlansRequest constructs an http.Request for the ListPlans method
 func NewListPlansRequest(server string) (*http.Request, error) {
 	var err error
@@ -2950,6 +3320,120 @@ func NewPutPlanRequestWithBody(server string, planName PlanNamePath, contentType
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListUsageRequest constructs an http.Request for the ListUsage method
+func NewListUsageRequest(server string, params *ListUsageParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/usage")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.GroupBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "group_by", params.GroupBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -3589,6 +4073,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
 	UpdateBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error)
 
+	// ListLedgerEntriesWithResponse List the account's ledger
+	//
+	// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+	// balance is the newest total less what is held for running answers.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+	ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error)
+
 	// ListPlansWithResponse List the plans
 	//
 	// All plans, by name. For the server's operator.
@@ -3635,6 +4129,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 	PutPlanWithResponse(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResult, error)
+
+	// ListUsageWithResponse Read the account's usage and cost
+	//
+	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+	// formula begin with an apostrophe there.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+	ListUsageWithResponse(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*ListUsageResult, error)
 
 	// ListKeysWithResponse List the account's keys
 	//
@@ -5032,6 +5538,96 @@ func (r UpdateBudgetResult) ContentType() string {
 	return ""
 }
 
+// ListLedgerEntriesResult200Headers the declared response headers of an HTTP 200 response for ListLedgerEntries
+type ListLedgerEntriesResult200Headers struct {
+	Link *string
+}
+
+type ListLedgerEntriesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerEntryList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListLedgerEntriesResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLedgerEntriesResult) GetJSON200() *LedgerEntryList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLedgerEntriesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLedgerEntriesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLedgerEntriesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLedgerEntriesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListPlansResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -5393,6 +5989,96 @@ func (r PutPlanResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutPlanResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListUsageResult200Headers the declared response headers of an HTTP 200 response for ListUsage
+type ListUsageResult200Headers struct {
+	Link *string
+}
+
+type ListUsageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UsageList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListUsageResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUsageResult) GetJSON200() *UsageList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUsageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUsageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUsageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUsageResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6535,6 +7221,22 @@ func (c *ClientWithResponses) UpdateBudgetWithResponse(ctx context.Context, budg
 	return ParseUpdateBudgetResult(rsp)
 }
 
+// ListLedgerEntriesWithResponse List the account's ledger
+//
+// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+// balance is the newest total less what is held for running answers.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error) {
+	rsp, err := c.ListLedgerEntries(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLedgerEntriesResult(rsp)
+}
+
 // ListPlansWithResponse List the plans
 //
 // All plans, by name. For the server's operator.
@@ -6610,6 +7312,24 @@ func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, planName 
 		return nil, err
 	}
 	return ParsePutPlanResult(rsp)
+}
+
+// ListUsageWithResponse Read the account's usage and cost
+//
+// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+// formula begin with an apostrophe there.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+func (c *ClientWithResponses) ListUsageWithResponse(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*ListUsageResult, error) {
+	rsp, err := c.ListUsage(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUsageResult(rsp)
 }
 
 // ListKeysWithResponse List the account's keys
@@ -7929,6 +8649,87 @@ func ParseUpdateBudgetResult(rsp *http.Response) (*UpdateBudgetResult, error) {
 	return response, nil
 }
 
+// ParseListLedgerEntriesResult parses an HTTP response from a ListLedgerEntriesWithResponse call
+func ParseListLedgerEntriesResult(rsp *http.Response) (*ListLedgerEntriesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLedgerEntriesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerEntryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListLedgerEntriesResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPlansResult parses an HTTP response from a ListPlansWithResponse call
 func ParseListPlansResult(rsp *http.Response) (*ListPlansResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -8240,6 +9041,90 @@ func ParsePutPlanResult(rsp *http.Response) (*PutPlanResult, error) {
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListUsageResult parses an HTTP response from a ListUsageWithResponse call
+func ParseListUsageResult(rsp *http.Response) (*ListUsageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUsageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UsageList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListUsageResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/usage"
 	"parley/impl/httpd"
 )
 
@@ -25,6 +26,7 @@ type Services struct {
 	Accounts *account.Service
 	Audit    *audit.Log
 	Budgets  *budget.Service
+	Usage    *usage.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -36,6 +38,7 @@ type API struct {
 	health
 	keys
 	plans
+	usages
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -45,6 +48,7 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		usages: usages{service: s.Usage},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }
