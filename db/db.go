@@ -135,13 +135,31 @@ func ifGiven(value, condition string) string {
 	return condition
 }
 
+// inUTC moves times to UTC: RFC 3339 admits offsets up to 23:59, Postgres none
+// beyond 15:59.
+func inUTC(args []any) []any {
+	for i, arg := range args {
+		switch at := arg.(type) {
+		case time.Time:
+			if at.Location() != time.UTC {
+				args[i] = at.UTC()
+			}
+		case *time.Time:
+			if at != nil && at.Location() != time.UTC {
+				args[i] = at.UTC()
+			}
+		}
+	}
+	return args
+}
+
 // get reads one row into dst; no row is ErrNotFound.
 func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.GetContext(ctx, dst, args...))
+	return translateIn(ctx, s.GetContext(ctx, dst, inUTC(args)...))
 }
 
 // list reads all rows into the slice behind dst.
@@ -150,7 +168,7 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.SelectContext(ctx, dst, args...))
+	return translateIn(ctx, s.SelectContext(ctx, dst, inUTC(args)...))
 }
 
 // exec runs a statement and returns how many rows it touched.
@@ -159,7 +177,7 @@ func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, err
 	if err != nil {
 		return 0, translateIn(ctx, err)
 	}
-	res, err := s.ExecContext(ctx, args...)
+	res, err := s.ExecContext(ctx, inUTC(args)...)
 	if err != nil {
 		return 0, translateIn(ctx, err)
 	}

@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, agent, provider, model, conversation, turn, budget string
-	hash                                                          []byte
+	account, app, key, client, agent, provider, model, conversation, turn, budget string
+	hash                                                                          []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -29,7 +29,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func newTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := tenant{
-		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), agent: unique("agent_"),
+		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), budget: unique("budget_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
@@ -53,6 +53,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 			t.Fatal(err)
 		}
 	}
+	n.storeCredentials(t, d)
 	return n
 }
 

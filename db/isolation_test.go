@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return []call{
+	return append(n.credentialCalls(), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -37,7 +37,7 @@ func (n tenant) calls() []call {
 		{"Key", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Key(ctx, a, n.key) }},
 		{"LockKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockKey(ctx, a, n.key) }},
 		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}}))
+			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}, Agents: []string{}}))
 		}},
 		{"AuditEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.AuditEvents(ctx, a, db.AuditFilter{Limit: 10})
@@ -123,12 +123,13 @@ func (n tenant) calls() []call {
 		{"DeleteSessions", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.DeleteSessions(ctx, a, surface, n.app)
 		}},
-	}
+	}...)
 }
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
@@ -141,6 +142,7 @@ var apart = map[string]string{
 func TestEveryMethodIsHeldToItsAccount(t *testing.T) {
 	t.Parallel()
 	covered := maps.Clone(apart)
+	maps.Copy(covered, credentialsApart)
 	for _, c := range (tenant{}).calls() {
 		covered[c.name] = "a call"
 	}

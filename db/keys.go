@@ -27,7 +27,8 @@ type Key struct {
 	Prefix      string         `db:"prefix"`
 	Scopes      pq.StringArray `db:"scopes"`
 	Origins     pq.StringArray `db:"origins"`
-	Plan        *string        `db:"plan"` // nil: the account's, shared with its other keys
+	Agents      pq.StringArray `db:"agents"` // that may answer through it; empty: all
+	Plan        *string        `db:"plan"`   // nil: the account's, shared with its other keys
 	Environment string         `db:"environment"`
 	Active      bool           `db:"active"`
 	ExpiresAt   *time.Time     `db:"expires_at"`
@@ -50,7 +51,7 @@ type Caller struct {
 // KeysAppKey is the constraint that an unknown app breaks.
 const KeysAppKey = "keys_app_fkey"
 
-const keyColumns = `account_id, key_id, app_id, name, kind, prefix, scopes, origins, plan, environment, active,
+const keyColumns = `account_id, key_id, app_id, name, kind, prefix, scopes, origins, agents, plan, environment, active,
 	expires_at, last_used_at, created_at`
 
 // InsertApp stores an app.
@@ -67,15 +68,15 @@ func (q *Queries) InsertKey(ctx context.Context, k Key, hash []byte) error {
 	_, err := q.exec(ctx, `
 		with inserted as (
 			insert into keys (account_id, key_id, app_id, name, kind, prefix, scopes, origins, plan,
-				environment, expires_at, created_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+				environment, expires_at, created_at, agents)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($14::text[], '{}'))
 			returning account_id, key_id
 		)
 		insert into key_hashes (key_hash, account_id, key_id)
 		select $13, account_id, key_id
 		from inserted`,
 		k.AccountID, k.ID, k.AppID, k.Name, k.Kind, k.Prefix, k.Scopes, k.Origins, k.Plan,
-		k.Environment, k.ExpiresAt, k.CreatedAt, hash)
+		k.Environment, k.ExpiresAt, k.CreatedAt, hash, k.Agents)
 	return err
 }
 
@@ -84,7 +85,7 @@ func (q *Queries) InsertKey(ctx context.Context, k Key, hash []byte) error {
 func (q *Queries) CallerByHash(ctx context.Context, hash []byte) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.plan, k.active, k.expires_at, k.last_used_at,
+		select k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
 			h.replaced_until, app.agent_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
@@ -143,13 +144,13 @@ func (q *Queries) LockKey(ctx context.Context, accountID, keyID string) (Key, er
 	return k, err
 }
 
-// UpdateKey stores a key's name, scopes, origins, state, prefix and expiry.
+// UpdateKey stores a key's name, scopes, origins, agents, state, prefix and expiry.
 func (q *Queries) UpdateKey(ctx context.Context, k Key) error {
 	return q.execOne(ctx, `
 		update keys
-		set name = $3, scopes = $4, origins = $5, active = $6, expires_at = $7, prefix = $8
+		set name = $3, scopes = $4, origins = $5, active = $6, expires_at = $7, prefix = $8, agents = $9
 		where account_id = $1 and key_id = $2`,
-		k.AccountID, k.ID, k.Name, k.Scopes, k.Origins, k.Active, k.ExpiresAt, k.Prefix)
+		k.AccountID, k.ID, k.Name, k.Scopes, k.Origins, k.Active, k.ExpiresAt, k.Prefix, k.Agents)
 }
 
 // ReplaceHash gives a key a new digest. Its present one works until a time; of

@@ -18,7 +18,7 @@ import (
 
 // crossing are the hot methods that know no account yet or work over all of them.
 func (n tenant) crossing() []call {
-	return []call{
+	return append(n.credentialLookups(), []call{
 		{"CallerByHash", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.CallerByHash(ctx, n.hash) }},
 		{"Admit", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Admit(ctx, a, "account", 100, 60_000_000)
@@ -32,7 +32,7 @@ func (n tenant) crossing() []call {
 		{"TakeOverTurns", func(ctx context.Context, d *db.DB, _ string) (any, error) {
 			return d.TakeOverTurns(ctx, "nobody", time.Unix(0, 0), now(), 10)
 		}},
-	}
+	}...)
 }
 
 // inTransactions are the methods that need more than one statement.
@@ -92,14 +92,14 @@ func TestHotStatementsReadNoWholeTable(t *testing.T) {
 }
 
 // wholeTable matches a sequential scan of a table that fill made large.
-var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses|usage_days)\b`)
+var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses|usage_days|oauth_clients|oauth_secrets|oauth_tokens)\b`)
 
 // fill stores rows, all of them the tenant's: finding the account is not enough
 // for a statement that must be quick in a large one.
 func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
 	t.Helper()
 	const from = ` from (select i, $1::text as account from generate_series(1, $2::int) i) x`
-	for _, insert := range []string{
+	inserts := []string{
 		`insert into accounts (account_id, name, plan, created_at) select account || i, 'a', 'free', now()` + from,
 		`insert into apps select account, 'app_' || i, 'a', null, now()` + from,
 		`insert into keys select account, 'key_' || i, 'app_' || i, 'k', 'secret', 'p', '{}', '{}', null, 'development', true, null, null, now()` + from,
@@ -118,7 +118,11 @@ func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
 		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at, seq, total_micros)
 			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute', 1000 + i, i` + from,
 		`insert into usage_days select account, 'app_' || i % 50, current_date - i, 'm', 1, 1, 1, 1` + from,
-	} {
+	}
+	for _, insert := range credentialFills {
+		inserts = append(inserts, insert+from)
+	}
+	for _, insert := range inserts {
 		if _, err := raw.Exec(insert, n.account, rows); err != nil {
 			t.Fatalf("%s: %v", insert, err)
 		}

@@ -18,6 +18,7 @@ import (
 	"net/url"
 
 	"parley/gen/client/characters"
+	"parley/gen/client/oauth"
 	"parley/gen/client/openai"
 	"parley/gen/client/platform"
 	"parley/gen/client/turns"
@@ -38,6 +39,7 @@ func Check(response *http.Response, body []byte) error { return wire.Check(respo
 // Client speaks to one server with one key. It is safe for concurrent use.
 type Client struct {
 	Characters *characters.ClientWithResponses
+	Oauth      *oauth.ClientWithResponses
 	Openai     *openai.ClientWithResponses
 	Platform   *platform.ClientWithResponses
 	Turns      *turns.ClientWithResponses
@@ -91,6 +93,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if c.Characters, err = newCharacters(baseURL, o); err != nil {
 		return nil, fmt.Errorf("characters client: %w", err)
 	}
+	if c.Oauth, err = newOauth(baseURL, o); err != nil {
+		return nil, fmt.Errorf("oauth client: %w", err)
+	}
 	if c.Openai, err = newOpenai(baseURL, o); err != nil {
 		return nil, fmt.Errorf("openai client: %w", err)
 	}
@@ -112,6 +117,14 @@ func newCharacters(baseURL string, o options) (*characters.ClientWithResponses, 
 		opts = append(opts, characters.WithRequestEditorFn(edit))
 	}
 	return characters.NewClientWithResponses(baseURL, opts...)
+}
+
+func newOauth(baseURL string, o options) (*oauth.ClientWithResponses, error) {
+	opts := []oauth.ClientOption{oauth.WithHTTPClient(o.http)}
+	for _, edit := range o.edit {
+		opts = append(opts, oauth.WithRequestEditorFn(edit))
+	}
+	return oauth.NewClientWithResponses(baseURL, opts...)
 }
 
 func newOpenai(baseURL string, o options) (*openai.ClientWithResponses, error) {

@@ -210,6 +210,21 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for KeyUpdateNeverExpires.
+const (
+	KeyUpdateNeverExpiresTrue KeyUpdateNeverExpires = true
+)
+
+// Valid indicates whether the value is a known member of the KeyUpdateNeverExpires enum.
+func (e KeyUpdateNeverExpires) Valid() bool {
+	switch e {
+	case KeyUpdateNeverExpiresTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LedgerEntryKind.
 const (
 	LedgerEntryKindGrant      LedgerEntryKind = "grant"
@@ -410,7 +425,7 @@ type Adjustment struct {
 
 // AdjustmentCreate A change of a balance.
 type AdjustmentCreate struct {
-	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit; not 0.
+	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit. An adjustment by 0 is answered with 409.
 	//
 	// Example: 5000000
 	AmountMicros int64 `json:"amount_micros"`
@@ -636,6 +651,9 @@ type Key struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
+
 	// Environment A label for people.
 	//
 	// Example: production
@@ -663,6 +681,14 @@ type Key struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// KeyAgent An agent's id.
+//
+// Example: agent_xyz789
+type KeyAgent = string
+
+// KeyAgents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+type KeyAgents = []KeyAgent
+
 // KeyCreate A key to create.
 type KeyCreate struct {
 	// Name What people call it.
@@ -680,6 +706,9 @@ type KeyCreate struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
 
 	// Environment A label for people.
 	//
@@ -768,11 +797,24 @@ type KeyUpdate struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// NeverExpires Removes the expiry; not together with `expires_at`.
+	//
+	// Example: true
+	NeverExpires *KeyUpdateNeverExpires `json:"never_expires,omitempty"`
 }
+
+// KeyUpdateNeverExpires Removes the expiry; not together with `expires_at`.
+//
+// Example: true
+type KeyUpdateNeverExpires bool
 
 // KeyWithText A key with its text.
 type KeyWithText struct {
@@ -788,7 +830,7 @@ type KeyWithText struct {
 
 	// Key The text to authenticate with. It is never shown again.
 	//
-	// Example: parley_sk_0000000000000000000000000000000000000000000000000
+	// Example: parley_sk_000000000000000000000000000000000000000000000000000000000000
 	Key string `json:"key"`
 
 	// Prefix How the text begins, to tell keys apart.
@@ -811,6 +853,9 @@ type KeyWithText struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
 
 	// Environment A label for people.
 	//
@@ -919,6 +964,122 @@ type LedgerEntryKind string
 
 // LedgerEntryList Ledger entries, newest first.
 type LedgerEntryList = []LedgerEntry
+
+// OauthClient An OAuth client without its secret.
+type OauthClient struct {
+	// ID Names the client.
+	//
+	// Example: client_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status KeyStatus `json:"status"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID The app that the client stands for.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// CreatedAt When it was created.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When it got a token last; null when never.
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+// OauthClientCreate A client to create.
+type OauthClientCreate struct {
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID An existing app that the client stands for; by default a new one.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id,omitempty"`
+}
+
+// OauthClientList Clients, newest first.
+type OauthClientList = []OauthClient
+
+// OauthClientRotation How to change the secret.
+type OauthClientRotation struct {
+	// GraceSeconds How long the old secret works beside the new one.
+	//
+	// Example: 86400
+	GraceSeconds *int32 `json:"grace_seconds,omitempty"`
+}
+
+// OauthClientUpdate What to change of a client.
+type OauthClientUpdate struct {
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name *string `json:"name,omitempty"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status *KeyStatus `json:"status,omitempty"`
+
+	// Scopes What the key may do.
+	Scopes *KeyScopes `json:"scopes,omitempty"`
+}
+
+// OauthClientWithSecret An OAuth client with its secret.
+type OauthClientWithSecret struct {
+	// ID Names the client.
+	//
+	// Example: client_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Secret What the client authenticates with. It is never shown again.
+	//
+	// Example: parley_cs_000000000000000000000000000000000000000000000000000000000000
+	Secret string `json:"secret"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status KeyStatus `json:"status"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID The app that the client stands for.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// CreatedAt When it was created.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When it got a token last; null when never.
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
 
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
@@ -1134,6 +1295,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
@@ -1245,6 +1409,15 @@ type ListLedgerEntriesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListOauthClientsParams defines parameters for ListOauthClients.
+type ListOauthClientsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListUsageParams defines parameters for ListUsage.
 type ListUsageParams struct {
 	// From The first day; without it, 30 days before the last.
@@ -1308,6 +1481,15 @@ type CreateBudgetJSONRequestBody = BudgetCreate
 // UpdateBudgetJSONRequestBody defines body for UpdateBudget for application/json ContentType.
 type UpdateBudgetJSONRequestBody = BudgetUpdate
 
+// CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
+type CreateOauthClientJSONRequestBody = OauthClientCreate
+
+// UpdateOauthClientJSONRequestBody defines body for UpdateOauthClient for application/json ContentType.
+type UpdateOauthClientJSONRequestBody = OauthClientUpdate
+
+// RotateOauthClientJSONRequestBody defines body for RotateOauthClient for application/json ContentType.
+type RotateOauthClientJSONRequestBody = OauthClientRotation
+
 // PutPlanJSONRequestBody defines body for PutPlan for application/json ContentType.
 type PutPlanJSONRequestBody = PlanDefinition
 
@@ -1364,6 +1546,24 @@ type ServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams)
+	// ListOauthClients List the account's OAuth clients
+	// (GET /api/v1/admin/oauth-clients)
+	ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams)
+	// CreateOauthClient Create an OAuth client
+	// (POST /api/v1/admin/oauth-clients)
+	CreateOauthClient(w http.ResponseWriter, r *http.Request)
+	// DeleteOauthClient Delete an OAuth client
+	// (DELETE /api/v1/admin/oauth-clients/{client_id})
+	DeleteOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath)
+	// GetOauthClient Read an OAuth client
+	// (GET /api/v1/admin/oauth-clients/{client_id})
+	GetOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath)
+	// UpdateOauthClient Change an OAuth client
+	// (PATCH /api/v1/admin/oauth-clients/{client_id})
+	UpdateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath)
+	// RotateOauthClient Give an OAuth client a new secret
+	// (POST /api/v1/admin/oauth-clients/{client_id}/rotate)
+	RotateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath)
 	// ListPlans List the plans
 	// (GET /api/v1/admin/plans)
 	ListPlans(w http.ResponseWriter, r *http.Request)
@@ -1496,6 +1696,42 @@ func (_ Unimplemented) UpdateBudget(w http.ResponseWriter, r *http.Request, budg
 // ListLedgerEntries List the account's ledger
 // (GET /api/v1/admin/ledger)
 func (_ Unimplemented) ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListOauthClients List the account's OAuth clients
+// (GET /api/v1/admin/oauth-clients)
+func (_ Unimplemented) ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateOauthClient Create an OAuth client
+// (POST /api/v1/admin/oauth-clients)
+func (_ Unimplemented) CreateOauthClient(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteOauthClient Delete an OAuth client
+// (DELETE /api/v1/admin/oauth-clients/{client_id})
+func (_ Unimplemented) DeleteOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetOauthClient Read an OAuth client
+// (GET /api/v1/admin/oauth-clients/{client_id})
+func (_ Unimplemented) GetOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateOauthClient Change an OAuth client
+// (PATCH /api/v1/admin/oauth-clients/{client_id})
+func (_ Unimplemented) UpdateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RotateOauthClient Give an OAuth client a new secret
+// (POST /api/v1/admin/oauth-clients/{client_id}/rotate)
+func (_ Unimplemented) RotateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2049,6 +2285,170 @@ func (siw *ServerInterfaceWrapper) ListLedgerEntries(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListLedgerEntries(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOauthClients operation middleware
+func (siw *ServerInterfaceWrapper) ListOauthClients(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOauthClientsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOauthClients(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateOauthClient operation middleware
+func (siw *ServerInterfaceWrapper) CreateOauthClient(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateOauthClient(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteOauthClient operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOauthClient(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "client_id" -------------
+	var clientID ClientIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "client_id", chi.URLParam(r, "client_id"), &clientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "client_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteOauthClient(w, r, clientID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetOauthClient operation middleware
+func (siw *ServerInterfaceWrapper) GetOauthClient(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "client_id" -------------
+	var clientID ClientIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "client_id", chi.URLParam(r, "client_id"), &clientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "client_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetOauthClient(w, r, clientID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateOauthClient operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOauthClient(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "client_id" -------------
+	var clientID ClientIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "client_id", chi.URLParam(r, "client_id"), &clientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "client_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateOauthClient(w, r, clientID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateOauthClient operation middleware
+func (siw *ServerInterfaceWrapper) RotateOauthClient(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "client_id" -------------
+	var clientID ClientIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "client_id", chi.URLParam(r, "client_id"), &clientID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "client_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateOauthClient(w, r, clientID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2678,6 +3078,24 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/admin/ledger", wrapper.ListLedgerEntries)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/oauth-clients", wrapper.ListOauthClients)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/admin/oauth-clients", wrapper.CreateOauthClient)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/admin/oauth-clients/{client_id}", wrapper.DeleteOauthClient)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/oauth-clients/{client_id}", wrapper.GetOauthClient)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/admin/oauth-clients/{client_id}", wrapper.UpdateOauthClient)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/admin/oauth-clients/{client_id}/rotate", wrapper.RotateOauthClient)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/plans", wrapper.ListPlans)
 	})
 	r.Group(func(r chi.Router) {
@@ -3062,6 +3480,22 @@ func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount404ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4813,6 +5247,904 @@ type ListLedgerEntries503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListLedgerEntries503ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClientsRequestObject struct {
+	Params ListOauthClientsParams
+}
+
+type ListOauthClientsResponseObject interface {
+	VisitListOauthClientsResponse(w http.ResponseWriter) error
+}
+
+type ListOauthClients200ResponseHeaders struct {
+	Link *string
+}
+
+type ListOauthClients200JSONResponse struct {
+	Body    OauthClientList
+	Headers ListOauthClients200ResponseHeaders
+}
+
+func (response ListOauthClients200JSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients400ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients401ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients403ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients429ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients500ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOauthClients503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOauthClients503ApplicationProblemPlusJSONResponse) VisitListOauthClientsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClientRequestObject struct {
+	Body *CreateOauthClientJSONRequestBody
+}
+
+type CreateOauthClientResponseObject interface {
+	VisitCreateOauthClientResponse(w http.ResponseWriter) error
+}
+
+type CreateOauthClient201ResponseHeaders struct {
+	Location string
+}
+
+type CreateOauthClient201JSONResponse struct {
+	Body    OauthClientWithSecret
+	Headers CreateOauthClient201ResponseHeaders
+}
+
+func (response CreateOauthClient201JSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient400ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient401ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient403ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient404ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient413ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient415ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient429ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient500ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient503ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClientRequestObject struct {
+	ClientID ClientIDPath `json:"client_id"`
+}
+
+type DeleteOauthClientResponseObject interface {
+	VisitDeleteOauthClientResponse(w http.ResponseWriter) error
+}
+
+type DeleteOauthClient204Response struct {
+}
+
+func (response DeleteOauthClient204Response) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOauthClient400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient400ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient401ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient403ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient404ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient429ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient500ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOauthClient503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOauthClient503ApplicationProblemPlusJSONResponse) VisitDeleteOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClientRequestObject struct {
+	ClientID ClientIDPath `json:"client_id"`
+}
+
+type GetOauthClientResponseObject interface {
+	VisitGetOauthClientResponse(w http.ResponseWriter) error
+}
+
+type GetOauthClient200JSONResponse OauthClient
+
+func (response GetOauthClient200JSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient400ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient401ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient403ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient404ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient429ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient500ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOauthClient503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOauthClient503ApplicationProblemPlusJSONResponse) VisitGetOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClientRequestObject struct {
+	ClientID ClientIDPath `json:"client_id"`
+	Body     *UpdateOauthClientJSONRequestBody
+}
+
+type UpdateOauthClientResponseObject interface {
+	VisitUpdateOauthClientResponse(w http.ResponseWriter) error
+}
+
+type UpdateOauthClient200JSONResponse OauthClient
+
+func (response UpdateOauthClient200JSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient400ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient401ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient403ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient404ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient413ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient415ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient429ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient500ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOauthClient503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOauthClient503ApplicationProblemPlusJSONResponse) VisitUpdateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClientRequestObject struct {
+	ClientID ClientIDPath `json:"client_id"`
+	Body     *RotateOauthClientJSONRequestBody
+}
+
+type RotateOauthClientResponseObject interface {
+	VisitRotateOauthClientResponse(w http.ResponseWriter) error
+}
+
+type RotateOauthClient200JSONResponse OauthClientWithSecret
+
+func (response RotateOauthClient200JSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient400ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient401ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient403ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient404ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient413ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient415ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient429ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient500ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient503ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6736,6 +8068,24 @@ type StrictServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(ctx context.Context, request ListLedgerEntriesRequestObject) (ListLedgerEntriesResponseObject, error)
+	// ListOauthClients List the account's OAuth clients
+	// (GET /api/v1/admin/oauth-clients)
+	ListOauthClients(ctx context.Context, request ListOauthClientsRequestObject) (ListOauthClientsResponseObject, error)
+	// CreateOauthClient Create an OAuth client
+	// (POST /api/v1/admin/oauth-clients)
+	CreateOauthClient(ctx context.Context, request CreateOauthClientRequestObject) (CreateOauthClientResponseObject, error)
+	// DeleteOauthClient Delete an OAuth client
+	// (DELETE /api/v1/admin/oauth-clients/{client_id})
+	DeleteOauthClient(ctx context.Context, request DeleteOauthClientRequestObject) (DeleteOauthClientResponseObject, error)
+	// GetOauthClient Read an OAuth client
+	// (GET /api/v1/admin/oauth-clients/{client_id})
+	GetOauthClient(ctx context.Context, request GetOauthClientRequestObject) (GetOauthClientResponseObject, error)
+	// UpdateOauthClient Change an OAuth client
+	// (PATCH /api/v1/admin/oauth-clients/{client_id})
+	UpdateOauthClient(ctx context.Context, request UpdateOauthClientRequestObject) (UpdateOauthClientResponseObject, error)
+	// RotateOauthClient Give an OAuth client a new secret
+	// (POST /api/v1/admin/oauth-clients/{client_id}/rotate)
+	RotateOauthClient(ctx context.Context, request RotateOauthClientRequestObject) (RotateOauthClientResponseObject, error)
 	// ListPlans List the plans
 	// (GET /api/v1/admin/plans)
 	ListPlans(ctx context.Context, request ListPlansRequestObject) (ListPlansResponseObject, error)
@@ -7215,6 +8565,181 @@ func (sh *strictHandler) ListLedgerEntries(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListLedgerEntriesResponseObject); ok {
 		if err := validResponse.VisitListLedgerEntriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOauthClients operation middleware
+func (sh *strictHandler) ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams) {
+	var request ListOauthClientsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOauthClients(ctx, request.(ListOauthClientsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOauthClients")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOauthClientsResponseObject); ok {
+		if err := validResponse.VisitListOauthClientsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateOauthClient operation middleware
+func (sh *strictHandler) CreateOauthClient(w http.ResponseWriter, r *http.Request) {
+	var request CreateOauthClientRequestObject
+
+	var body CreateOauthClientJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOauthClient(ctx, request.(CreateOauthClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOauthClient")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateOauthClientResponseObject); ok {
+		if err := validResponse.VisitCreateOauthClientResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteOauthClient operation middleware
+func (sh *strictHandler) DeleteOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	var request DeleteOauthClientRequestObject
+
+	request.ClientID = clientID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOauthClient(ctx, request.(DeleteOauthClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOauthClient")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteOauthClientResponseObject); ok {
+		if err := validResponse.VisitDeleteOauthClientResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOauthClient operation middleware
+func (sh *strictHandler) GetOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	var request GetOauthClientRequestObject
+
+	request.ClientID = clientID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOauthClient(ctx, request.(GetOauthClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOauthClient")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetOauthClientResponseObject); ok {
+		if err := validResponse.VisitGetOauthClientResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOauthClient operation middleware
+func (sh *strictHandler) UpdateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	var request UpdateOauthClientRequestObject
+
+	request.ClientID = clientID
+
+	var body UpdateOauthClientJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOauthClient(ctx, request.(UpdateOauthClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOauthClient")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateOauthClientResponseObject); ok {
+		if err := validResponse.VisitUpdateOauthClientResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateOauthClient operation middleware
+func (sh *strictHandler) RotateOauthClient(w http.ResponseWriter, r *http.Request, clientID ClientIDPath) {
+	var request RotateOauthClientRequestObject
+
+	request.ClientID = clientID
+
+	var body RotateOauthClientJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateOauthClient(ctx, request.(RotateOauthClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateOauthClient")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateOauthClientResponseObject); ok {
+		if err := validResponse.VisitRotateOauthClientResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

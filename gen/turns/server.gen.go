@@ -269,6 +269,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

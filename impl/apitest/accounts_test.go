@@ -45,12 +45,13 @@ func TestAnOperatorMakesATenant(t *testing.T) {
 	var adjusted platform.Adjustment
 	x.want(t, http.MethodPost, path+"/adjustments", `{"amount_micros":500,"reason":"Invoice"}`, http.StatusCreated, &adjusted)
 	x.want(t, http.MethodPost, path+"/adjustments", `{"amount_micros":-501,"reason":"Refund"}`, http.StatusConflict, nil)
-	x.want(t, http.MethodPost, path+"/adjustments", `{"amount_micros":0,"reason":"Nothing"}`, http.StatusBadRequest, nil)
+	x.want(t, http.MethodPost, path+"/adjustments", `{"amount_micros":0,"reason":"Nothing"}`, http.StatusConflict, nil)
 	x.want(t, http.MethodPost, path+"/adjustments", `{"amount_micros":-100,"reason":"Refund"}`, http.StatusCreated, &adjusted)
 	if a := own(); a.BalanceMicros != 400 || a.GrantedMicros != 400 || adjusted.BalanceMicros != 400 || adjusted.AmountMicros != -100 {
 		t.Errorf("account %+v after %+v", a, adjusted)
 	}
-	x.want(t, http.MethodPatch, path, `{"plan":"gold"}`, http.StatusBadRequest, nil)
+	x.want(t, http.MethodPatch, path, `{"plan":"gold"}`, http.StatusNotFound, nil)
+	x.want(t, http.MethodPost, "/api/v1/admin/accounts", `{"name":"n","plan":"gold"}`, http.StatusNotFound, nil)
 	x.want(t, http.MethodPatch, path, `{"plan":"pro","name":"Acme Ltd"}`, http.StatusOK, &tenantAccount)
 	got := x.server.Do(t, testkit.Request{Path: "/api/v1/admin/account", Key: first.Key})
 	if limit := got.Header.Get("X-RateLimit-Limit"); tenantAccount.Name != "Acme Ltd" || limit != "100" {

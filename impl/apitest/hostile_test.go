@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,21 +51,32 @@ func hostileBodies(size int) map[string]string {
 	}
 }
 
-// measure serves a request in this goroutine; the least of several runs is
-// what it costs, the rest is the machine's.
+// cpuTime is what the process has used of processors. Unlike the clock it does
+// not run while a busy machine lets the process wait.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// measure serves a request in this goroutine; the least processor time of
+// several runs is what it costs, the rest is the machine's.
 func measure(t *testing.T, s *testkit.Server, path, key, body string) (res *httptest.ResponseRecorder, took time.Duration, allocated uint64) {
 	t.Helper()
 	took, allocated = time.Hour, 1<<62
-	for range 2 {
+	for tries := 0; tries < 4 && (took > hostileTime || allocated > hostileAlloc); tries++ {
 		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer "+key)
 		res = httptest.NewRecorder()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
+		start := cpuTime(t)
 		s.App.Handler.ServeHTTP(res, r)
-		took = min(took, time.Since(start))
+		took = min(took, cpuTime(t)-start)
 		runtime.ReadMemStats(&after)
 		allocated = min(allocated, after.TotalAlloc-before.TotalAlloc)
 		if err := testkit.Check(r, res.Code, res.Header(), res.Body.Bytes(), true); err != nil {
@@ -117,9 +129,9 @@ func TestHostileAddressesAndHeadersCostLittle(t *testing.T) {
 		"long origin":     {Path: "/api/v1/agents", Header: map[string]string{"Origin": "https://" + strings.Repeat("a", 30_000)}},
 		"long accept":     {Path: "/api/v1/agents", Header: map[string]string{"Accept": strings.Repeat("text/html,", 3000)}},
 	} {
-		start := time.Now()
+		start := cpuTime(t)
 		got := x.do(t, r)
-		if took := time.Since(start); got.Status >= 500 || len(got.Body) > hostileError && got.Status != http.StatusOK || took > 2*hostileTime {
+		if took := cpuTime(t) - start; got.Status >= 500 || len(got.Body) > hostileError && got.Status != http.StatusOK || took > 2*hostileTime {
 			t.Errorf("%s: status %d with %d bytes in %s", name, got.Status, len(got.Body), took)
 		}
 	}

@@ -76,11 +76,12 @@ func TestAKeyCannotGiveMoreThanTheDocumentAllows(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	for _, body := range []string{
-		`{"name":"n","plan":"Unlimited"}`, `{"name":"n","plan":"no-such-plan"}`, `{"name":"n","scopes":[]}`,
+		`{"name":"n","plan":"Unlimited"}`, `{"name":"n","scopes":[]}`,
 		`{"name":"n","origins":["https://a.example/path"]}`, `{"name":"n","unknown":1}`, `{"name":" "}`, `{}`,
 	} {
 		x.do(t, testkit.Request{Path: "/api/v1/keys", Body: body}).Want(t, http.StatusBadRequest)
 	}
+	x.want(t, http.MethodPost, "/api/v1/keys", `{"name":"n","plan":"no-such-plan"}`, http.StatusNotFound, nil)
 	page := x.createKey(t, `{"name":"n","kind":"publishable","origins":["https://A.example"]}`)
 	if page.Origins[0] != "https://a.example" || !strings.HasPrefix(page.Key, "parley_pk_") {
 		t.Errorf("%+v", page)
@@ -100,4 +101,33 @@ func TestAKeyWithoutAdminCannotMakeKeys(t *testing.T) {
 		request := testkit.Request{Path: "/api/v1/keys", Key: x.Key(t, testkit.Scopes(scopes...)).Text, Body: `{"name":"n"}`}
 		x.server.Do(t, request).Want(t, http.StatusForbidden)
 	}
+}
+
+func TestAKeyIsAnsweredByItsAgentsOnly(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	listed, other := x.Agent(t).ID, x.Agent(t).ID
+	k := x.createKey(t, map[string]any{"name": "n", "agents": []string{listed}, "expires_at": "2100-01-01T00:00:00Z"})
+	completion := func(agent, model string) testkit.Request {
+		return testkit.Request{Path: "/v1/chat/completions", Key: k.Key, Body: map[string]any{
+			"model": agent + model, "messages": []map[string]string{{"role": "user", "content": "Hi"}},
+		}}
+	}
+	x.server.Do(t, completion(listed, "")).Want(t, http.StatusOK)
+	x.server.Do(t, completion(other, "")).Want(t, http.StatusForbidden)
+	x.server.Do(t, completion("", "parley-builtin")).Want(t, http.StatusForbidden)
+	x.server.Do(t, testkit.Request{Path: "/api/v1/chat", Key: k.Key, Body: `{"message":"Hi"}`}).Want(t, http.StatusForbidden)
+
+	path := "/api/v1/keys/" + k.ID
+	foreign := newTenant(t).ids["agent_id"]
+	x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{"agents": []string{foreign}}}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Path: "/api/v1/keys", Body: map[string]any{"name": "n", "agents": []string{foreign}}}).Want(t, http.StatusNotFound)
+	var changed platform.Key
+	x.want(t, http.MethodPatch, path, `{"never_expires":true,"expires_at":"2100-01-01T00:00:00Z"}`, http.StatusConflict, nil)
+	x.want(t, http.MethodPatch, path, `{"expires_at":"2100-03-11T07:19:29.5788-22:41"}`, http.StatusOK, nil)
+	x.want(t, http.MethodPatch, path, `{"never_expires":true,"agents":[]}`, http.StatusOK, &changed)
+	if changed.ExpiresAt != nil || len(changed.Agents) != 0 {
+		t.Errorf("changed %+v", changed)
+	}
+	x.server.Do(t, completion(other, "")).Want(t, http.StatusOK)
 }

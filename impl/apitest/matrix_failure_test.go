@@ -13,6 +13,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
@@ -71,7 +72,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Document: gen.JSON, Keys: s.App.Keys, Limits: &limit.Limiter{DB: s.DB, Now: time.Now}, Log: slog.New(slog.NewJSONHandler(logs, nil)),
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
-			panicking(platform.New(platform.Services{})), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil)), panicking(characters.New(characters.Services{})),
+			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil)), panicking(characters.New(characters.Services{})),
 			panicking(openai.New(openai.Services{})),
 		},
 	})

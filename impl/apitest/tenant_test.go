@@ -22,8 +22,9 @@ type tenant struct {
 	testkit.Account
 	server *testkit.Server
 	key    key.Created
-	// ids by the names under which requests carry them
-	ids map[string]string
+	bearer string // an access token of the same app with the same scopes
+	// ids and secrets by the names under which requests carry them
+	ids, secrets map[string]string
 }
 
 const plenty = 1_000_000_000 // micro-units
@@ -39,6 +40,10 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
+	client, token := x.OauthClient(t, "", "webchat")
+	_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
+	x.bearer = everything.Text
+	x.secrets = map[string]string{"client_id": client.ID, "client_secret": client.Secret, "token": token.Text}
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
@@ -49,6 +54,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
 		"app_id":          x.key.AppID,
+		"client_id":       client.ID,
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
@@ -93,7 +99,25 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	if op.JSONBody() != nil {
 		r.Body = x.body(t, op)
 	}
+	if op.Form() != nil {
+		r.Body = x.form(t, op)
+	}
 	return r
+}
+
+// form is the first example of the operation's form, ids and secrets replaced.
+func (x tenant) form(t *testing.T, op *testkit.Operation) url.Values {
+	t.Helper()
+	examples := op.Form().Examples
+	names := slices.Sorted(maps.Keys(examples))
+	form := url.Values{}
+	for name, value := range examples[names[0]].Value.Value.(map[string]any) {
+		form.Set(name, value.(string))
+		if x.secrets[name] != "" {
+			form.Set(name, x.secrets[name])
+		}
+	}
+	return form
 }
 
 func (x tenant) idFor(t *testing.T, name string) string {
@@ -161,7 +185,7 @@ func credentials(op *testkit.Operation) []string {
 		}
 		all = append(all, slices.Sorted(maps.Keys(alternative))...)
 	}
-	return all
+	return slices.Compact(all)
 }
 
 // present puts a key into a request where the credential says.

@@ -13,6 +13,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
@@ -22,9 +23,11 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/limit"
+	"parley/impl/core/oidc"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/httpd"
+	"parley/impl/issuer"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -47,7 +50,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if _, err := database.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	services, err := NewServices(cfg, database.DB)
+	services, err := NewServices(ctx, cfg, database.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -77,22 +80,36 @@ func (a *App) router() (http.Handler, error) {
 	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
-		Keys:           a.Keys,
+		Keys:           a.authenticator(),
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
+		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				Budgets: &budget.Service{DB: a.database.DB, Now: now}, Usage: usages,
+				OAuth: a.OAuth, Budgets: &budget.Service{DB: a.database.DB, Now: now}, Usage: usages,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 		},
 	})
+}
+
+// authenticator admits keys and, with an issuer, its tokens.
+func (a *App) authenticator() httpd.Authenticator {
+	if a.cfg.OIDCIssuer == "" {
+		return a.Keys
+	}
+	tokens := issuer.New(issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now})
+	return &oidc.Service{
+		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
+		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
+	}
 }
 
 // ready is nil while the server can serve.

@@ -17,23 +17,29 @@ import (
 // Config is the one table of options. Each is a flag and an environment
 // variable; the flag wins. The README's table is made from it.
 type Config struct {
-	Listen          string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	Data            string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
-	DatabaseURL     string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
-	DatabaseConns   int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
-	PostgresBin     string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
-	Upstream        string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`
-	UpstreamKey     string        `name:"upstream-key" env:"PARLEY_UPSTREAM_KEY" secret:"true" help:"Key of the upstream."`
-	AllowPrivate    []string      `name:"allow-private-networks" env:"PARLEY_ALLOW_PRIVATE_NETWORKS" sep:"," help:"CIDRs of private networks that outgoing requests may reach; none by default. The upstream is always reachable."`
-	PublicURL       string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
-	TrustedProxies  []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
-	TLSCert         string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
-	TLSKey          string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
-	AllowPlainHTTP  bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
-	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal provider keys in the database, the same on all servers. Default: a file in the data folder, made on the first start."`
-	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
-	LogFormat       string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
-	LogLevel        string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
+	Listen           string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
+	Data             string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
+	DatabaseURL      string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
+	DatabaseConns    int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
+	PostgresBin      string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
+	Upstream         string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`
+	UpstreamKey      string        `name:"upstream-key" env:"PARLEY_UPSTREAM_KEY" secret:"true" help:"Key of the upstream."`
+	AllowPrivate     []string      `name:"allow-private-networks" env:"PARLEY_ALLOW_PRIVATE_NETWORKS" sep:"," help:"CIDRs of private networks that outgoing requests may reach; none by default. The upstream is always reachable."`
+	PublicURL        string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
+	TrustedProxies   []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
+	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number."`
+	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
+	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
+	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
+	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
+	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" help:"URL of an OpenID Connect issuer whose tokens (JWT) are taken beside keys, exactly as they name it."`
+	OIDCAudience     string        `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" help:"Audience that tokens of the issuer must be meant for."`
+	OIDCAccount      string        `name:"oidc-account" env:"PARLEY_OIDC_ACCOUNT" help:"Id of the account of tokens that name none; they are refused by default."`
+	OIDCAccountClaim string        `name:"oidc-account-claim" env:"PARLEY_OIDC_ACCOUNT_CLAIM" default:"parley_account" help:"Claim that holds the id of a token's account."`
+	OIDCScopeClaim   string        `name:"oidc-scope-claim" env:"PARLEY_OIDC_SCOPE_CLAIM" default:"scope" help:"Claim that holds a token's scopes, as a list or separated by spaces."`
+	ShutdownTimeout  time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
+	LogFormat        string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
+	LogLevel         string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 
 	// Beside lets a command use the embedded Postgres that a running server owns.
 	Beside bool `kong:"-"`
@@ -56,7 +62,14 @@ func (c *Config) Check() error {
 	note(err)
 	note(checkURL("PARLEY_UPSTREAM", c.Upstream))
 	note(checkURL("PARLEY_PUBLIC_URL", c.PublicURL))
+	note(checkURL("PARLEY_OIDC_ISSUER", c.OIDCIssuer))
+	if (c.OIDCIssuer == "") != (c.OIDCAudience == "") {
+		note(errors.New("PARLEY_OIDC_ISSUER and PARLEY_OIDC_AUDIENCE go together"))
+	}
 	note(c.checkListener())
+	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
+		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
+	}
 	if c.DatabaseConns < 2 || c.DatabaseConns > 1000 {
 		note(errors.New("PARLEY_DATABASE_CONNS is from 2 to 1000"))
 	}

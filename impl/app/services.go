@@ -7,9 +7,12 @@ import (
 
 	"parley/db"
 	"parley/impl/core/account"
+	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
+	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
+	"parley/impl/core/secret"
 	"parley/impl/outbound"
 )
 
@@ -17,18 +20,28 @@ import (
 type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
+	OAuth    *oauth.Service
 	Models   *model.Catalog
 }
 
-// NewServices makes the services on a database.
-func NewServices(cfg Config, database *db.DB) (*Services, error) {
-	box, err := secretBox(cfg)
+// NewServices makes the services on a migrated database.
+func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, error) {
+	master, err := secretBox(cfg)
+	if err != nil {
+		return nil, err
+	}
+	box, err := secret.Open(ctx, database, master, now())
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := credential.Load(ctx, database, box, now())
 	if err != nil {
 		return nil, err
 	}
 	s := &Services{
 		Accounts: &account.Service{DB: database, Now: now},
-		Keys:     &key.Service{DB: database, Now: now},
+		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
+		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 	}
 	if cfg.Upstream != "" {

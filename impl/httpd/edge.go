@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -30,6 +31,8 @@ type Limiter interface {
 type Surface struct {
 	// Name is the tag of its operations in the document.
 	Name string
+	// Challenge is the WWW-Authenticate of its 401; "" asks for a Bearer key.
+	Challenge string
 	// Fault turns a fault into the surface's own status, content type and body.
 	Fault func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
 	// Mount registers the generated routes on r. Fail is what the generated
@@ -44,6 +47,7 @@ type Config struct {
 	Limits         Limiter
 	Log            *slog.Logger
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
 	Surfaces       []Surface
 	// Fallback writes the faults of paths that no surface owns.
 	Fallback func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
@@ -54,6 +58,7 @@ type Edge struct {
 	doc      *document
 	keys     Authenticator
 	limits   Limiter
+	crowd    *addresses
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -71,6 +76,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{
 		doc: doc, keys: cfg.Keys, limits: cfg.Limits, log: cfg.Log, mux: chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
+		crowd: &addresses{perWindow: cfg.AddressRate, now: time.Now},
 	}
 	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
 	e.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
@@ -123,6 +129,11 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 
 // check runs the request's gates in order and returns it with its caller.
 func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note *note) (*http.Request, error) {
+	if o.crowded {
+		if err := e.crowd.admit(ClientIP(r.Context())); err != nil {
+			return r, err
+		}
+	}
 	if !o.public {
 		c, err := e.authenticate(w, r, o)
 		if err != nil {
@@ -138,7 +149,7 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 		}
 		if o.administrative() {
 			r = r.WithContext(audit.WithActor(r.Context(), audit.Actor{
-				Kind: "key", ID: c.KeyID, Address: ClientIP(r.Context()), RequestID: note.requestID,
+				Kind: c.By, ID: c.KeyID, Address: ClientIP(r.Context()), RequestID: note.requestID,
 			}))
 		}
 	}

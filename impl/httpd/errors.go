@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -33,7 +34,7 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
 	if f.Kind == fault.Unauthenticated {
-		h.Set("WWW-Authenticate", `Bearer realm="parley"`)
+		h.Set("WWW-Authenticate", cmp.Or(s.Challenge, `Bearer realm="parley"`))
 	}
 	status, contentType, body := s.Fault(r, f)
 	h.Set("Content-Type", contentType)

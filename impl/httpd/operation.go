@@ -19,7 +19,8 @@ const (
 	extMaxBody   = "x-max-body-bytes" // integer: the body's ceiling; default DefaultMaxBody
 	extBodyKey   = "x-api-key-body"   // true: the key may be the body's top-level member api_key
 	extScopes    = "x-required-scopes"
-	bodyKeyLimit = 64 << 10 // bytes read to find a key in a body
+	extAddresses = "x-address-limit" // true: requests are counted by the client's address
+	bodyKeyLimit = 64 << 10          // bytes read to find a key in a body
 )
 
 // DefaultMaxBody is the ceiling of a request body in bytes.
@@ -32,6 +33,7 @@ type operation struct {
 	scopes  []string // any of them suffices
 	maxBody int64
 	public  bool // no credential wanted
+	crowded bool // counted by the client's address
 	bearer  bool
 	query   string // name of the query parameter that may carry the key; ""
 	header  string // name of the header, other than Authorization, that may carry it; ""
@@ -40,6 +42,7 @@ type operation struct {
 	route  *routers.Route
 	params openapi3.Parameters
 	json   *openapi3.Schema // of the JSON body; nil without one
+	form   *openapi3.Schema // of the form; nil without one
 	needed bool             // a body is required
 }
 
@@ -107,7 +110,7 @@ func (o *operation) readExtensions(ext map[string]any) error {
 		}
 		return nil
 	}
-	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes} {
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded} {
 		if err := read(name, into); err != nil {
 			return err
 		}
@@ -115,7 +118,8 @@ func (o *operation) readExtensions(ext map[string]any) error {
 	return nil
 }
 
-// readSecurity notes where the operation takes its key from.
+// readSecurity notes where the operation takes its key from. Basic
+// credentials are no key of an account: the operation itself looks at them.
 func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
 	requirements := spec.Security
 	if op.Security != nil {
@@ -124,10 +128,13 @@ func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
 	o.public = true
 	for _, r := range requirements {
 		for name := range r {
-			o.public = false
 			scheme := spec.Components.SecuritySchemes[name].Value
+			if scheme.Type == "http" && strings.EqualFold(scheme.Scheme, "basic") {
+				continue
+			}
+			o.public = false
 			switch {
-			case scheme.Type == "http" && strings.EqualFold(scheme.Scheme, "bearer"):
+			case scheme.Type == "http" && strings.EqualFold(scheme.Scheme, "bearer"), scheme.Type == "oauth2":
 				o.bearer = true
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInQuery:
 				o.query = scheme.Name
@@ -146,6 +153,9 @@ func (o *operation) readBody(op *openapi3.Operation) {
 	o.needed = body.Required
 	if media := body.Content["application/json"]; media != nil && media.Schema != nil {
 		o.json = media.Schema.Value
+	}
+	if media := body.Content[formType]; media != nil && media.Schema != nil {
+		o.form = media.Schema.Value
 	}
 }
 

@@ -145,6 +145,9 @@ func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.NoBody
 		return nil
 	}
+	if o.form != nil && mediaType(r) == formType {
+		return o.validateForm(r, b)
+	}
 	if b.value, err = decodeJSON(b.raw); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"parley/impl/core/id"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
+	"parley/impl/core/oauth"
 	"parley/impl/core/provider"
 	"parley/impl/core/provider/providertest"
 	"parley/impl/core/turn"
@@ -48,6 +49,22 @@ func (a Account) Key(t testing.TB, edits ...func(*key.CreateInput)) key.Created 
 		t.Fatal(err)
 	}
 	return created
+}
+
+// OauthClient makes an OAuth client of an app ("" is one of its own) that
+// holds these scopes, with a token for all of them.
+func (a Account) OauthClient(t testing.TB, appID string, scopes ...string) (oauth.Created, oauth.Token) {
+	t.Helper()
+	by := key.Caller{AccountID: a.ID, Scopes: []string{key.ScopeAdmin, key.ScopeOperator}}
+	made, err := a.server.App.OAuth.Create(t.Context(), oauth.CreateInput{By: by, Name: "A client", Scopes: scopes, AppID: appID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := a.server.App.OAuth.Issue(t.Context(), made.OauthClient, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made, token
 }
 
 // Plan defines a plan that nobody has.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"parley/impl/core/credential"
 )
 
 // LogEnv names the file to which what was exercised is appended. A path that is
@@ -34,7 +36,7 @@ func record(o *Operation, r *http.Request, status int, header http.Header) {
 	if path == "" {
 		return
 	}
-	e := Exercise{Operation: o.OperationID, Status: status, Media: mediaType(header), Security: credential(o, r)}
+	e := Exercise{Operation: o.OperationID, Status: status, Media: mediaType(header), Security: presented(o, r)}
 	recorded.Lock()
 	defer recorded.Unlock()
 	if recorded.seen[e] {
@@ -57,12 +59,16 @@ func record(o *Operation, r *http.Request, status int, header http.Header) {
 	}
 }
 
-// credential names the scheme under which the request carried a key.
-func credential(o *Operation, r *http.Request) string {
+// presented names the scheme under which the request carried a key.
+func presented(o *Operation, r *http.Request) string {
+	sent, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.HasPrefix(text, string(credential.AccessToken)) {
+		return "oauth2"
+	}
 	for name, scheme := range loaded().spec.Components.SecuritySchemes {
 		s := scheme.Value
 		switch {
-		case s.Type == "http" && strings.EqualFold(s.Scheme, "bearer") && r.Header.Get("Authorization") != "",
+		case s.Type == "http" && strings.EqualFold(s.Scheme, sent),
 			s.In == "query" && r.URL.Query().Get(s.Name) != "",
 			s.In == "header" && r.Header.Get(s.Name) != "":
 			return name

@@ -28,15 +28,36 @@ type Operation struct {
 // Surface is the name of the API family that the operation belongs to.
 func (o *Operation) Surface() string { return o.Tags[0] }
 
-// Public tells whether the operation wants no credential.
-func (o *Operation) Public() bool { return o.Security != nil && len(*o.Security) == 0 }
+// Public tells whether the operation wants no credential of an account. Basic
+// credentials, which OAuth clients exchange for one, are none.
+func (o *Operation) Public() bool {
+	if o.Security == nil {
+		return false
+	}
+	for _, alternative := range *o.Security {
+		for name := range alternative {
+			if loaded().spec.Components.SecuritySchemes[name].Value.Scheme != "basic" {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // JSONBody is the schema of the request's JSON body; nil when it takes none.
 func (o *Operation) JSONBody() *openapi3.Schema {
-	if o.RequestBody == nil {
+	if o.RequestBody == nil || o.RequestBody.Value.Content["application/json"] == nil {
 		return nil
 	}
 	return o.RequestBody.Value.Content["application/json"].Schema.Value
+}
+
+// Form is the media type object of the request's form; nil when it takes none.
+func (o *Operation) Form() *openapi3.MediaType {
+	if o.RequestBody == nil {
+		return nil
+	}
+	return o.RequestBody.Value.Content["application/x-www-form-urlencoded"]
 }
 
 // BodyBytesMax is the ceiling of the request's body.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ type Request struct {
 	Path   string // with its query
 	Key    string // sent as Bearer; none when empty
 	Header map[string]string
-	Body   any // string and []byte go as they are, an io.Reader without a length, anything else as JSON
+	Body   any // string and []byte go as they are, an io.Reader without a length, url.Values as a form, anything else as JSON
 }
 
 // Response is an answer, read and held against the document.
@@ -85,6 +86,8 @@ func (q Request) payload(t testing.TB) (io.Reader, string) {
 		return bytes.NewReader(b), kind
 	case io.Reader:
 		return struct{ io.Reader }{b}, kind
+	case url.Values:
+		return strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
 	}
 	raw, err := json.Marshal(q.Body)
 	if err != nil {

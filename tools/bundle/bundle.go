@@ -38,6 +38,7 @@ func Bundle(ctx context.Context, root string) (Document, error) {
 	if err := arrange(node, declared); err != nil {
 		return Document{}, err
 	}
+	offerTokens(node)
 	doc, err := encode(node)
 	if err != nil {
 		return Document{}, err

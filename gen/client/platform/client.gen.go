@@ -212,6 +212,21 @@ func (e KeyStatus) Valid() bool {
 	}
 }
 
+// Defines values for KeyUpdateNeverExpires.
+const (
+	KeyUpdateNeverExpiresTrue KeyUpdateNeverExpires = true
+)
+
+// Valid indicates whether the value is a known member of the KeyUpdateNeverExpires enum.
+func (e KeyUpdateNeverExpires) Valid() bool {
+	switch e {
+	case KeyUpdateNeverExpiresTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LedgerEntryKind.
 const (
 	LedgerEntryKindGrant      LedgerEntryKind = "grant"
@@ -412,7 +427,7 @@ type Adjustment struct {
 
 // AdjustmentCreate A change of a balance.
 type AdjustmentCreate struct {
-	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit; not 0.
+	// AmountMicros What to add, or with a minus sign to take, in millionths of the currency unit. An adjustment by 0 is answered with 409.
 	//
 	// Example: 5000000
 	AmountMicros int64 `json:"amount_micros"`
@@ -638,6 +653,9 @@ type Key struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
+
 	// Environment A label for people.
 	//
 	// Example: production
@@ -665,6 +683,14 @@ type Key struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// KeyAgent An agent's id.
+//
+// Example: agent_xyz789
+type KeyAgent = string
+
+// KeyAgents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+type KeyAgents = []KeyAgent
+
 // KeyCreate A key to create.
 type KeyCreate struct {
 	// Name What people call it.
@@ -682,6 +708,9 @@ type KeyCreate struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
 
 	// Environment A label for people.
 	//
@@ -770,11 +799,24 @@ type KeyUpdate struct {
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins *KeyOrigins `json:"origins,omitempty"`
 
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents *KeyAgents `json:"agents,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// NeverExpires Removes the expiry; not together with `expires_at`.
+	//
+	// Example: true
+	NeverExpires *KeyUpdateNeverExpires `json:"never_expires,omitempty"`
 }
+
+// KeyUpdateNeverExpires Removes the expiry; not together with `expires_at`.
+//
+// Example: true
+type KeyUpdateNeverExpires bool
 
 // KeyWithText A key with its text.
 type KeyWithText struct {
@@ -790,7 +832,7 @@ type KeyWithText struct {
 
 	// Key The text to authenticate with. It is never shown again.
 	//
-	// Example: parley_sk_0000000000000000000000000000000000000000000000000
+	// Example: parley_sk_000000000000000000000000000000000000000000000000000000000000
 	Key string `json:"key"`
 
 	// Prefix How the text begins, to tell keys apart.
@@ -813,6 +855,9 @@ type KeyWithText struct {
 
 	// Origins Origins whose pages may use the key. A publishable key works from these alone; a secret key with a list refuses other pages.
 	Origins KeyOrigins `json:"origins"`
+
+	// Agents The agents that may answer through the key: with a list, an answer of another agent or of a model without one is refused with 403. Without one, every agent and model of the account may answer. What the key may read is ruled by its scopes.
+	Agents KeyAgents `json:"agents"`
 
 	// Environment A label for people.
 	//
@@ -921,6 +966,122 @@ type LedgerEntryKind string
 
 // LedgerEntryList Ledger entries, newest first.
 type LedgerEntryList = []LedgerEntry
+
+// OauthClient An OAuth client without its secret.
+type OauthClient struct {
+	// ID Names the client.
+	//
+	// Example: client_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status KeyStatus `json:"status"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID The app that the client stands for.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// CreatedAt When it was created.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When it got a token last; null when never.
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
+
+// OauthClientCreate A client to create.
+type OauthClientCreate struct {
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID An existing app that the client stands for; by default a new one.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id,omitempty"`
+}
+
+// OauthClientList Clients, newest first.
+type OauthClientList = []OauthClient
+
+// OauthClientRotation How to change the secret.
+type OauthClientRotation struct {
+	// GraceSeconds How long the old secret works beside the new one.
+	//
+	// Example: 86400
+	GraceSeconds *int32 `json:"grace_seconds,omitempty"`
+}
+
+// OauthClientUpdate What to change of a client.
+type OauthClientUpdate struct {
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name *string `json:"name,omitempty"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status *KeyStatus `json:"status,omitempty"`
+
+	// Scopes What the key may do.
+	Scopes *KeyScopes `json:"scopes,omitempty"`
+}
+
+// OauthClientWithSecret An OAuth client with its secret.
+type OauthClientWithSecret struct {
+	// ID Names the client.
+	//
+	// Example: client_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Billing job
+	Name string `json:"name"`
+
+	// Secret What the client authenticates with. It is never shown again.
+	//
+	// Example: parley_cs_000000000000000000000000000000000000000000000000000000000000
+	Secret string `json:"secret"`
+
+	// Status Whether the key is admitted.
+	//
+	// Example: active
+	Status KeyStatus `json:"status"`
+
+	// Scopes What the key may do.
+	Scopes KeyScopes `json:"scopes"`
+
+	// AppID The app that the client stands for.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// CreatedAt When it was created.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When it got a token last; null when never.
+	LastUsedAt *time.Time `json:"last_used_at"`
+}
 
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
@@ -1136,6 +1297,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ClientIDPath defines model for ClientIdPath.
+type ClientIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
@@ -1247,6 +1411,15 @@ type ListLedgerEntriesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListOauthClientsParams defines parameters for ListOauthClients.
+type ListOauthClientsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListUsageParams defines parameters for ListUsage.
 type ListUsageParams struct {
 	// From The first day; without it, 30 days before the last.
@@ -1309,6 +1482,15 @@ type CreateBudgetJSONRequestBody = BudgetCreate
 
 // UpdateBudgetJSONRequestBody defines body for UpdateBudget for application/json ContentType.
 type UpdateBudgetJSONRequestBody = BudgetUpdate
+
+// CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
+type CreateOauthClientJSONRequestBody = OauthClientCreate
+
+// UpdateOauthClientJSONRequestBody defines body for UpdateOauthClient for application/json ContentType.
+type UpdateOauthClientJSONRequestBody = OauthClientUpdate
+
+// RotateOauthClientJSONRequestBody defines body for RotateOauthClient for application/json ContentType.
+type RotateOauthClientJSONRequestBody = OauthClientRotation
 
 // PutPlanJSONRequestBody defines body for PutPlan for application/json ContentType.
 type PutPlanJSONRequestBody = PlanDefinition
@@ -1413,7 +1595,7 @@ type ClientInterface interface {
 	// CreateAccountWithBody Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1423,7 +1605,7 @@ type ClientInterface interface {
 	// CreateAccount Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1575,6 +1757,87 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListOauthClients List the account's OAuth clients
+	//
+	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
+	//
+	// Corresponds with GET /api/v1/admin/oauth-clients (the `ListOauthClients` operationId).
+	ListOauthClients(ctx context.Context, params *ListOauthClientsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOauthClientWithBody Create an OAuth client
+	//
+	// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+	// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+	// that does not exist is answered with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+	CreateOauthClientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOauthClient Create an OAuth client
+	//
+	// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+	// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+	// that does not exist is answered with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+	CreateOauthClient(ctx context.Context, body CreateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteOauthClient Delete an OAuth client
+	//
+	// Ends the client, its secrets and its tokens for good. Its app stays, with its sessions and usage.
+	//
+	// Corresponds with DELETE /api/v1/admin/oauth-clients/{client_id} (the `DeleteOauthClient` operationId).
+	DeleteOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOauthClient Read an OAuth client
+	//
+	// One OAuth client of the account, without its secret.
+	//
+	// Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
+	GetOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOauthClientWithBody Change an OAuth client
+	//
+	// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+	// them again. Tokens that were issued keep the scopes that they were issued with.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+	UpdateOauthClientWithBody(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOauthClient Change an OAuth client
+	//
+	// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+	// them again. Tokens that were issued keep the scopes that they were issued with.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+	UpdateOauthClient(ctx context.Context, clientID ClientIDPath, body UpdateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateOauthClientWithBody Give an OAuth client a new secret
+	//
+	// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+	RotateOauthClientWithBody(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateOauthClient Give an OAuth client a new secret
+	//
+	// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+	RotateOauthClient(ctx context.Context, clientID ClientIDPath, body RotateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPlans List the plans
 	//
 	// All plans, by name. For the server's operator.
@@ -1637,7 +1900,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -1649,7 +1912,7 @@ type ClientInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1777,7 +2040,7 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 // CreateAccountWithBody Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1797,7 +2060,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, contentType string, 
 // CreateAccount Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2119,6 +2382,177 @@ func (c *Client) ListLedgerEntries(ctx context.Context, params *ListLedgerEntrie
 	return c.Client.Do(req)
 }
 
+// ListOauthClients List the account's OAuth clients
+//
+// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
+//
+// Corresponds with GET /api/v1/admin/oauth-clients (the `ListOauthClients` operationId).
+func (c *Client) ListOauthClients(ctx context.Context, params *ListOauthClientsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOauthClientsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOauthClientWithBody Create an OAuth client
+//
+// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+// that does not exist is answered with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+func (c *Client) CreateOauthClientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOauthClientRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOauthClient Create an OAuth client
+//
+// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+// that does not exist is answered with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+func (c *Client) CreateOauthClient(ctx context.Context, body CreateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOauthClientRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteOauthClient Delete an OAuth client
+//
+// Ends the client, its secrets and its tokens for good. Its app stays, with its sessions and usage.
+//
+// Corresponds with DELETE /api/v1/admin/oauth-clients/{client_id} (the `DeleteOauthClient` operationId).
+func (c *Client) DeleteOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteOauthClientRequest(c.Server, clientID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOauthClient Read an OAuth client
+//
+// One OAuth client of the account, without its secret.
+//
+// Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
+func (c *Client) GetOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOauthClientRequest(c.Server, clientID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOauthClientWithBody Change an OAuth client
+//
+// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+// them again. Tokens that were issued keep the scopes that they were issued with.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+func (c *Client) UpdateOauthClientWithBody(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOauthClientRequestWithBody(c.Server, clientID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOauthClient Change an OAuth client
+//
+// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+// them again. Tokens that were issued keep the scopes that they were issued with.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+func (c *Client) UpdateOauthClient(ctx context.Context, clientID ClientIDPath, body UpdateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOauthClientRequest(c.Server, clientID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateOauthClientWithBody Give an OAuth client a new secret
+//
+// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+func (c *Client) RotateOauthClientWithBody(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateOauthClientRequestWithBody(c.Server, clientID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateOauthClient Give an OAuth client a new secret
+//
+// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+func (c *Client) RotateOauthClient(ctx context.Context, clientID ClientIDPath, body RotateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateOauthClientRequest(c.Server, clientID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPlans List the plans
 //
 // All plans, by name. For the server's operator.
@@ -2251,7 +2685,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -2273,7 +2707,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -3182,6 +3616,274 @@ func NewListLedgerEntriesRequest(server string, params *ListLedgerEntriesParams)
 	return req, nil
 }
 
+// NewListOauthClientsRequest constructs an http.Request for the ListOauthClients method
+func NewListOauthClientsRequest(server string, params *ListOauthClientsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateOauthClientRequest calls the generic CreateOauthClient builder with application/json body
+func NewCreateOauthClientRequest(server string, body CreateOauthClientJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateOauthClientRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateOauthClientRequestWithBody constructs an http.Request for the CreateOauthClient method, with any body, and a specified content type
+func NewCreateOauthClientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteOauthClientRequest constructs an http.Request for the DeleteOauthClient method
+func NewDeleteOauthClientRequest(server string, clientID ClientIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client_id", clientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetOauthClientRequest constructs an http.Request for the GetOauthClient method
+func NewGetOauthClientRequest(server string, clientID ClientIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client_id", clientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateOauthClientRequest calls the generic UpdateOauthClient builder with application/json body
+func NewUpdateOauthClientRequest(server string, clientID ClientIDPath, body UpdateOauthClientJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOauthClientRequestWithBody(server, clientID, "application/json", bodyReader)
+}
+
+// NewUpdateOauthClientRequestWithBody constructs an http.Request for the UpdateOauthClient method, with any body, and a specified content type
+func NewUpdateOauthClientRequestWithBody(server string, clientID ClientIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client_id", clientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateOauthClientRequest calls the generic RotateOauthClient builder with application/json body
+func NewRotateOauthClientRequest(server string, clientID ClientIDPath, body RotateOauthClientJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateOauthClientRequestWithBody(server, clientID, "application/json", bodyReader)
+}
+
+// NewRotateOauthClientRequestWithBody constructs an http.Request for the RotateOauthClient method, with any body, and a specified content type
+func NewRotateOauthClientRequestWithBody(server string, clientID ClientIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client_id", clientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/oauth-clients/%s/rotate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListPlansRequest constructs an http.Request for the ListPlans method
 func NewListPlansRequest(server string) (*http.Request, error) {
 	var err error
@@ -3909,7 +4611,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithBodyWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3919,7 +4621,7 @@ type ClientWithResponsesInterface interface {
 	// CreateAccountWithResponse Create an account
 	//
 	// Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+	// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4083,6 +4785,93 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error)
 
+	// ListOauthClientsWithResponse List the account's OAuth clients
+	//
+	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/oauth-clients (the `ListOauthClients` operationId).
+	ListOauthClientsWithResponse(ctx context.Context, params *ListOauthClientsParams, reqEditors ...RequestEditorFn) (*ListOauthClientsResult, error)
+
+	// CreateOauthClientWithBodyWithResponse Create an OAuth client
+	//
+	// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+	// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+	// that does not exist is answered with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+	CreateOauthClientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOauthClientResult, error)
+
+	// CreateOauthClientWithResponse Create an OAuth client
+	//
+	// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+	// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+	// that does not exist is answered with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+	CreateOauthClientWithResponse(ctx context.Context, body CreateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOauthClientResult, error)
+
+	// DeleteOauthClientWithResponse Delete an OAuth client
+	//
+	// Ends the client, its secrets and its tokens for good. Its app stays, with its sessions and usage.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/oauth-clients/{client_id} (the `DeleteOauthClient` operationId).
+	DeleteOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*DeleteOauthClientResult, error)
+
+	// GetOauthClientWithResponse Read an OAuth client
+	//
+	// One OAuth client of the account, without its secret.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
+	GetOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*GetOauthClientResult, error)
+
+	// UpdateOauthClientWithBodyWithResponse Change an OAuth client
+	//
+	// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+	// them again. Tokens that were issued keep the scopes that they were issued with.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+	UpdateOauthClientWithBodyWithResponse(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOauthClientResult, error)
+
+	// UpdateOauthClientWithResponse Change an OAuth client
+	//
+	// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+	// them again. Tokens that were issued keep the scopes that they were issued with.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+	UpdateOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, body UpdateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOauthClientResult, error)
+
+	// RotateOauthClientWithBodyWithResponse Give an OAuth client a new secret
+	//
+	// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+	RotateOauthClientWithBodyWithResponse(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateOauthClientResult, error)
+
+	// RotateOauthClientWithResponse Give an OAuth client a new secret
+	//
+	// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+	RotateOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, body RotateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateOauthClientResult, error)
+
 	// ListPlansWithResponse List the plans
 	//
 	// All plans, by name. For the server's operator.
@@ -4155,7 +4944,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4167,7 +4956,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-	// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -4452,6 +5241,8 @@ type CreateAccountResult struct {
 	ApplicationProblemJSON401 *AdminUnauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *AdminContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -4484,6 +5275,11 @@ func (r CreateAccountResult) GetApplicationProblemJSON401() *AdminUnauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAccountResult) GetApplicationProblemJSON403() *AdminForbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateAccountResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -5622,6 +6418,588 @@ func (r ListLedgerEntriesResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListLedgerEntriesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOauthClientsResult200Headers the declared response headers of an HTTP 200 response for ListOauthClients
+type ListOauthClientsResult200Headers struct {
+	Link *string
+}
+
+type ListOauthClientsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OauthClientList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOauthClientsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOauthClientsResult) GetJSON200() *OauthClientList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOauthClientsResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOauthClientsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOauthClientsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOauthClientsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOauthClientsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateOauthClientResult201Headers the declared response headers of an HTTP 201 response for CreateOauthClient
+type CreateOauthClientResult201Headers struct {
+	Location string
+}
+
+type CreateOauthClientResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OauthClientWithSecret
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateOauthClientResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateOauthClientResult) GetJSON201() *OauthClientWithSecret {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateOauthClientResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateOauthClientResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateOauthClientResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateOauthClientResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateOauthClientResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteOauthClientResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteOauthClientResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteOauthClientResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteOauthClientResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteOauthClientResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteOauthClientResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetOauthClientResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OauthClient
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOauthClientResult) GetJSON200() *OauthClient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOauthClientResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOauthClientResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOauthClientResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOauthClientResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOauthClientResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateOauthClientResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OauthClient
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateOauthClientResult) GetJSON200() *OauthClient {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateOauthClientResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateOauthClientResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOauthClientResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOauthClientResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateOauthClientResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateOauthClientResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OauthClientWithSecret
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateOauthClientResult) GetJSON200() *OauthClientWithSecret {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RotateOauthClientResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateOauthClientResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateOauthClientResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateOauthClientResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateOauthClientResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6955,7 +8333,7 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 // CreateAccountWithBodyWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6971,7 +8349,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 // CreateAccountWithResponse Create an account
 //
 // Creates a tenant, without money and without keys: `POST /api/v1/admin/accounts/{account_id}/adjustments` gives it the one,
-// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 400. For the server's operator.
+// `POST /api/v1/admin/accounts/{account_id}/keys` the other. A plan that does not exist is answered with 404. For the server's operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7237,6 +8615,147 @@ func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context,
 	return ParseListLedgerEntriesResult(rsp)
 }
 
+// ListOauthClientsWithResponse List the account's OAuth clients
+//
+// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/oauth-clients (the `ListOauthClients` operationId).
+func (c *ClientWithResponses) ListOauthClientsWithResponse(ctx context.Context, params *ListOauthClientsParams, reqEditors ...RequestEditorFn) (*ListOauthClientsResult, error) {
+	rsp, err := c.ListOauthClients(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOauthClientsResult(rsp)
+}
+
+// CreateOauthClientWithBodyWithResponse Create an OAuth client
+//
+// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+// that does not exist is answered with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+func (c *ClientWithResponses) CreateOauthClientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOauthClientResult, error) {
+	rsp, err := c.CreateOauthClientWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOauthClientResult(rsp)
+}
+
+// CreateOauthClientWithResponse Create an OAuth client
+//
+// Creates a client and shows its secret, this once: only a digest of it is stored. With id and secret a program gets access tokens at
+// `POST /oauth/token`. A client may ask for the scopes that it holds. Like a key it names an app; without `app_id` it is an app of its own. An app
+// that does not exist is answered with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/oauth-clients (the `CreateOauthClient` operationId).
+func (c *ClientWithResponses) CreateOauthClientWithResponse(ctx context.Context, body CreateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOauthClientResult, error) {
+	rsp, err := c.CreateOauthClient(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOauthClientResult(rsp)
+}
+
+// DeleteOauthClientWithResponse Delete an OAuth client
+//
+// Ends the client, its secrets and its tokens for good. Its app stays, with its sessions and usage.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/oauth-clients/{client_id} (the `DeleteOauthClient` operationId).
+func (c *ClientWithResponses) DeleteOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*DeleteOauthClientResult, error) {
+	rsp, err := c.DeleteOauthClient(ctx, clientID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteOauthClientResult(rsp)
+}
+
+// GetOauthClientWithResponse Read an OAuth client
+//
+// One OAuth client of the account, without its secret.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
+func (c *ClientWithResponses) GetOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*GetOauthClientResult, error) {
+	rsp, err := c.GetOauthClient(ctx, clientID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOauthClientResult(rsp)
+}
+
+// UpdateOauthClientWithBodyWithResponse Change an OAuth client
+//
+// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+// them again. Tokens that were issued keep the scopes that they were issued with.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+func (c *ClientWithResponses) UpdateOauthClientWithBodyWithResponse(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOauthClientResult, error) {
+	rsp, err := c.UpdateOauthClientWithBody(ctx, clientID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOauthClientResult(rsp)
+}
+
+// UpdateOauthClientWithResponse Change an OAuth client
+//
+// Changes what is given and leaves the rest. `status: inactive` refuses the client and all its tokens from the next request on, `active` admits
+// them again. Tokens that were issued keep the scopes that they were issued with.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/oauth-clients/{client_id} (the `UpdateOauthClient` operationId).
+func (c *ClientWithResponses) UpdateOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, body UpdateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOauthClientResult, error) {
+	rsp, err := c.UpdateOauthClient(ctx, clientID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOauthClientResult(rsp)
+}
+
+// RotateOauthClientWithBodyWithResponse Give an OAuth client a new secret
+//
+// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+func (c *ClientWithResponses) RotateOauthClientWithBodyWithResponse(ctx context.Context, clientID ClientIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateOauthClientResult, error) {
+	rsp, err := c.RotateOauthClientWithBody(ctx, clientID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateOauthClientResult(rsp)
+}
+
+// RotateOauthClientWithResponse Give an OAuth client a new secret
+//
+// The client keeps its id, app, scopes and tokens and gets a new secret, shown this once. The old secret works for `grace_seconds` more.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/oauth-clients/{client_id}/rotate (the `RotateOauthClient` operationId).
+func (c *ClientWithResponses) RotateOauthClientWithResponse(ctx context.Context, clientID ClientIDPath, body RotateOauthClientJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateOauthClientResult, error) {
+	rsp, err := c.RotateOauthClient(ctx, clientID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateOauthClientResult(rsp)
+}
+
 // ListPlansWithResponse List the plans
 //
 // All plans, by name. For the server's operator.
@@ -7351,7 +8870,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -7369,7 +8888,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
-// A key names an app; without `app_id` it is an app of its own. An app or agent that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
 // a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -7720,6 +9239,13 @@ func ParseCreateAccountResult(rsp *http.Response) (*CreateAccountResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest AdminContentTooLarge
@@ -8725,6 +10251,513 @@ func ParseListLedgerEntriesResult(rsp *http.Response) (*ListLedgerEntriesResult,
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOauthClientsResult parses an HTTP response from a ListOauthClientsWithResponse call
+func ParseListOauthClientsResult(rsp *http.Response) (*ListOauthClientsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOauthClientsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OauthClientList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOauthClientsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateOauthClientResult parses an HTTP response from a CreateOauthClientWithResponse call
+func ParseCreateOauthClientResult(rsp *http.Response) (*CreateOauthClientResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateOauthClientResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OauthClientWithSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateOauthClientResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteOauthClientResult parses an HTTP response from a DeleteOauthClientWithResponse call
+func ParseDeleteOauthClientResult(rsp *http.Response) (*DeleteOauthClientResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteOauthClientResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetOauthClientResult parses an HTTP response from a GetOauthClientWithResponse call
+func ParseGetOauthClientResult(rsp *http.Response) (*GetOauthClientResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOauthClientResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OauthClient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateOauthClientResult parses an HTTP response from a UpdateOauthClientWithResponse call
+func ParseUpdateOauthClientResult(rsp *http.Response) (*UpdateOauthClientResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOauthClientResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OauthClient
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateOauthClientResult parses an HTTP response from a RotateOauthClientWithResponse call
+func ParseRotateOauthClientResult(rsp *http.Response) (*RotateOauthClientResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateOauthClientResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OauthClientWithSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	}
 
 	return response, nil

@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/oauth"
 	"parley/impl/core/usage"
 	"parley/impl/httpd"
 )
@@ -27,6 +28,7 @@ type Services struct {
 	Audit    *audit.Log
 	Budgets  *budget.Service
 	Usage    *usage.Service
+	OAuth    *oauth.Service
 }
 
 // API implements the generated server, one struct a resource.
@@ -37,6 +39,7 @@ type API struct {
 	document
 	health
 	keys
+	oauthClients
 	plans
 	usages
 }
@@ -48,7 +51,8 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
-		usages: usages{service: s.Usage},
+		usages:       usages{service: s.Usage},
+		oauthClients: oauthClients{service: s.OAuth},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

@@ -36,10 +36,18 @@ func fromAPIKeyOrigins(origins *gen.KeyOrigins) []string {
 	return append([]string{}, *origins...)
 }
 
+// fromAPIKeyAgents is nil when the member is absent, and empty when it empties the list.
+func fromAPIKeyAgents(agents *gen.KeyAgents) []string {
+	if agents == nil {
+		return nil
+	}
+	return append([]string{}, *agents...)
+}
+
 func fromAPIKeyCreate(body gen.KeyCreate, accountID string, by key.Caller) key.CreateInput {
 	return key.CreateInput{
 		AccountID: accountID, By: &by, Name: body.Name, Kind: key.Kind(value(body.Kind)),
-		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Plan: value(body.Plan),
+		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Agents: fromAPIKeyAgents(body.Agents), Plan: value(body.Plan),
 		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID),
 	}
 }
@@ -47,7 +55,7 @@ func fromAPIKeyCreate(body gen.KeyCreate, accountID string, by key.Caller) key.C
 func toAPIKey(k db.Key) gen.Key {
 	out := gen.Key{
 		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Kind: gen.KeyKind(k.Kind), Status: gen.KeyStatusInactive,
-		Scopes: make(gen.KeyScopes, len(k.Scopes)), Origins: append(gen.KeyOrigins{}, k.Origins...),
+		Scopes: make(gen.KeyScopes, len(k.Scopes)), Origins: append(gen.KeyOrigins{}, k.Origins...), Agents: append(gen.KeyAgents{}, k.Agents...),
 		Environment: gen.KeyEnvironment(k.Environment), Plan: k.Plan, AppID: k.AppID, CreatedAt: k.CreatedAt.UTC(),
 		LastUsedAt: utc(k.LastUsedAt), ExpiresAt: utc(k.ExpiresAt),
 	}
@@ -80,7 +88,7 @@ func toAPIKeyWithText(made key.Created) gen.KeyWithText {
 	k := toAPIKey(made.Key)
 	return gen.KeyWithText{
 		ID: k.ID, Name: k.Name, Key: made.Text, Prefix: k.Prefix, Kind: k.Kind, Status: k.Status, Scopes: k.Scopes,
-		Origins: k.Origins, Environment: k.Environment, Plan: k.Plan, AppID: k.AppID, CreatedAt: k.CreatedAt,
+		Origins: k.Origins, Agents: k.Agents, Environment: k.Environment, Plan: k.Plan, AppID: k.AppID, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt,
 	}
 }

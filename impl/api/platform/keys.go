@@ -51,7 +51,8 @@ func (k keys) GetKey(ctx context.Context, request gen.GetKeyRequestObject) (gen.
 func (k keys) UpdateKey(ctx context.Context, request gen.UpdateKeyRequestObject) (gen.UpdateKeyResponseObject, error) {
 	body := request.Body
 	in := key.UpdateInput{
-		Name: body.Name, Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), ExpiresAt: body.ExpiresAt,
+		Name: body.Name, Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Agents: fromAPIKeyAgents(body.Agents),
+		ExpiresAt: body.ExpiresAt, NeverExpires: body.NeverExpires != nil,
 	}
 	if body.Status != nil {
 		active := *body.Status == gen.KeyStatusActive

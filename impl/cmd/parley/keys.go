@@ -24,6 +24,7 @@ type keysCreateCmd struct {
 	Kind        string     `enum:"secret,publishable" default:"secret" help:"secret for servers, publishable for web pages."`
 	Scopes      []string   `sep:"," help:"What the key may do; every surface but the platform by default."`
 	Origins     []string   `sep:"," help:"Origins whose pages may use the key."`
+	Agents      []string   `sep:"," help:"Ids of the agents that may answer through the key; all by default."`
 	Environment string     `enum:"development,production" default:"development" help:"A label."`
 	Expires     *time.Time `format:"2006-01-02T15:04:05Z07:00" help:"When the key ends (RFC 3339)."`
 	App         string     `help:"An app to make another key for; a new app by default."`
@@ -41,6 +42,7 @@ type keyJSON struct {
 	Prefix      string     `json:"prefix"`
 	Scopes      []string   `json:"scopes"`
 	Origins     []string   `json:"origins"`
+	Agents      []string   `json:"agents"`
 	Plan        *string    `json:"plan"`
 	Environment string     `json:"environment"`
 	Status      string     `json:"status"`
@@ -56,7 +58,7 @@ func toKeyJSON(k db.Key, text string) keyJSON {
 	}
 	return keyJSON{
 		ID: k.ID, Key: text, Name: k.Name, AccountID: k.AccountID, AppID: k.AppID, Kind: k.Kind, Prefix: k.Prefix,
-		Scopes: k.Scopes, Origins: k.Origins, Plan: k.Plan, Environment: k.Environment, Status: status,
+		Scopes: k.Scopes, Origins: k.Origins, Agents: k.Agents, Plan: k.Plan, Environment: k.Environment, Status: status,
 		CreatedAt: k.CreatedAt, LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt,
 	}
 }
@@ -69,7 +71,7 @@ func (k keysCreateCmd) Run(ctx context.Context, c *cli) error {
 			return err
 		}
 		created, err := s.Keys.Create(ctx, key.CreateInput{
-			AccountID: account.ID, Name: k.Name, Kind: key.Kind(k.Kind), Scopes: k.Scopes, Origins: k.Origins,
+			AccountID: account.ID, Name: k.Name, Kind: key.Kind(k.Kind), Scopes: k.Scopes, Origins: k.Origins, Agents: k.Agents,
 			Plan: k.Plan, Environment: k.Environment, ExpiresAt: k.Expires, AppID: k.App, AgentID: k.Agent,
 		})
 		if err != nil {

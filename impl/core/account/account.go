@@ -28,7 +28,8 @@ type Service struct {
 	Now func() time.Time
 }
 
-// Create stores an account on a plan. A name or plan that cannot be is an Invalid fault.
+// Create stores an account on a plan. A bad name is an Invalid
+// fault, a plan that does not exist NotFound.
 func (s *Service) Create(ctx context.Context, name, plan string) (db.Account, error) {
 	var a db.Account
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
@@ -46,7 +47,7 @@ func create(ctx context.Context, q *db.Queries, now time.Time, name, plan string
 	if err := checkName(a.Name); err != nil {
 		return db.Account{}, err
 	}
-	return a, noPlan(q.InsertAccount(ctx, a), plan)
+	return a, noPlan(q.InsertAccount(ctx, a))
 }
 
 func checkName(name string) error {
@@ -56,10 +57,10 @@ func checkName(name string) error {
 	return nil
 }
 
-func noPlan(err error, plan string) error {
+func noPlan(err error) error {
 	var conflict *db.ConflictError
 	if errors.As(err, &conflict) && conflict.Constraint == db.AccountsPlanKey {
-		return fault.New(fault.Invalid, "There is no plan %q.", plan)
+		return fault.New(fault.NotFound, "Plan not found")
 	}
 	return err
 }
@@ -89,7 +90,7 @@ func (s *Service) Update(ctx context.Context, accountID string, in UpdateInput) 
 			return err
 		}
 		if err := q.UpdateAccount(ctx, a.ID, a.Name, a.Plan); err != nil {
-			return noPlan(err, a.Plan)
+			return noPlan(err)
 		}
 		return record(ctx, q, a, "account.updated")
 	})
@@ -150,11 +151,14 @@ type Adjustment struct {
 }
 
 // Adjust adds a positive amount (micro-units) to the balance or takes a
-// negative one from it. Taking more than the balance is a Conflict fault and
-// changes nothing: what running turns hold is theirs.
+// negative one from it. Taking more than the balance, or an amount of 0, is a
+// Conflict fault and changes nothing: what running turns hold is theirs.
 func (s *Service) Adjust(ctx context.Context, accountID string, amount int64, reason string) (Adjustment, error) {
-	if amount == 0 || amount > maxGrant || amount < -maxGrant {
-		return Adjustment{}, fault.New(fault.Invalid, "An amount is not 0 and at most %d units.", maxGrant/money.Unit)
+	if amount > maxGrant || amount < -maxGrant {
+		return Adjustment{}, fault.New(fault.Invalid, "An amount is at most %d units.", maxGrant/money.Unit)
+	}
+	if amount == 0 {
+		return Adjustment{}, fault.New(fault.Conflict, "An adjustment by nothing is none.")
 	}
 	done := Adjustment{EntryID: id.New(id.Entry), Amount: amount}
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {

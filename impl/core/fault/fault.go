@@ -64,6 +64,7 @@ type Field struct {
 // Error is a failure that a caller may be told about.
 type Error struct {
 	Kind       Kind
+	Code       string        // a protocol's own word, where the kind says too little; mostly ""
 	Message    string        // a sentence for the caller
 	Fields     []Field       // for Invalid: which parts broke which rules
 	RetryAfter time.Duration // for RateLimited and Unavailable: when a retry can succeed; zero when unknown
@@ -80,6 +81,13 @@ func (e *Error) Because(err error) *Error {
 	because := *e
 	because.cause = err
 	return &because
+}
+
+// Coded returns the fault with a protocol's own word.
+func (e *Error) Coded(code string) *Error {
+	coded := *e
+	coded.Code = code
+	return &coded
 }
 
 // Error is the log's view: the message and its cause.

@@ -15,6 +15,7 @@ const (
 	Account      = "acct_"
 	App          = "app_"
 	Key          = "key_"
+	Client       = "client_" // of OAuth
 	Agent        = "agent_"
 	Conversation = "conv_"
 	Session      = "sess_"

@@ -14,6 +14,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/audit"
+	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 )
@@ -27,15 +28,17 @@ const (
 	Publishable Kind = "publishable"
 )
 
-// Caller is who sends a request: a key of an account, good at this moment.
+// Caller is who sends a request, with a credential of an account that is good at this moment.
 type Caller struct {
 	AccountID         string
-	KeyID             string
+	By                string // "key" or "client": whose id KeyID is
+	KeyID             string // the key, or the OAuth client of a token
 	AppID             string
 	AgentID           string // of the app; "" when it names none
 	Kind              Kind
 	Scopes            []string
 	Origins           []string
+	Agents            []string // that may answer; none: all, and the bare models
 	Plan              string
 	EndUser           string // whom the credential was made for; "" when it names nobody
 	RequestsPerMinute int    // 0: not limited, as in the next two
@@ -57,48 +60,86 @@ func (c Caller) AdmitsOrigin(origin string) bool {
 	return slices.Contains(c.Origins, strings.ToLower(origin))
 }
 
-// Service makes and checks keys.
-type Service struct {
-	DB  *db.DB
-	Now func() time.Time
+// AdmitsAgent tells whether the agent ("" for a bare model) may answer the caller.
+func (c Caller) AdmitsAgent(agentID string) bool {
+	return len(c.Agents) == 0 || slices.Contains(c.Agents, agentID)
 }
 
-var errUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
+// Service makes and checks keys.
+type Service struct {
+	DB          *db.DB
+	Credentials *credential.Minter
+	Now         func() time.Time
+
+	refused refusals
+}
+
+// ErrUnknown is what every bad credential gets, whatever is bad about it.
+var ErrUnknown = fault.New(fault.Unauthenticated, "The API key is missing, unknown, revoked or expired.")
 
 // lastUsedGrain is how exact "last used" is; a use within it costs no write.
 const lastUsedGrain = time.Minute
 
 // Authenticate returns the caller that text identifies. Every key that is not
-// good is the same Unauthenticated fault, by the same path.
+// good is the same Unauthenticated fault. What was never minted here is refused
+// without a statement; unknown, revoked and expired keys take one and the same.
 func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
-	if !wellFormed(text) {
-		return Caller{}, errUnknown
+	kind, genuine := s.Credentials.Genuine(text)
+	find := s.finder(kind)
+	if !genuine || find == nil {
+		return Caller{}, ErrUnknown
 	}
-	row, err := s.DB.CallerByHash(ctx, digest(text))
+	digest, now := credential.Digest(text), s.Now()
+	if s.refused.has(digest, now) {
+		return Caller{}, ErrUnknown
+	}
+	row, err := find(ctx, digest[:])
 	if errors.Is(err, db.ErrNotFound) {
-		return Caller{}, errUnknown
+		s.refused.add(digest, now.Add(goneFor))
+		return Caller{}, ErrUnknown
 	}
 	if err != nil {
 		return Caller{}, err
 	}
-	now := s.Now()
 	if !row.Active || over(row.ExpiresAt, now) || over(row.ReplacedUntil, now) {
-		return Caller{}, errUnknown
+		s.refused.add(digest, now.Add(endedFor))
+		return Caller{}, ErrUnknown
 	}
-	if since := now.Add(-lastUsedGrain); row.LastUsedAt == nil || row.LastUsedAt.Before(since) {
+	if since := now.Add(-lastUsedGrain); isKey(kind) && (row.LastUsedAt == nil || row.LastUsedAt.Before(since)) {
 		if err := s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since); err != nil {
 			return Caller{}, err
 		}
 	}
-	return callerOf(row), nil
+	c := CallerOf(row)
+	c.By = actors[kind]
+	return c, nil
 }
+
+// finder returns the look-up for a kind of credential; nil when it is none that a request is sent with.
+func (s *Service) finder(kind credential.Kind) func(context.Context, []byte) (db.Caller, error) {
+	switch kind {
+	case credential.SecretKey, credential.PublishableKey:
+		return s.DB.CallerByHash
+	case credential.AccessToken:
+		return s.DB.CallerByToken
+	}
+	return nil
+}
+
+// actors are the words for who holds a kind of credential, as the audit log has them.
+var actors = map[credential.Kind]string{
+	credential.SecretKey: "key", credential.PublishableKey: "key", credential.AccessToken: "client",
+}
+
+func isKey(kind credential.Kind) bool { return actors[kind] == "key" }
 
 func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
 
-func callerOf(row db.Caller) Caller {
+// CallerOf is the caller of a row that a look-up found.
+func CallerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
-		Scopes: row.Scopes, Origins: row.Origins, Plan: row.PlanName, Bucket: "account",
+		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, Plan: row.PlanName, Bucket: "account",
 	}
 	if row.AgentID != nil {
 		c.AgentID = *row.AgentID
@@ -127,6 +168,7 @@ type CreateInput struct {
 	Kind        Kind
 	Scopes      []string
 	Origins     []string
+	Agents      []string // that may answer through it; none: all
 	Plan        string
 	Environment string
 	ExpiresAt   *time.Time
@@ -152,15 +194,17 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 	if err != nil {
 		return Created{}, err
 	}
-	text := mint(Kind(k.Kind))
-	k.Prefix = text[:shownChars]
+	text, digest := s.mint(&k)
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
 		if in.AppID == "" {
 			if err := s.insertApp(ctx, q, k, in.AgentID); err != nil {
 				return err
 			}
 		}
-		if err := q.InsertKey(ctx, k, digest(text)); err != nil {
+		if err := checkAgents(ctx, q, k); err != nil {
+			return err
+		}
+		if err := q.InsertKey(ctx, k, digest); err != nil {
 			return err
 		}
 		return recordKey(ctx, q, k, "key.created")
@@ -170,24 +214,34 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 		return Created{}, fault.New(fault.NotFound, "App not found").Because(err)
 	}
 	if errors.As(err, &conflict) {
-		return Created{}, fault.New(fault.Invalid, "The account or plan of the key does not exist.").Because(err)
+		return Created{}, fault.New(fault.NotFound, "Account or plan not found").Because(err)
 	}
 	return Created{Key: k, Text: text}, err
+}
+
+// mint makes the key's text and the digest that is stored of it.
+func (s *Service) mint(k *db.Key) (text string, digest []byte) {
+	kind := credential.SecretKey
+	if k.Kind == string(Publishable) {
+		kind = credential.PublishableKey
+	}
+	text = s.Credentials.Mint(kind)
+	k.Prefix = text[:credential.ShownChars]
+	sum := credential.Digest(text)
+	return text, sum[:]
 }
 
 // recordKey books what was done to a key.
 func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) error {
 	return audit.Record(ctx, q, audit.Event{AccountID: k.AccountID, Action: action, Target: k.ID, Details: map[string]any{
-		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "active": k.Active, "expires_at": k.ExpiresAt,
+		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "agents": k.Agents, "active": k.Active, "expires_at": k.ExpiresAt,
 	}})
 }
 
 func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
 	app := db.App{AccountID: k.AccountID, ID: k.AppID, Name: k.Name, CreatedAt: k.CreatedAt}
 	if agentID != "" {
-		if _, err := q.Agent(ctx, k.AccountID, agentID); errors.Is(err, db.ErrNotFound) {
-			return fault.New(fault.NotFound, "Agent not found")
-		} else if err != nil {
+		if err := findAgent(ctx, q, k.AccountID, agentID); err != nil {
 			return err
 		}
 		app.AgentID = &agentID
@@ -195,10 +249,28 @@ func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentI
 	return q.InsertApp(ctx, app)
 }
 
+// checkAgents is a NotFound fault when the key lists an agent that the account does not have.
+func checkAgents(ctx context.Context, q *db.Queries, k db.Key) error {
+	for _, agentID := range k.Agents {
+		if err := findAgent(ctx, q, k.AccountID, agentID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findAgent(ctx context.Context, q *db.Queries, accountID, agentID string) error {
+	_, err := q.Agent(ctx, accountID, agentID)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "Agent not found")
+	}
+	return err
+}
+
 func (s *Service) newKey(in CreateInput) (db.Key, error) {
 	k := db.Key{
 		AccountID: in.AccountID, ID: id.New(id.Key), AppID: in.AppID, Name: strings.TrimSpace(in.Name),
-		Kind: string(in.Kind), Scopes: in.Scopes, Origins: []string{}, Environment: in.Environment,
+		Kind: string(in.Kind), Scopes: in.Scopes, Origins: []string{}, Agents: append([]string{}, in.Agents...), Environment: in.Environment,
 		ExpiresAt: in.ExpiresAt, CreatedAt: s.Now(), Active: true,
 	}
 	if k.AppID == "" {
@@ -244,7 +316,7 @@ func checkKey(k db.Key) error {
 	if k.Environment != "development" && k.Environment != "production" {
 		return fault.New(fault.Invalid, "The environment of a key is development or production.")
 	}
-	return checkScopes(Kind(k.Kind), k.Scopes)
+	return CheckScopes(Kind(k.Kind), k.Scopes)
 }
 
 // normalOrigin returns scheme://host[:port] in lower case, as browsers send it.

@@ -13,10 +13,14 @@ import (
 
 	"parley/db"
 	"parley/db/dbtest"
+	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
 )
+
+// minter mints for all tests of this package.
+var minter = credential.NewMinter([]byte("a secret of the tests"))
 
 type bundle struct {
 	keys    *key.Service
@@ -28,7 +32,7 @@ func setup(t testing.TB) *bundle {
 	t.Helper()
 	d := dbtest.New(t)
 	b := &bundle{account: dbtest.Account(t, d, "free", 0)}
-	b.keys = &key.Service{DB: d, Now: b.now}
+	b.keys = &key.Service{DB: d, Credentials: minter, Now: b.now}
 	return b
 }
 
@@ -100,7 +104,7 @@ func TestEveryBadKeyIsTheSameFault(t *testing.T) {
 	for name, text := range map[string]string{
 		"none": "", "no key": "hello", "another vendor's": "sk-" + strings.Repeat("a", 48), "revoked": revoked.Text, "expired": expiring.Text,
 		"mistyped": flip(expiring.Text, 20), "other prefix": "parley_pk_" + strings.TrimPrefix(other, "parley_sk_"),
-		"padded": other + " ", "cut": other[:40], "with NUL": flip(other, 12)[:58] + "\x00", "huge": strings.Repeat(other, 1000),
+		"padded": other + " ", "cut": other[:40], "with NUL": flip(other, 12)[:len(other)-1] + "\x00", "never stored": minter.Mint(credential.SecretKey), "huge": strings.Repeat(other, 1000),
 	} {
 		_, err := b.keys.Authenticate(t.Context(), text)
 		wantKind(t, err, fault.Unauthenticated)
@@ -130,9 +134,10 @@ func TestMalformedKeysCostTheDatabaseNothing(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := &key.Service{DB: closed, Now: time.Now}
+	s := &key.Service{DB: closed, Credentials: minter, Now: time.Now}
 	good := setup(t).create(t, nil).Text
-	for _, text := range []string{"", "x", flip(good, 30), good[1:]} {
+	elsewhere := credential.NewMinter([]byte("a secret of another installation"))
+	for _, text := range []string{"", "x", flip(good, 30), good[1:], elsewhere.Mint(credential.SecretKey), minter.Mint(credential.OneTimeLink)} {
 		_, err := s.Authenticate(t.Context(), text)
 		wantKind(t, err, fault.Unauthenticated)
 	}
@@ -248,8 +253,6 @@ func TestCreateRefusesWhatCouldNeverWork(t *testing.T) {
 		"kind":        func(in *key.CreateInput) { in.Kind = "public" },
 		"environment": func(in *key.CreateInput) { in.Environment = "staging" },
 		"scope":       func(in *key.CreateInput) { in.Scopes = []string{"everything"} },
-		"plan":        func(in *key.CreateInput) { in.Plan = "gold" },
-		"account":     func(in *key.CreateInput) { in.AccountID = id.New(id.Account) },
 	} {
 		in := key.CreateInput{AccountID: b.account, Name: "a key"}
 		edit(&in)
@@ -264,6 +267,8 @@ func TestCreateRefusesWhatCouldNeverWork(t *testing.T) {
 	}
 	for name, edit := range map[string]func(*key.CreateInput){
 		"app":         func(in *key.CreateInput) { in.AppID = id.New(id.App) },
+		"plan":        func(in *key.CreateInput) { in.Plan = "gold" },
+		"account":     func(in *key.CreateInput) { in.AccountID = id.New(id.Account) },
 		"foreign app": func(in *key.CreateInput) { in.AppID = foreign.AppID },
 		"agent":       func(in *key.CreateInput) { in.AgentID = id.New(id.Agent) },
 	} {

@@ -35,37 +35,60 @@ type UpdateInput struct {
 	Active    *bool
 	Scopes    []string
 	Origins   []string
+	Agents    []string // empty but not nil: all
 	ExpiresAt *time.Time
+	// NeverExpires removes an expiry.
+	NeverExpires bool
 }
 
 // Update changes a key of the caller's account. It holds from the next request
 // on. A key with more rights than the caller's, before or after, is Forbidden.
 func (s *Service) Update(ctx context.Context, by Caller, keyID string, in UpdateInput) (db.Key, error) {
-	return s.change(ctx, by, keyID, "key.updated", func(_ *db.Queries, k *db.Key) error {
-		if in.Name != nil {
-			k.Name = strings.TrimSpace(*in.Name)
-		}
-		if in.Active != nil {
-			k.Active = *in.Active
-		}
-		if in.Scopes != nil {
-			k.Scopes = in.Scopes
-		}
-		if in.ExpiresAt != nil {
-			k.ExpiresAt = in.ExpiresAt
-		}
-		if in.Origins != nil {
-			origins, err := normalOrigins(in.Origins)
-			if err != nil {
-				return err
-			}
-			k.Origins = origins
+	return s.change(ctx, by, keyID, "key.updated", func(q *db.Queries, k *db.Key) error {
+		if err := in.apply(k); err != nil {
+			return err
 		}
 		if err := checkKey(*k); err != nil {
 			return err
 		}
+		if err := checkAgents(ctx, q, *k); err != nil {
+			return err
+		}
 		return by.CheckGrant(k.Scopes)
 	})
+}
+
+// apply changes what is given.
+func (in UpdateInput) apply(k *db.Key) error {
+	if in.Name != nil {
+		k.Name = strings.TrimSpace(*in.Name)
+	}
+	if in.Active != nil {
+		k.Active = *in.Active
+	}
+	if in.Scopes != nil {
+		k.Scopes = in.Scopes
+	}
+	if in.Agents != nil {
+		k.Agents = in.Agents
+	}
+	if in.NeverExpires {
+		k.ExpiresAt = nil
+	}
+	if in.ExpiresAt != nil {
+		if in.NeverExpires {
+			return fault.New(fault.Conflict, "A key either expires or never does.")
+		}
+		k.ExpiresAt = in.ExpiresAt
+	}
+	if in.Origins != nil {
+		origins, err := normalOrigins(in.Origins)
+		if err != nil {
+			return err
+		}
+		k.Origins = origins
+	}
+	return nil
 }
 
 // Rotate gives a key of the caller's account a new text; the old one works for
@@ -74,10 +97,10 @@ func (s *Service) Update(ctx context.Context, by Caller, keyID string, in Update
 func (s *Service) Rotate(ctx context.Context, by Caller, keyID string, grace time.Duration) (Created, error) {
 	var text string
 	k, err := s.change(ctx, by, keyID, "key.rotated", func(q *db.Queries, k *db.Key) error {
-		text = mint(Kind(k.Kind))
-		k.Prefix = text[:shownChars]
+		var digest []byte
+		text, digest = s.mint(k)
 		now := s.Now()
-		return q.ReplaceHash(ctx, k.AccountID, keyID, digest(text), now, now.Add(grace))
+		return q.ReplaceHash(ctx, k.AccountID, keyID, digest, now, now.Add(grace))
 	})
 	return Created{Key: k, Text: text}, err
 }
@@ -101,6 +124,7 @@ func (s *Service) change(ctx context.Context, by Caller, keyID, action string, e
 		}
 		return recordKey(ctx, q, k, action)
 	})
+	s.refused.clear()
 	return k, err
 }
 

@@ -90,7 +90,9 @@ func IsAdministrative(scope string) bool {
 	return area == ScopeAdmin || area == ScopeOperator
 }
 
-func checkScopes(kind Kind, scopes []string) error {
+// CheckScopes is an Invalid fault for a scope that does not exist, and a Conflict
+// for an administrative one of a publishable key.
+func CheckScopes(kind Kind, scopes []string) error {
 	known := Scopes()
 	for _, scope := range scopes {
 		if !slices.Contains(known, scope) {

@@ -94,6 +94,9 @@ func (e *Engine) Stop(ctx context.Context) {
 // plan is RateLimited, a question beyond the model's context is TooLarge; then
 // nothing is stored.
 func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
+	if err := checkAgent(in); err != nil {
+		return nil, err
+	}
 	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
 	if err != nil {
 		return nil, err
@@ -117,6 +120,18 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 	}
 	go r.run()
 	return r.live, nil
+}
+
+// checkAgent is a Forbidden fault when the caller's key admits other agents only.
+func checkAgent(in Input) error {
+	agentID := ""
+	if in.Agent != nil {
+		agentID = in.Agent.ID
+	}
+	if !in.Caller.AdmitsAgent(agentID) {
+		return fault.New(fault.Forbidden, "The API key may only be answered by the agents that it lists.")
+	}
+	return nil
 }
 
 func wantedModel(in Input) string {

@@ -1,0 +1,81 @@
+package db_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+
+	"parley/db"
+)
+
+// storeCredentials gives the tenant one of each credential that is no key.
+func (n tenant) storeCredentials(t testing.TB, d *db.DB) {
+	t.Helper()
+	for _, store := range []func(context.Context) error{
+		func(ctx context.Context) error { return d.InsertOauthClient(ctx, n.clientRow(), n.hash) },
+		func(ctx context.Context) error { return d.InsertOauthToken(ctx, n.tokenRow(), n.hash) },
+	} {
+		if err := store(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (n tenant) clientRow() db.OauthClient {
+	return db.OauthClient{AccountID: n.account, ID: n.client, AppID: n.app, Name: "client", Scopes: pq.StringArray{"webchat"}, Active: true, CreatedAt: now()}
+}
+
+func (n tenant) tokenRow() db.OauthToken {
+	return db.OauthToken{AccountID: n.account, ClientID: n.client, Scopes: pq.StringArray{"webchat"}, CreatedAt: now(), ExpiresAt: now().Add(time.Hour)}
+}
+
+// credentialCalls are calls on credentials that are no keys.
+func (n tenant) credentialCalls() []call {
+	client := func(a string) db.OauthClient { c := n.clientRow(); c.AccountID = a; return c }
+	token := func(a string) db.OauthToken { t := n.tokenRow(); t.AccountID = a; return t }
+	return []call{
+		{"AccountCaller", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.AccountCaller(ctx, unique("acct_"), n.app)
+		}},
+		{"OauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClient(ctx, a, n.client) }},
+		{"OauthClients", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClients(ctx, a, "", 10) }},
+		{"LockOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockOauthClient(ctx, a, n.client) }},
+		{"UpdateOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateOauthClient(ctx, client(a)))
+		}},
+		{"InsertOauthToken", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.InsertOauthToken(ctx, token(a), []byte(unique(""))))
+		}},
+		{"OauthToken", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthToken(ctx, a, n.hash) }},
+		{"DeleteOauthToken", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteOauthToken(ctx, a, n.client, n.hash))
+		}},
+		{"DeleteOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteOauthClient(ctx, a, n.client))
+		}},
+	}
+}
+
+// credentialsApart are the methods on credentials that no account could abuse, with the reason.
+var credentialsApart = map[string]string{
+	"ServerSecret": "of the installation", "InsertServerSecret": "of the installation",
+	"CallerByToken": "starts from a secret", "OauthClientBySecret": "starts from a secret",
+	"InsertOauthClient": "makes a row of the account", "ReplaceOauthSecret": "follows LockOauthClient in one transaction",
+}
+
+// credentialLookups are the hot methods that start from a secret.
+func (n tenant) credentialLookups() []call {
+	return []call{
+		{"CallerByToken", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.CallerByToken(ctx, n.hash) }},
+		{"OauthClientBySecret", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.OauthClientBySecret(ctx, n.hash) }},
+	}
+}
+
+// credentialFills store rows for the plans of those statements.
+var credentialFills = []string{
+	`insert into oauth_clients select account, 'client_' || i, 'app_' || i, 'c', '{}', true, null, now()`,
+	`insert into oauth_secrets select ('hash' || i)::bytea, account, 'client_' || i`,
+	`insert into oauth_tokens select ('hash' || i)::bytea, account, 'client_' || i % 50, '{}', now(), now() + interval '1 hour'`,
+}
