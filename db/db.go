@@ -35,6 +35,7 @@ type Queries struct {
 	prepared *registry
 	tx       *sqlx.Tx // nil on the pool
 	unmet    []string // statements of the transaction that the registry does not have yet
+	jobs     *jobSignal
 }
 
 // Open connects to the Postgres that dsn names (URL or keyword form) with at
@@ -48,7 +49,7 @@ func Open(ctx context.Context, dsn string, maxConns int) (*DB, error) {
 	// Idle connections are kept: opening one costs more than ten statements.
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(10 * time.Minute)
-	return &DB{Queries: &Queries{prepared: &registry{pool: pool}}, pool: pool}, nil
+	return &DB{Queries: &Queries{prepared: &registry{pool: pool}, jobs: newJobSignal()}, pool: pool}, nil
 }
 
 // Close ends all connections.
@@ -69,13 +70,14 @@ func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
 		return fmt.Errorf("begin: %w", translateIn(ctx, err))
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	q := &Queries{prepared: d.prepared, tx: tx}
+	q := &Queries{prepared: d.prepared, tx: tx, jobs: d.jobs.within()}
 	if err := do(q); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", translateIn(ctx, err))
 	}
+	q.jobs.committed()
 	for _, sql := range q.unmet {
 		_, _ = d.prepared.stmt(ctx, sql) //nolint:sqlclosecheck // kept for the life of the pool; when it fails, the next transaction tries again
 	}

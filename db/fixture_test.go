@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, agent, provider, model, conversation, turn, budget string
-	hash                                                                          []byte
+	account, app, key, client, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget string
+	hash                                                                                                                                   []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -30,7 +30,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := tenant{
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), agent: unique("agent_"),
-		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), budget: unique("budget_"), hash: []byte(unique("")),
+		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
+		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
+		erasure: unique("erasure_"), budget: unique("budget_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -44,8 +46,23 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
 		func(ctx context.Context) error { return d.InsertBudget(ctx, n.budgetRow()) },
 		func(ctx context.Context) error {
-			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
+			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"}})
 			return err
+		},
+		func(ctx context.Context) error {
+			return d.InsertExport(ctx, db.Export{AccountID: n.account, ID: n.export, Scope: db.ScopeAccount, State: db.PrivacyWaiting, CreatedAt: now()})
+		},
+		func(ctx context.Context) error {
+			return d.InsertErasure(ctx, db.Erasure{AccountID: n.account, ID: n.erasure, Scope: db.ScopeAccount, State: db.PrivacyWaiting, CreatedAt: now()})
+		},
+		func(ctx context.Context) error { return d.InsertWebhook(ctx, n.webhookRow(), 1) },
+		func(ctx context.Context) error { return d.InsertEvent(ctx, n.eventRow(n.account, n.event)) },
+		func(ctx context.Context) error {
+			_, err := d.InsertDelivery(ctx, db.Delivery{AccountID: n.account, ID: n.delivery, WebhookID: n.webhook, EventID: n.event, CreatedAt: now()})
+			return err
+		},
+		func(ctx context.Context) error {
+			return d.EnqueueJob(ctx, db.Job{AccountID: n.account, ID: n.job, Kind: "k", Args: []byte(`{}`), MaxAttempts: 1, RunAt: now(), CreatedAt: now()})
 		},
 		func(ctx context.Context) error { return d.AppendEvents(ctx, n.turnRow(n.turn), 1, []byte(`[{"n":1}]`)) },
 	} {
@@ -60,6 +77,15 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 func (n tenant) keyRow() db.Key {
 	return db.Key{AccountID: n.account, ID: n.key, AppID: n.app, Name: "key", Kind: "secret", Prefix: "p", Scopes: pq.StringArray{},
 		Origins: pq.StringArray{}, Environment: "development", CreatedAt: now()}
+}
+
+func (n tenant) webhookRow() db.Webhook {
+	return db.Webhook{AccountID: n.account, ID: n.webhook, URL: "https://hooks.example", Events: pq.StringArray{"k"}, SealedSecret: []byte("s"),
+		Status: db.WebhookEnabled, CreatedAt: now()}
+}
+
+func (n tenant) eventRow(account, id string) db.Event {
+	return db.Event{AccountID: account, ID: id, Kind: "k", Payload: []byte(`{}`), CreatedAt: now()}
 }
 
 func (n tenant) budgetRow() db.Budget {

@@ -109,6 +109,60 @@ func (n tenant) calls() []call {
 		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
 		}},
+		{"Job", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Job(ctx, a, n.job) }},
+		{"FinishJob", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			owner, outcome, at := "srv", db.JobDone, now()
+			return did(d.FinishJob(ctx, db.Job{AccountID: a, ID: n.job, Owner: &owner, Attempt: 1, MaxAttempts: 1, Outcome: &outcome, FinishedAt: &at, RunAt: at}))
+		}},
+		{"Webhooks", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Webhooks(ctx, a, "", 10) }},
+		{"Webhook", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Webhook(ctx, a, n.webhook) }},
+		{"LockWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockWebhook(ctx, a, n.webhook) }},
+		{"WebhooksFor", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.WebhooksFor(ctx, a, "k") }},
+		{"Event", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Event(ctx, a, n.event) }},
+		{"Delivery", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Delivery(ctx, a, "", n.delivery) }},
+		{"Deliveries", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Deliveries(ctx, a, n.webhook, "", 10)
+		}},
+		{"MessageText", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.MessageText(ctx, a, n.conversation, n.message)
+		}},
+		{"RecordEvent", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.RecordEvent(ctx, n.eventRow(a, unique("evt_"))))
+		}},
+		{"UpdateWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			w := n.webhookRow()
+			w.AccountID, w.Description = a, "changed"
+			return did(d.UpdateWebhook(ctx, w))
+		}},
+		{"UpdateDelivery", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateDelivery(ctx, db.Delivery{AccountID: a, ID: n.delivery, State: db.DeliveryFailed}))
+		}},
+		{"DeleteWebhook", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteWebhook(ctx, a, n.webhook))
+		}},
+		{"SubjectExists", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.SubjectExists(ctx, a, db.ScopeApp, n.app)
+		}},
+		{"Exports", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Exports(ctx, a, "", 10) }},
+		{"Export", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Export(ctx, a, n.export) }},
+		{"EndExport", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EndExport(ctx, db.Export{AccountID: a, ID: n.export, State: db.PrivacyReady}))
+		}},
+		{"ExpireExport", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.ExpireExport(ctx, a, n.export))
+		}},
+		{"VoidExports", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.VoidExports(ctx, a)) }},
+		{"Erasures", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Erasures(ctx, a, "", 10) }},
+		{"Erasure", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Erasure(ctx, a, n.erasure) }},
+		{"AddErased", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.AddErased(ctx, a, n.erasure, 1, 1))
+		}},
+		{"EndErasure", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EndErasure(ctx, a, n.erasure, db.PrivacyDone, now()))
+		}},
+		{"RunningTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningTurns(ctx, a, db.ScopeConversation, n.conversation, now())
+		}},
 		{"DeleteBudget", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.DeleteBudget(ctx, a, n.budget))
 		}},
@@ -123,6 +177,15 @@ func (n tenant) calls() []call {
 		{"DeleteSessions", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.DeleteSessions(ctx, a, surface, n.app)
 		}},
+		{"EraseConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EraseConversations(ctx, a, db.ScopeConversation, n.conversation, 10)
+		}},
+		{"EraseConversationsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
+		}},
+		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
+		}},
 	}...)
 }
 
@@ -132,6 +195,13 @@ var apart = map[string]string{
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
+	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
+	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
+	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",
+	"ExpiredExports": "housekeeping over all accounts", "Retentions": "housekeeping over all accounts",
+	"InsertExport": "makes a row of the account", "InsertErasure": "makes a row of the account", "EraseAccount": "the account's own rows", "EraseEndUser": "the account's own rows",
+	"Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
+	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
@@ -168,6 +238,7 @@ func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
 	conflicts := map[string]error{
 		"InsertMessages": d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
 	}
+	_, conflicts["InsertDelivery"] = d.InsertDelivery(t.Context(), db.Delivery{AccountID: stranger, ID: unique("dlv_"), WebhookID: owner.webhook, EventID: owner.event, CreatedAt: now()})
 	foreignKey, foreignModel := owner.keyRow(), owner.modelRow()
 	foreignKey.AccountID, foreignModel.AccountID = stranger, stranger
 	conflicts["InsertKey"] = d.InsertKey(t.Context(), foreignKey, []byte(unique("")))

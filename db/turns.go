@@ -161,6 +161,7 @@ type Ending struct {
 	EntryID    string         // of the ledger
 	FirstEvent int64          // number of the first of Events
 	Events     types.JSONText // the events not yet stored; nil when there are none
+	Told       *Event         // what webhooks shall know of it, when there are any; nil: nothing
 }
 
 // EndTurn stores, in one statement: the answer, the exact usage, the
@@ -172,6 +173,10 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 	m := e.Answer
 	if m == nil {
 		m = &Message{}
+	}
+	told := e.Told
+	if told == nil {
+		told = &Event{}
 	}
 	return q.execOne(ctx, `
 		with ended as (
@@ -212,11 +217,22 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			where account_id = $1 and turn_id = $2
 				and exists (select 1 from ended where conversation_id is not null)
 				and not exists (select 1 from conversation)
+		), told as (
+			insert into webhook_events (account_id, event_id, kind, payload, created_at)
+			select $1, $20::text, $21::text, $22, $11
+			from ended
+			where $20::text <> '' and exists (
+				select 1 from webhooks where account_id = $1 and status = 'enabled' and $21::text = any(events))
+			returning event_id
+		), telling as (
+			insert into jobs (account_id, job_id, kind, args, max_attempts, run_at, created_at)
+			select $1, event_id, '`+EventJob+`', '{}', 10, $11, $11
+			from told
 		)
 		select 1 from ended`,
 		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
 		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
-		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil})
+		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, told.ID, told.Kind, types.NullJSONText{JSONText: told.Payload, Valid: e.Told != nil})
 }
 
 // RenewLeases extends the leases of the turns that a server runs and returns

@@ -188,3 +188,21 @@ func (q *Queries) Usage(ctx context.Context, accountID string, f UsageFilter) ([
 		after.Day, after.AppID, after.KeyID, after.ModelID, after.Surface, after.EndUser, f.Limit)
 	return groups, err
 }
+
+// namelessUsage is the statement that adds usage of end users to that of nobody in particular.
+func namelessUsage(condition string) string {
+	return `
+		with gone as (
+			delete from usage_cells
+			where account_id = $1 and ` + condition + `
+			returning day, app_id, key_id, model_id, surface, requests, input_tokens, output_tokens, cost_micros
+		)
+		insert into usage_cells as u (account_id, day, app_id, key_id, model_id, surface, end_user,
+			requests, input_tokens, output_tokens, cost_micros)
+		select $1, day, app_id, key_id, model_id, surface, '', sum(requests), sum(input_tokens), sum(output_tokens), sum(cost_micros)
+		from gone
+		group by day, app_id, key_id, model_id, surface
+		on conflict (account_id, day, app_id, key_id, model_id, surface, end_user) do update
+		set requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
+			output_tokens = u.output_tokens + excluded.output_tokens, cost_micros = u.cost_micros + excluded.cost_micros`
+}

@@ -36,7 +36,8 @@ func (n tenant) crossing() []call {
 }
 
 // inTransactions are the methods that need more than one statement.
-var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4}
+var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4,
+	"EraseConversations": 3, "EraseConversationsBefore": 3, "EraseLooseTurns": 2}
 
 // repeated are the methods that take as many round trips as there is work.
 var repeated = []string{"DeleteSessions", "FoldLedger"}
@@ -65,9 +66,10 @@ func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 }
 
 // hot are the methods that run on requests and in loops, and may not read whole
-// tables: models and providers are few, keys are listed whole.
+// tables: models and providers are few, keys are listed whole, erasures work through whole accounts.
 func hot(n tenant) []call {
-	rare := []string{"Providers", "Models", "DefaultModel", "Model", "ModelOnceOffered", "Provider", "SetModelPrice", "DisableModelsExcept", "Keys"}
+	rare := []string{"Providers", "Models", "DefaultModel", "Model", "ModelOnceOffered", "Provider", "SetModelPrice", "DisableModelsExcept", "Keys",
+		"EraseConversations", "EraseConversationsBefore", "EraseLooseTurns", "SubjectExists"}
 	return slices.DeleteFunc(append(n.crossing(), n.calls()...), func(c call) bool { return slices.Contains(rare, c.name) })
 }
 

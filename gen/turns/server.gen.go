@@ -275,6 +275,15 @@ type ClientIDPath = string
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
+// ErasureIDPath defines model for ErasureIdPath.
+type ErasureIDPath = string
+
+// ExportIDPath defines model for ExportIdPath.
+type ExportIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -286,6 +295,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // TurnsBadRequest A problem document (RFC 9457) with an additional `error` member.
 type TurnsBadRequest = Problem

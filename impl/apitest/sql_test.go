@@ -9,29 +9,35 @@ import (
 	"parley/impl/testkit"
 )
 
-var sharedPool struct {
+var pools struct {
 	sync.Mutex
-	pool *sqlx.DB
+	of map[*testkit.Server]*sqlx.DB
 }
 
 // sql are connections of the tests' own, for looking where the API does not:
-// one pool for all tests of the shared server, else one that ends with the test.
+// one pool a server, which ends with the test unless the server is shared.
 func sql(t *testing.T, s *testkit.Server) *sqlx.DB {
 	t.Helper()
-	sharedPool.Lock()
-	defer sharedPool.Unlock()
-	isShared := s.Database == nil
-	if isShared && sharedPool.pool != nil {
-		return sharedPool.pool
+	pools.Lock()
+	defer pools.Unlock()
+	if pool := pools.of[s]; pool != nil {
+		return pool
 	}
 	pool, err := sqlx.Connect("postgres", s.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if isShared {
-		sharedPool.pool = pool
-	} else {
-		t.Cleanup(func() { _ = pool.Close() })
+	if pools.of == nil {
+		pools.of = map[*testkit.Server]*sqlx.DB{}
+	}
+	pools.of[s] = pool
+	if s.Database != nil {
+		t.Cleanup(func() {
+			pools.Lock()
+			defer pools.Unlock()
+			delete(pools.of, s)
+			_ = pool.Close()
+		})
 	}
 	return pool
 }

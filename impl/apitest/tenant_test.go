@@ -44,6 +44,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
 	x.bearer = everything.Text
 	x.secrets = map[string]string{"client_id": client.ID, "client_secret": client.Secret, "token": token.Text}
+	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.ids = map[string]string{
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
@@ -53,6 +54,10 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"turn_id":         x.Turn(t).ID,
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
+		"webhook_id":      hook.ID,
+		"export_id":       x.Export(t).ID,
+		"erasure_id":      x.Erasure(t).ID,
+		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
 		"client_id":       client.ID,
 		"llm_id":          x.Model(t).ID,

@@ -18,14 +18,18 @@ import (
 	"parley/impl/api/platform"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
+	"parley/impl/blobs"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
+	"parley/impl/core/job"
 	"parley/impl/core/limit"
 	"parley/impl/core/oidc"
+	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
+	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 	"parley/impl/issuer"
 )
@@ -34,12 +38,16 @@ import (
 type App struct {
 	*Services
 	Handler  http.Handler
+	Webhooks *webhook.Service
+	Privacy  *privacy.Service
 	FirstKey string // the text of the first key; "" unless this start made it
 
 	cfg      Config
 	log      *slog.Logger
 	database *Database
 	turns    *turn.Engine
+	jobs     *job.Runner
+	Blobs    *blobs.Store
 	stopping atomic.Bool
 	cancel   context.CancelFunc
 	loops    sync.WaitGroup // end with cancel
@@ -57,6 +65,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a := &App{Services: services, cfg: cfg, log: log, database: database}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
+	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	if err := offerModels(life, services.Models, cfg.Upstream, log); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -67,9 +78,12 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
+	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
+	a.jobs = a.worker()
+	a.jobs.Start()
 	return a, nil
 }
 
@@ -89,7 +103,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Budgets: &budget.Service{DB: a.database.DB, Now: now}, Usage: usages,
+				OAuth: a.OAuth, Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, now),
@@ -145,7 +159,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); close(stopped) }()
+	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
 	err := server.Shutdown(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -164,5 +178,11 @@ func (a *App) Close(ctx context.Context) error {
 		a.turns.Stop(ctx)
 	}
 	a.loops.Wait()
+	if a.jobs != nil {
+		a.jobs.Stop(ctx)
+	}
+	if a.Blobs != nil {
+		return errors.Join(a.Blobs.Close(), a.database.Close())
+	}
 	return a.database.Close()
 }

@@ -22,6 +22,8 @@ type Services struct {
 	Keys     *key.Service
 	OAuth    *oauth.Service
 	Models   *model.Catalog
+
+	box *secret.Box
 }
 
 // NewServices makes the services on a migrated database.
@@ -39,6 +41,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		return nil, err
 	}
 	s := &Services{
+		box:      box,
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
 		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	_ "gocloud.dev/blob/memblob" // mem:// for the shared server
+
 	"parley/db"
 	"parley/db/dbtest"
 	"parley/impl/app"
@@ -22,6 +24,7 @@ type Server struct {
 	Logs     *Logs         // everything that the server logs, from debug up
 	Database *dbtest.Proxy // the way to its database, which can be cut; nil for Shared
 	DSN      string        // of its database, past the proxy
+	Blobs    string        // the folder of its blobs; "" for Shared, which keeps them in memory
 	DB       *db.DB        // the test's own connections to the database, past the proxy
 
 	cancel context.CancelFunc
@@ -65,7 +68,8 @@ func Shared(t testing.TB) *Server {
 func New(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s := &Server{DSN: dbtest.Empty(t)}
-	s.Database = dbtest.NewProxy(t, s.DSN)
+	s.Database, s.Blobs = dbtest.NewProxy(t, s.DSN), t.TempDir()
+	opts = append([]Option{func(c *app.Config) { c.Blobs = s.Blobs }}, opts...)
 	if err := s.start(t.Context(), s.Database.DSN, opts...); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +111,7 @@ func (s *Server) start(ctx context.Context, dsn string, opts ...Option) error {
 func config(dsn string, opts []Option) (app.Config, error) {
 	cfg := app.Config{
 		Listen: "127.0.0.1:0", DatabaseURL: dsn, DatabaseConns: 16, SecretKey: rand.Text() + rand.Text(),
-		AllowPrivate: []string{"127.0.0.0/8"}, ShutdownTimeout: stopTimeout,
+		AllowPrivate: []string{"127.0.0.0/8"}, ShutdownTimeout: stopTimeout, Blobs: "mem://",
 	}
 	for _, o := range opts {
 		o(&cfg)

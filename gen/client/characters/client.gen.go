@@ -389,6 +389,15 @@ type ConversationIDPath = string
 // CursorQuery defines model for CursorQuery.
 type CursorQuery = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
+// ErasureIDPath defines model for ErasureIdPath.
+type ErasureIDPath = string
+
+// ExportIDPath defines model for ExportIdPath.
+type ExportIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -403,6 +412,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // CharactersBadGateway What went wrong.
 type CharactersBadGateway = CharactersError

@@ -248,6 +248,15 @@ type ClientIDPath = string
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 
+// DeliveryIDPath defines model for DeliveryIdPath.
+type DeliveryIDPath = string
+
+// ErasureIDPath defines model for ErasureIdPath.
+type ErasureIDPath = string
+
+// ExportIDPath defines model for ExportIdPath.
+type ExportIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -259,6 +268,9 @@ type SessionIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// WebhookIDPath defines model for WebhookIdPath.
+type WebhookIDPath = string
 
 // TurnsBadRequest A problem document (RFC 9457) with an additional `error` member.
 type TurnsBadRequest = Problem

@@ -15,7 +15,9 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
+	"parley/impl/core/privacy"
 	"parley/impl/core/usage"
+	"parley/impl/core/webhook"
 	"parley/impl/httpd"
 )
 
@@ -26,6 +28,8 @@ type Services struct {
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Webhooks *webhook.Service
+	Privacy  *privacy.Service
 	Budgets  *budget.Service
 	Usage    *usage.Service
 	OAuth    *oauth.Service
@@ -37,11 +41,15 @@ type API struct {
 	auditLog
 	budgets
 	document
+	erasures
+	exports
 	health
 	keys
 	oauthClients
 	plans
 	usages
+	retention
+	webhooks
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -53,6 +61,8 @@ func New(s Services) httpd.Surface {
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages:       usages{service: s.Usage},
 		oauthClients: oauthClients{service: s.OAuth},
+		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
+		retention: retention{service: s.Privacy},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

@@ -26,6 +26,12 @@ const (
 	Entry        = "entry_" // of the ledger
 	Budget       = "budget_"
 	Request      = "req_"
+	Job          = "job_"
+	Event        = "evt_"
+	Webhook      = "hook_"
+	Delivery     = "dlv_"
+	Export       = "export_"
+	Erasure      = "erasure_"
 	Audit        = "audit_"
 )
 

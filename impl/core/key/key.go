@@ -15,6 +15,7 @@ import (
 	"parley/db"
 	"parley/impl/core/audit"
 	"parley/impl/core/credential"
+	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 )
@@ -231,8 +232,24 @@ func (s *Service) mint(k *db.Key) (text string, digest []byte) {
 	return text, sum[:]
 }
 
+// told are the events by which webhooks learn of acts.
+var told = map[string]string{
+	"key.created": event.KeyCreated, "key.rotated": event.KeyRotated, "key.deleted": event.KeyRevoked, "key.revoked": event.KeyRevoked,
+}
+
+// tell lets webhooks know what was done to a key.
+func tell(ctx context.Context, q *db.Queries, k db.Key, action string) error {
+	if told[action] == "" {
+		return nil
+	}
+	return event.Record(ctx, q, k.AccountID, told[action], time.Now().UTC().Truncate(time.Microsecond), event.Key{KeyID: k.ID})
+}
+
 // recordKey books what was done to a key.
 func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) error {
+	if err := tell(ctx, q, k, action); err != nil {
+		return err
+	}
 	return audit.Record(ctx, q, audit.Event{AccountID: k.AccountID, Action: action, Target: k.ID, Details: map[string]any{
 		"name": k.Name, "kind": k.Kind, "prefix": k.Prefix, "scopes": k.Scopes, "origins": k.Origins, "agents": k.Agents, "active": k.Active, "expires_at": k.ExpiresAt,
 	}})

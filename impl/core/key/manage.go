@@ -45,8 +45,14 @@ type UpdateInput struct {
 // on. A key with more rights than the caller's, before or after, is Forbidden.
 func (s *Service) Update(ctx context.Context, by Caller, keyID string, in UpdateInput) (db.Key, error) {
 	return s.change(ctx, by, keyID, "key.updated", func(q *db.Queries, k *db.Key) error {
+		wasActive := k.Active
 		if err := in.apply(k); err != nil {
 			return err
+		}
+		if wasActive && !k.Active {
+			if err := tell(ctx, q, *k, "key.revoked"); err != nil {
+				return err
+			}
 		}
 		if err := checkKey(*k); err != nil {
 			return err
@@ -151,6 +157,9 @@ func (s *Service) Revoke(ctx context.Context, keyID string) error {
 			return err
 		}
 		if err := q.RevokeKey(ctx, accountID, keyID); err != nil {
+			return err
+		}
+		if err := tell(ctx, q, db.Key{AccountID: accountID, ID: keyID}, "key.revoked"); err != nil {
 			return err
 		}
 		return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: "key.revoked", Target: keyID})

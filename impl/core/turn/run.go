@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"parley/db"
+	"parley/impl/core/event"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/money"
@@ -207,6 +208,7 @@ func (r *run) ending(a Answer) db.Ending {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
 		e.Preview = preview(a.Content)
 	}
+	e.Told = event.OfTurn(r.turn, a.MessageID)
 	return e
 }
 

@@ -1,0 +1,416 @@
+package apitest_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"parley/db"
+	"parley/gen/client/platform"
+	"parley/impl/blobs"
+	"parley/impl/core/privacy"
+	"parley/impl/core/provider/providertest"
+	"parley/impl/testkit"
+)
+
+const (
+	exportsPath  = "/api/v1/admin/exports"
+	erasuresPath = "/api/v1/admin/erasures"
+)
+
+// erase orders an erasure and waits until it is done.
+func (x tenant) erase(t *testing.T, order map[string]any) platform.Erasure {
+	t.Helper()
+	made := x.do(t, testkit.Request{Path: erasuresPath, Body: order}).Want(t, http.StatusAccepted)
+	var e platform.Erasure
+	made.JSON(t, &e)
+	eventually(t, "the erasure is done", func() bool { x.get(t, made.Header.Get("Location"), &e); return e.State == "done" })
+	return e
+}
+
+// export orders an export, waits until it is ready and returns the archive's files.
+func (x tenant) export(t *testing.T, order map[string]any) (platform.Export, map[string]string) {
+	t.Helper()
+	made := x.do(t, testkit.Request{Path: exportsPath, Body: order}).Want(t, http.StatusAccepted)
+	var e platform.Export
+	made.JSON(t, &e)
+	eventually(t, "the export is ready", func() bool { x.get(t, made.Header.Get("Location"), &e); return e.State == "ready" })
+	got := x.do(t, testkit.Request{Path: exportsPath + "/" + e.ID + "/download"}).Want(t, http.StatusOK)
+	archive, err := zip.NewReader(bytes.NewReader(got.Body), int64(len(got.Body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range archive.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = string(content)
+	}
+	return e, files
+}
+
+// isText tells whether a member of a body takes any text.
+func isText(name string, s *openapi3.Schema) bool {
+	return s.Type.Is("string") && len(s.Enum) == 0 && s.Format == "" && (s.Pattern == "" || s.Pattern == `\S`) &&
+		(s.MaxLength == nil || *s.MaxLength >= 64) && !strings.HasSuffix(name, "_id") && name != "model" && name != "api_key"
+}
+
+// fill puts the text wherever a body of the schema takes any.
+func fill(schema *openapi3.Schema, body map[string]any, text string) {
+	for name, property := range schema.Properties {
+		s := property.Value
+		switch {
+		case len(s.OneOf) > 0 || len(s.AnyOf) > 0:
+			continue
+		case isText(name, s):
+			body[name] = text
+		case s.Type.Is("object") && body[name] != nil:
+			if inner, ok := body[name].(map[string]any); ok {
+				fill(s, inner, text)
+			}
+		case s.Type.Is("array") && body[name] != nil:
+			items, _ := body[name].([]any)
+			for _, item := range items {
+				if inner, ok := item.(map[string]any); ok && s.Items != nil {
+					fill(s.Items.Value, inner, text)
+				}
+			}
+		}
+		if s.Format == "uri" && strings.HasPrefix(s.Pattern, "^https?://") {
+			body[name] = "https://hooks.example/" + text
+		}
+	}
+}
+
+// sayEverywhere sends the text through every operation that takes a body,
+// wherever it takes any text, and returns how many of them stored it somewhere.
+func (x tenant) sayEverywhere(t *testing.T, text string) int {
+	t.Helper()
+	took := 0
+	for _, op := range testkit.Operations() {
+		if op.Public() || op.JSONBody() == nil || op.OperationID == "createErasure" || strings.HasPrefix(scopesOf(t, op)[0], "operator") {
+			continue
+		}
+		for _, stream := range []bool{false, true} {
+			r := x.sample(t, op)
+			body := r.Body.(map[string]any)
+			fill(op.JSONBody(), body, text)
+			if stream && streams(op) {
+				r.Header = map[string]string{"Accept": "text/event-stream"}
+			}
+			if got := x.do(t, r); got.Status < 300 {
+				took++
+			} else if got.Status != http.StatusConflict {
+				t.Errorf("%s: %d %.300s", op.OperationID, got.Status, got.Body)
+			}
+		}
+	}
+	return took
+}
+
+// filesWith names the files of a folder that hold text.
+func filesWith(t *testing.T, folder, text string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if bytes.Contains(raw, []byte(text)) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// blobsOf counts the stored files of an account.
+func blobsOf(t *testing.T, s *testkit.Server, account string) int {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(s.Blobs, account, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found)
+}
+
+// What an account said, through every operation that there is, is nowhere after
+// its erasure. An operation or a table that is added joins by itself.
+func TestAnErasedAccountIsForgotten(t *testing.T) {
+	t.Parallel()
+	s := testkit.New(t)
+	x := tenantOf(t, s, testkit.Unlimited, plenty)
+	said, answered, kept := testkit.Canary(), testkit.Canary(), testkit.Canary()
+	other := tenantOf(t, s, testkit.Unlimited, plenty)
+	other.Upstream(t, providertest.SSE(kept))
+	other.do(t, testkit.Request{Path: "/api/v1/chat", Body: map[string]any{"message": kept}}).Want(t, http.StatusOK)
+	receiver := testkit.NewReceiver(t)
+	x.Webhook(t, receiver.URL+"?"+said)
+	x.Upstream(t, providertest.SSE("answer "+answered))
+	if n := x.sayEverywhere(t, said); n < 10 {
+		t.Errorf("only %d requests took the text", n)
+	}
+	for _, text := range []string{said, answered} {
+		if tables := tablesWith(t, s, text); len(tables) < 2 {
+			t.Fatalf("the text got into %v only: nothing is shown", tables)
+		}
+	}
+	_, files := x.export(t, map[string]any{"scope": "account"})
+	if !strings.Contains(files["messages.jsonl"], said) || !strings.Contains(files["messages.jsonl"], answered) || !strings.Contains(files["agents.jsonl"], said) {
+		t.Errorf("the export lacks texts; it has %d files", len(files))
+	}
+	before := x.Money(t)
+	if e := x.erase(t, map[string]any{"scope": "account"}); e.Conversations < 2 || e.Files < 2 {
+		t.Errorf("erased %+v", e)
+	}
+	for _, text := range []string{said, answered} {
+		if tables := tablesWith(t, s, text); len(tables) > 0 {
+			t.Errorf("left in %v", tables)
+		}
+		if found := filesWith(t, s.Blobs, text); len(found) > 0 {
+			t.Errorf("left in %v", found)
+		}
+		if lines := s.Logs.Of(text); len(lines) > 0 {
+			t.Errorf("logged: %.500s", lines[0])
+		}
+	}
+	if n := blobsOf(t, s, x.ID); n > 0 {
+		t.Errorf("%d files are left", n)
+	}
+	x.keepsItsBooks(t, before)
+	if tables := tablesWith(t, s, kept); len(tables) < 2 {
+		t.Errorf("another account's text is left in %v only", tables)
+	}
+}
+
+// keepsItsBooks checks that an erasure touched no figures, and that the key still works.
+func (x tenant) keepsItsBooks(t *testing.T, before db.Account) {
+	t.Helper()
+	after := x.Money(t)
+	if after.GrantedMicros != before.GrantedMicros || after.SpentMicros != before.SpentMicros || after.HeldMicros != 0 || after.Name != after.ID {
+		t.Errorf("the account's figures %+v became %+v", before, after)
+	}
+	if wrong, err := x.server.DB.Imbalances(t.Context()); err != nil || len(wrong) > 0 {
+		t.Errorf("the books do not balance: %+v, %v", wrong, err)
+	}
+	var usage struct {
+		Usage struct {
+			TotalRequests int `json:"total_requests"`
+		}
+	}
+	if x.get(t, "/api/v1/usage", &usage); usage.Usage.TotalRequests < 1 {
+		t.Errorf("usage after the erasure %+v", usage)
+	}
+}
+
+// talk sends a message and returns the session.
+func (x tenant) talk(t *testing.T, key, message string) string {
+	t.Helper()
+	var answer struct {
+		SessionID string `json:"session_id"`
+	}
+	x.server.Do(t, testkit.Request{Path: "/api/v1/chat", Key: key, Body: map[string]any{"message": message}}).Want(t, http.StatusOK).JSON(t, &answer)
+	return answer.SessionID
+}
+
+func TestOneConversationOrAppIsForgotten(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	s := x.server
+	x.Webhook(t, testkit.NewReceiver(t).URL, "message.created")
+	first, second, third := testkit.Canary(), testkit.Canary(), testkit.Canary()
+	session := x.talk(t, x.key.Text, first)
+	x.talk(t, x.key.Text, second)
+	neighbour := x.Key(t)
+	x.talk(t, neighbour.Text, third)
+	e, files := x.export(t, map[string]any{"scope": "conversation", "subject": session})
+	if !strings.Contains(files["messages.jsonl"], first) || strings.Contains(files["messages.jsonl"], second) || files["agents.jsonl"] != "" || strings.Count(files["conversations.jsonl"], "\n") != 1 {
+		t.Errorf("the conversation's export has %v", files)
+	}
+	if erased := x.erase(t, map[string]any{"scope": "conversation", "subject": session}); erased.Conversations != 1 || *erased.Subject != session {
+		t.Errorf("erased %+v", erased)
+	}
+	if tables := tablesWith(t, s, first); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	x.do(t, testkit.Request{Path: exportsPath + "/" + e.ID + "/download"}).Want(t, http.StatusConflict)
+	if _, err := s.App.Blobs.Get(t.Context(), blobs.Name{AccountID: x.ID, Kind: "exports", ID: e.ID}); !errors.Is(err, blobs.ErrNotFound) {
+		t.Errorf("an archive is left that holds it: %v", err)
+	}
+	if len(tablesWith(t, s, second)) == 0 {
+		t.Fatal("another conversation went, too")
+	}
+	_, files = x.export(t, map[string]any{"scope": "app", "subject": x.key.AppID})
+	if !strings.Contains(files["messages.jsonl"], second) || strings.Contains(files["messages.jsonl"], third) {
+		t.Errorf("the app's export has %v", files["messages.jsonl"])
+	}
+	x.erase(t, map[string]any{"scope": "app", "subject": x.key.AppID})
+	if tables := tablesWith(t, s, second); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if len(tablesWith(t, s, third)) == 0 {
+		t.Error("another app's conversation went, too")
+	}
+}
+
+// An end user's name is in the books until the end user is erased; the figures stay.
+func TestAnEndUserIsForgotten(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	name, other, said := testkit.Canary(), testkit.Canary(), testkit.Canary()
+	ask := func(user string) {
+		t.Helper()
+		x.do(t, testkit.Request{Path: "/v1/chat/completions", Body: map[string]any{"model": "parley-builtin", "user": user, "messages": []any{map[string]string{"role": "user", "content": said}}}}).Want(t, http.StatusOK)
+	}
+	ask(name)
+	ask(other)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/budgets", Body: map[string]any{"kind": "end_user", "subject": name, "period": "total", "amount_micros": 5}}).Want(t, http.StatusCreated)
+	_, files := x.export(t, map[string]any{"scope": "end_user", "subject": name})
+	if strings.Count(files["turns.jsonl"], "\n") != 1 || !strings.Contains(files["ledger.jsonl"], name) || !strings.Contains(files["budgets.jsonl"], name) || strings.Contains(files["turns.jsonl"], other) {
+		t.Errorf("the export has %v", files)
+	}
+	before := x.Money(t)
+	if e := x.erase(t, map[string]any{"scope": "end_user", "subject": name}); e.Subject != nil {
+		t.Errorf("the erasure keeps the name: %+v", e)
+	}
+	if tables := tablesWith(t, x.server, name); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if len(tablesWith(t, x.server, other)) == 0 || x.Money(t) != before {
+		t.Error("more than the end user went")
+	}
+	x.do(t, testkit.Request{Path: erasuresPath, Body: map[string]any{"scope": "end_user", "subject": name}}).Want(t, http.StatusNotFound)
+}
+
+// An answer that is being made when the erasure is ordered does not come back with its end.
+func TestAnErasureEndsWhatRuns(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	s := x.server
+	begun := testkit.Canary()
+	x.Upstream(t, providertest.HangAfter(begun))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		x.do(t, testkit.Request{Path: "/api/v1/completions", Body: map[string]any{"llm_id": testkit.UpstreamModel, "messages": []any{map[string]string{"role": "user", "content": "Hi"}}, "stream": true}})
+	}()
+	eventually(t, "the answer is begun", func() bool { return len(tablesWith(t, s, begun)) > 0 || running(t, x) > 0 })
+	x.erase(t, map[string]any{"scope": "account"})
+	<-done
+	if tables := tablesWith(t, s, begun); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if n := running(t, x); n > 0 {
+		t.Errorf("%d turns still run", n)
+	}
+}
+
+func running(t *testing.T, x tenant) int {
+	t.Helper()
+	var n int
+	if err := sql(t, x.server).GetContext(t.Context(), &n, `select count(*) from turns where account_id = $1 and state = 'running'`, x.ID); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOrdersNameWhatExists(t *testing.T) {
+	t.Parallel()
+	x, stranger := newTenant(t), newTenant(t)
+	for _, path := range []string{exportsPath, erasuresPath} {
+		for _, step := range []struct {
+			body map[string]any
+			want int
+		}{
+			{map[string]any{"scope": "conversation", "subject": stranger.ids["session_id"]}, 404},
+			{map[string]any{"scope": "conversation", "subject": "sess_none"}, 404},
+			{map[string]any{"scope": "app", "subject": stranger.key.AppID}, 404},
+			{map[string]any{"scope": "app"}, 409},
+			{map[string]any{"scope": "account", "subject": x.key.AppID}, 409},
+		} {
+			x.do(t, testkit.Request{Path: path, Body: step.body}).Want(t, step.want)
+		}
+		if listed := x.do(t, testkit.Request{Path: path + "?limit=1"}).Want(t, http.StatusOK); !strings.Contains(string(listed.Body), `"subject":`) {
+			t.Errorf("listed %s", listed.Body)
+		}
+	}
+}
+
+func TestExportsExpireAndHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	s := x.server
+	w := x.Webhook(t, "http://127.0.0.1:9/nobody")
+	e, files := x.export(t, map[string]any{"scope": "account"})
+	all := strings.Builder{}
+	for _, content := range files {
+		all.WriteString(content)
+	}
+	for _, secret := range []string{w.Secret[6:], x.key.Text, "sealed", "key_hash"} {
+		if strings.Contains(all.String(), secret) {
+			t.Errorf("the archive holds %.20s", secret)
+		}
+	}
+	var manifest struct {
+		Records map[string]int64 `json:"records"`
+	}
+	if err := json.Unmarshal([]byte(files["manifest.json"]), &manifest); err != nil || manifest.Records["accounts.jsonl"] != 1 || e.Records < 10 {
+		t.Errorf("manifest %s, %v", files["manifest.json"], err)
+	}
+	if _, err := sql(t, s).ExecContext(t.Context(), `update exports set expires_at = now() where account_id = $1`, x.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.Run(t, privacy.ExpiryKind)
+	x.do(t, testkit.Request{Path: exportsPath + "/" + e.ID + "/download"}).Want(t, http.StatusConflict)
+	if _, err := s.App.Blobs.Get(t.Context(), blobs.Name{AccountID: x.ID, Kind: "exports", ID: e.ID}); !errors.Is(err, blobs.ErrNotFound) {
+		t.Errorf("the archive is left: %v", err)
+	}
+}
+
+func TestOldConversationsAreForgotten(t *testing.T) {
+	t.Parallel()
+	x, unlimited := newTenant(t), newTenant(t)
+	s := x.server
+	var kept platform.Retention
+	if x.get(t, "/api/v1/admin/retention", &kept); kept.Days != nil {
+		t.Errorf("from the start %d days", *kept.Days)
+	}
+	x.do(t, testkit.Request{Method: http.MethodPut, Path: "/api/v1/admin/retention", Body: `{"days":30}`}).Want(t, http.StatusOK)
+	age := func(y tenant, days int) string {
+		text := testkit.Canary()
+		y.Conversation(t, func(c *db.Conversation) { c.LastMessageAt = time.Now().AddDate(0, 0, -days) }, db.Message{Role: "user", Content: text})
+		return text
+	}
+	old, young, others := age(x, 31), age(x, 29), age(unlimited, 1000)
+	s.Run(t, privacy.RetentionKind)
+	if tables := tablesWith(t, s, old); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if len(tablesWith(t, s, young)) == 0 || len(tablesWith(t, s, others)) == 0 {
+		t.Error("more was forgotten than the period says")
+	}
+	x.do(t, testkit.Request{Method: http.MethodPut, Path: "/api/v1/admin/retention", Body: `{"days":null}`}).Want(t, http.StatusOK).JSON(t, &kept)
+	if kept.Days != nil {
+		t.Errorf("after null %d days", *kept.Days)
+	}
+}
