@@ -110,18 +110,19 @@ func (q *Queries) UpdateAccount(ctx context.Context, accountID, name, plan strin
 		accountID, name, plan)
 }
 
-// Withdraw takes amount from the balance, wherever it lies, and books it under entryID. It is
-// false, and changes nothing, when the balance does not hold the amount. For a
-// transaction: run again, it would take again.
+// Withdraw takes amount from the balance, wherever it lies, and books it under
+// entryID. It is false, and changes nothing, when the balance does not hold the
+// amount. For a transaction that has locked the account, or it may not see all
+// purses; run again, it would take again.
 func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
 	n, err := q.exec(ctx, `
 		with account as materialized (
-			select balance_micros
+			select granted_micros, balance_micros, held_micros, spent_micros
 			from accounts
 			where account_id = $1
 			for no key update
 		), full_purse as materialized (
-			select purse, balance_micros
+			select purse, granted_micros, balance_micros, held_micros, spent_micros
 			from purses
 			where account_id = $1 and exists (select 1 from account)
 			order by purse
@@ -132,13 +133,14 @@ func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amoun
 			having coalesce(sum(balance_micros), 0) + (select balance_micros from account) >= $3
 		), emptied as (
 			update purses p
-			set granted_micros = p.granted_micros - f.balance_micros, balance_micros = 0
+			set granted_micros = f.granted_micros - f.balance_micros, balance_micros = 0, held_micros = f.held_micros, spent_micros = f.spent_micros
 			from full_purse f, total
 			where p.account_id = $1 and p.purse = f.purse and f.balance_micros > 0
 		), withdrawn as (
 			update accounts a
-			set granted_micros = a.granted_micros + total.micros - $3, balance_micros = a.balance_micros + total.micros - $3
-			from total
+			set granted_micros = l.granted_micros + total.micros - $3, balance_micros = l.balance_micros + total.micros - $3,
+				held_micros = l.held_micros, spent_micros = l.spent_micros
+			from account l, total
 			where a.account_id = $1
 			returning a.account_id
 		)

@@ -142,6 +142,7 @@ var eraseAccount = []string{
 	`update erasures set subject = '' where account_id = $1 and scope = 'end_user'`,
 	`update ledger set end_user = null where account_id = $1 and end_user is not null`,
 	`update turns set end_user = null where account_id = $1 and end_user is not null`,
+	namelessUsage(`end_user <> ''`),
 	`update apps set name = app_id where account_id = $1`,
 	`update keys set name = key_id where account_id = $1`,
 	`update oauth_clients set name = client_id where account_id = $1`,
@@ -154,6 +155,7 @@ var eraseEndUser = []string{
 	`delete from budgets where account_id = $1 and kind = 'end_user' and subject = $2`,
 	`update ledger set end_user = null where account_id = $1 and end_user = $2`,
 	`update turns set end_user = null where account_id = $1 and end_user = $2`,
+	namelessUsage(`end_user = $2`),
 	`update exports set subject = '' where account_id = $1 and scope = 'end_user' and subject = $2`,
 	`update erasures set subject = '' where account_id = $1 and scope = 'end_user' and subject = $2`,
 }

@@ -43,6 +43,8 @@ var exportTables = []exportTable{
 	{name: "ledger", where: ofItsLedger},
 	{name: "budgets", where: ofItsBudgets},
 	{name: "purses", where: wholeAccount},
+	{name: "usage_days", where: wholeAccount},
+	{name: "usage_cells", where: wholeAccount},
 	{name: "webhooks", where: wholeAccount, omit: []string{"sealed_secret", "sealed_previous"}},
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},
@@ -63,6 +65,7 @@ var notExported = map[string]string{
 	"rate_leases":   "counts of requests of the last minute",
 	"token_windows": "counts of tokens of the last minute",
 	"stream_gates":  "counts of running answers",
+	"ledger_heads":  "where the numbering of the ledger stands",
 	"jobs":          "work of the server; holds ids of what is shown elsewhere",
 }
 

@@ -74,6 +74,19 @@ func (n tenant) calls() []call {
 		{"UsageByModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.UsageByModel(ctx, a, n.app, time.Unix(0, 0), now().Add(time.Hour))
 		}},
+		{"FoldLedger", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.FoldLedger(ctx, a)) }},
+		{"Usage", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Usage(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}, Limit: 10})
+		}},
+		{"Entries", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			entries, err := d.Entries(ctx, a, 0, 10)
+			for _, e := range entries {
+				if e.AccountID != a {
+					return entries, err
+				}
+			}
+			return nil, err // an account sees its own
+		}},
 		{"SetModelPrice", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.SetModelPrice(ctx, a, n.model, 1, 2, 3))
 		}},
@@ -178,7 +191,7 @@ func (n tenant) calls() []call {
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
-	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",

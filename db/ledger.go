@@ -5,28 +5,39 @@ import (
 	"time"
 )
 
-// ModelUsage sums the usage entries of one model.
-type ModelUsage struct {
-	ModelID      string `db:"model_id"`
-	Requests     int64  `db:"requests"`
-	InputTokens  int64  `db:"input_tokens"`
-	OutputTokens int64  `db:"output_tokens"`
-	CostMicros   int64  `db:"cost_micros"`
+// Entry is one line of the book. Those of grants and withdrawals name no turn.
+type Entry struct {
+	AccountID    string    `db:"account_id"`
+	ID           string    `db:"entry_id"`
+	Seq          int64     `db:"seq"`
+	Kind         string    `db:"kind"`          // "grant", "withdrawal" or "usage"
+	AmountMicros int64     `db:"amount_micros"` // never negative
+	TotalMicros  int64     `db:"total_micros"`  // granted minus withdrawn and spent, this entry included
+	TurnID       *string   `db:"turn_id"`
+	AppID        *string   `db:"app_id"`
+	KeyID        *string   `db:"key_id"`
+	ModelID      *string   `db:"model_id"`
+	Surface      *string   `db:"surface"`
+	EndUser      *string   `db:"end_user"`
+	InputTokens  int64     `db:"input_tokens"`
+	OutputTokens int64     `db:"output_tokens"`
+	Estimated    bool      `db:"estimated"`
+	CreatedAt    time.Time `db:"created_at"`
 }
 
-// UsageByModel sums an app's usage from a time (included) to a time
-// (excluded), the dearest model first.
-func (q *Queries) UsageByModel(ctx context.Context, accountID, appID string, from, to time.Time) ([]ModelUsage, error) {
-	usage := []ModelUsage{}
-	err := q.list(ctx, &usage, `
-		select model_id, count(*) as requests, sum(input_tokens)::bigint as input_tokens,
-			sum(output_tokens)::bigint as output_tokens, sum(amount_micros)::bigint as cost_micros
+// Entries lists the account's folded entries, the newest first, from before a
+// number; 0 starts with the newest.
+func (q *Queries) Entries(ctx context.Context, accountID string, beforeSeq int64, limit int) ([]Entry, error) {
+	entries := []Entry{}
+	err := q.list(ctx, &entries, `
+		select account_id, entry_id, seq, kind, amount_micros, total_micros, turn_id, app_id, key_id, model_id, surface, end_user,
+			input_tokens, output_tokens, estimated, created_at
 		from ledger
-		where account_id = $1 and app_id = $2 and kind = 'usage' and created_at >= $3 and created_at < $4
-		group by model_id
-		order by cost_micros desc, requests desc, model_id`,
-		accountID, appID, from, to)
-	return usage, err
+		where account_id = $1 and seq is not null and seq < case when $2::bigint = 0 then 9223372036854775807 else $2::bigint end
+		order by seq desc
+		limit $3`,
+		accountID, beforeSeq, limit)
+	return entries, err
 }
 
 // Imbalance is an account whose figures differ from its ledger and its turns.

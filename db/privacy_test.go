@@ -16,7 +16,8 @@ var erased = map[string]string{
 	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
-	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures", "rate_leases": "stay: counts",
+	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
+	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
 	"models": "stay: the operator's configuration, to which the ledger refers", "providers": "stay: the operator's configuration",
 }

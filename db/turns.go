@@ -52,6 +52,11 @@ type Begun struct {
 	Verdict
 }
 
+// Refused tells whether the balance alone stands against the turn.
+func (b Begun) Refused() bool {
+	return b.Conversation && !b.Funded && b.Room && b.Tokens && b.Budgeted && !b.Missing
+}
+
 // Beginning is what BeginTurn stores beside the turn.
 type Beginning struct {
 	Conversation *Conversation // a new one to make; nil when the turn's exists or it has none
@@ -63,7 +68,8 @@ type Beginning struct {
 // the user's message at its end and the running turn with our count of its
 // input tokens. All of it or, when a ceiling, a budget or the balance does not
 // cover the turn or the conversation is gone, nothing. A turn that exists has
-// begun: nothing is stored twice. See turns_money.go for what decides.
+// begun: nothing is stored twice. See turns_money.go for what decides. A refusal
+// for want of money takes a second statement, which looks everywhere.
 func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, error) {
 	b, err := q.beginTurn(ctx, anyPurse, t, begin)
 	if err == nil && b.Missing {
@@ -72,7 +78,7 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 		}
 		b, err = q.beginTurn(ctx, anyPurse, t, begin)
 	}
-	if err == nil && b.Passed() && !b.Funded && b.Purses {
+	for try := 0; err == nil && b.Refused() && (try == 0 || b.Stale); try++ {
 		b, err = q.beginTurn(ctx, allPurses, t, begin)
 	}
 	return b, err

@@ -11,7 +11,9 @@ import (
 // EndTurn. Both lock in the same order, so that they cannot deadlock: the key's
 // gate, the plan's tokens, the budgets by id, the account, its purses by
 // number, and last the conversation. A row that was locked is read as it is
-// then, not as it was when the statement began.
+// then, not as it was when the statement began; but an update checks the
+// constraints first with the row as it was, so it takes all that a constraint
+// joins from what was locked.
 
 // MaxPurses bounds how many purses an account has beside its own row.
 const MaxPurses = 64
@@ -33,7 +35,7 @@ type Verdict struct {
 	Tokens   bool `db:"tokens"`   // the minute has room for the turn's tokens
 	Budgeted bool `db:"budgeted"` // every budget covers the hold
 	Missing  bool `db:"missing"`  // a ceiling has no row yet to count in
-	Purses   bool `db:"purses"`   // the account's money lies in several rows
+	Stale    bool `db:"stale"`    // the account got purses that the statement could not see
 	Purse    int  `db:"purse"`    // the row that holds the turn's highest cost; 0 is the account's own
 
 	// The tokens that the minute held before the turn, by Unix second, the
@@ -42,9 +44,6 @@ type Verdict struct {
 	WindowSeconds pq.Int64Array `db:"window_seconds"`
 	WindowTokens  pq.Int64Array `db:"window_tokens"`
 }
-
-// Passed tells whether nothing but the balance stands against the turn.
-func (v Verdict) Passed() bool { return v.Room && v.Tokens && v.Budgeted && !v.Missing }
 
 // TokenWindow is how many seconds a second's tokens count beyond its own.
 const TokenWindow = 60
@@ -115,27 +114,28 @@ const (
 			limit 1
 			for no key update skip locked
 		), held_in_purse as (
-			update purses p
-			set balance_micros = p.balance_micros - $9, held_micros = p.held_micros + $9
-			from purse
-			where p.account_id = $1 and p.purse = purse.purse
+			update purses
+			set balance_micros = balance_micros - $9, held_micros = held_micros + $9
+			where account_id = $1 and purse = (select purse from purse)
 			returning 1
 		), held as (
 			update accounts
 			set balance_micros = balance_micros - $9, held_micros = held_micros + $9
 			where account_id = $1 and $9 > 0 and balance_micros >= $9 and exists (select 1 from passed) and not exists (select 1 from purse)
 			returning 1
+		), stale as (
+			select false as stale
 		), `
 
 	// allPurses empties all purses into the account's own row and holds the
 	// highest cost there: what it refuses, the account cannot pay.
 	allPurses = `account as materialized (
-			select balance_micros
+			select purses, granted_micros, balance_micros, held_micros, spent_micros
 			from accounts
 			where account_id = $1 and $9 > 0 and exists (select 1 from passed) and $28::integer >= 0
 			for no key update
 		), full_purse as materialized (
-			select purse, balance_micros
+			select purse, granted_micros, balance_micros, held_micros, spent_micros
 			from purses
 			where account_id = $1 and exists (select 1 from account)
 			order by purse
@@ -146,20 +146,22 @@ const (
 			having coalesce(sum(balance_micros), 0) + (select balance_micros from account) >= $9
 		), emptied as (
 			update purses p
-			set granted_micros = p.granted_micros - f.balance_micros, balance_micros = 0
+			set granted_micros = f.granted_micros - f.balance_micros, balance_micros = 0, held_micros = f.held_micros, spent_micros = f.spent_micros
 			from full_purse f, total
 			where p.account_id = $1 and p.purse = f.purse and f.balance_micros > 0
 		), held as (
 			update accounts a
-			set granted_micros = a.granted_micros + total.micros, balance_micros = a.balance_micros + total.micros - $9,
-				held_micros = a.held_micros + $9
-			from total
+			set granted_micros = l.granted_micros + total.micros, balance_micros = l.balance_micros + total.micros - $9,
+				held_micros = l.held_micros + $9, spent_micros = l.spent_micros
+			from account l, total
 			where a.account_id = $1
 			returning 1
 		), purse as (
 			select null::smallint as purse where false
 		), held_in_purse as (
 			select 1 where false
+		), stale as (
+			select coalesce((select purses from account), 0) > (select count(*) from full_purse) as stale
 		), `
 
 	// occupied counts the turn wherever it is limited, once its cost is held.
@@ -190,8 +192,7 @@ const (
 
 	found = `(select room from verdict) as room, (select tokens from verdict) as tokens, (select budgeted from verdict) as budgeted,
 			(select missing from verdict) as missing,
-			not exists (select 1 from funded) and exists (select 1 from passed)
-				and exists (select 1 from purses where account_id = $1) as purses,
+			(select stale from stale) as stale,
 			coalesce((select purse from purse), 0) as purse, coalesce((select second from token_window), 0) as second,
 			(select seconds from token_window) as window_seconds, (select tokens from token_window) as window_tokens`
 
@@ -231,11 +232,10 @@ const (
 			where a.account_id = $1 and e.held_micros > 0 and e.purse = 0
 			returning 1
 		), settled_in_purse as (
-			update purses p
-			set held_micros = p.held_micros - e.held_micros, balance_micros = p.balance_micros + e.held_micros - $5,
-				spent_micros = p.spent_micros + $5
-			from ended e, (select count(*) from budgeted) locked
-			where p.account_id = $1 and e.held_micros > 0 and p.purse = e.purse
+			update purses
+			set held_micros = held_micros - (select held_micros from ended),
+				balance_micros = balance_micros + (select held_micros from ended) - $5, spent_micros = spent_micros + $5
+			where account_id = $1 and purse = (select purse from ended where held_micros > 0) and (select count(*) from budgeted) >= 0
 			returning 1
 		), money_locked as materialized (
 			select count(*) from (select 1 from settled union all select 1 from settled_in_purse) paid
@@ -264,7 +264,7 @@ func (q *Queries) makeGates(ctx context.Context, t Turn, limits Ceilings) error 
 func (q *Queries) SpreadMoney(ctx context.Context, accountID string, leastMicros int64) error {
 	_, err := q.exec(ctx, `
 		with account as materialized (
-			select balance_micros / ($3::bigint + 1) as share
+			select granted_micros, balance_micros, held_micros, spent_micros, balance_micros / ($3::bigint + 1) as share
 			from accounts
 			where account_id = $1 and balance_micros / ($3::bigint + 1) >= greatest($2, 1)
 			for no key update
@@ -278,7 +278,8 @@ func (q *Queries) SpreadMoney(ctx context.Context, accountID string, leastMicros
 			returning balance_micros
 		)
 		update accounts a
-		set granted_micros = a.granted_micros - s.share * $3::bigint, balance_micros = a.balance_micros - s.share * $3::bigint
+		set granted_micros = s.granted_micros - s.share * $3::bigint, balance_micros = s.balance_micros - s.share * $3::bigint,
+			held_micros = s.held_micros, spent_micros = s.spent_micros, purses = $3::bigint
 		from account s, (select count(*) from spread) locked
 		where a.account_id = $1`,
 		accountID, leastMicros, MaxPurses)

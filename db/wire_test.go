@@ -39,6 +39,9 @@ func (n tenant) crossing() []call {
 var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4,
 	"EraseConversations": 3, "EraseConversationsBefore": 3, "EraseLooseTurns": 2}
 
+// repeated are the methods that take as many round trips as there is work.
+var repeated = []string{"DeleteSessions", "FoldLedger"}
+
 func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 	t.Parallel()
 	_, dsn := dbtest.Own(t)
@@ -55,7 +58,7 @@ func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 			if trips, ok := inTransactions[c.name]; ok {
 				want = trips
 			}
-			if warm && c.name != "DeleteSessions" && (sent.Parses != 0 || sent.RoundTrips != want) {
+			if warm && !slices.Contains(repeated, c.name) && (sent.Parses != 0 || sent.RoundTrips != want) {
 				t.Errorf("%s takes %d round trips and %d parses, want %d and 0", c.name, sent.RoundTrips, sent.Parses, want)
 			}
 		}
@@ -91,7 +94,7 @@ func TestHotStatementsReadNoWholeTable(t *testing.T) {
 }
 
 // wholeTable matches a sequential scan of a table that fill made large.
-var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|oauth_clients|oauth_secrets|oauth_tokens|user_emails|user_sessions|user_links)\b`)
+var wholeTable = regexp.MustCompile(`Seq Scan on (accounts|keys|key_hashes|agents|conversations|messages|turns|turn_events|ledger|budgets|stream_gates|token_windows|purses|usage_days|oauth_clients|oauth_secrets|oauth_tokens|user_emails|user_sessions|user_links)\b`)
 
 // fill stores rows, all of them the tenant's: finding the account is not enough
 // for a statement that must be quick in a large one.
@@ -109,8 +112,14 @@ func fill(t testing.TB, raw *sqlx.DB, n tenant, rows int) {
 		`insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at, ended_at)
 			select account, 'turn_' || i, 'webchat', 'sess_' || i, 'app', 'key', 'm', 'completed', 'srv', now(), 0, now(), now()` + from,
 		`insert into turn_events select account, 'turn_' || i, 1, '[]'` + from,
-		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at)
-			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute'` + from,
+		`insert into budgets (account_id, budget_id, kind, subject, period, amount_micros, period_start, created_at)
+			select account, 'budget_' || i, 'end_user', 'visitor-' || i, 'day', 1, now(), now()` + from,
+		`insert into stream_gates select account, 'key_' || i, 0` + from,
+		`insert into token_windows (account_id, bucket) select account, 'key_' || i` + from,
+		`insert into purses (account_id, purse) select account || i, 1` + from,
+		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at, seq, total_micros)
+			select account, 'entry_' || i, 'usage', 1, 'turn_' || i, 'app_' || i % 50, 'm', now() - i * interval '1 minute', 1000 + i, i` + from,
+		`insert into usage_days select account, 'app_' || i % 50, current_date - i, 'm', 1, 1, 1, 1` + from,
 	}
 	for _, insert := range credentialFills {
 		inserts = append(inserts, insert+from)

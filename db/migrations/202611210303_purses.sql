@@ -16,3 +16,7 @@ create table purses (
 
 -- Where the turn's hold lies; 0 is the account's own row.
 alter table turns add column purse smallint not null default 0;
+
+-- How many purses the account has, so that a statement which waited for the account's row can tell whether
+-- it sees all of them.
+alter table accounts add column purses smallint not null default 0;

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,7 @@ type App struct {
 	Blobs    *blobs.Store
 	stopping atomic.Bool
 	cancel   context.CancelFunc
+	loops    sync.WaitGroup // end with cancel
 }
 
 // New migrates the database and builds the server. Close it in any case.
@@ -74,6 +76,8 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
+	folding := &usage.Service{DB: database.DB, Now: now}
+	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -85,6 +89,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 
 // router puts the surfaces behind the edge.
 func (a *App) router() (http.Handler, error) {
+	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
 	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
 	return httpd.New(httpd.Config{
@@ -98,10 +103,10 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy,
+				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
+			webchat.New(conversations, usages, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
@@ -172,6 +177,7 @@ func (a *App) Close(ctx context.Context) error {
 	if a.turns != nil {
 		a.turns.Stop(ctx)
 	}
+	a.loops.Wait()
 	if a.jobs != nil {
 		a.jobs.Stop(ctx)
 	}

@@ -227,6 +227,27 @@ func (e KeyUpdateNeverExpires) Valid() bool {
 	}
 }
 
+// Defines values for LedgerEntryKind.
+const (
+	LedgerEntryKindGrant      LedgerEntryKind = "grant"
+	LedgerEntryKindUsage      LedgerEntryKind = "usage"
+	LedgerEntryKindWithdrawal LedgerEntryKind = "withdrawal"
+)
+
+// Valid indicates whether the value is a known member of the LedgerEntryKind enum.
+func (e LedgerEntryKind) Valid() bool {
+	switch e {
+	case LedgerEntryKindGrant:
+		return true
+	case LedgerEntryKindUsage:
+		return true
+	case LedgerEntryKindWithdrawal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MeKind.
 const (
 	MeKindClient MeKind = "client"
@@ -341,6 +362,36 @@ func (e ReadinessStatus) Valid() bool {
 	}
 }
 
+// Defines values for UsageDimension.
+const (
+	UsageDimensionApp     UsageDimension = "app"
+	UsageDimensionDay     UsageDimension = "day"
+	UsageDimensionEndUser UsageDimension = "end_user"
+	UsageDimensionKey     UsageDimension = "key"
+	UsageDimensionModel   UsageDimension = "model"
+	UsageDimensionSurface UsageDimension = "surface"
+)
+
+// Valid indicates whether the value is a known member of the UsageDimension enum.
+func (e UsageDimension) Valid() bool {
+	switch e {
+	case UsageDimensionApp:
+		return true
+	case UsageDimensionDay:
+		return true
+	case UsageDimensionEndUser:
+		return true
+	case UsageDimensionKey:
+		return true
+	case UsageDimensionModel:
+		return true
+	case UsageDimensionSurface:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserRole.
 const (
 	UserRoleAdmin  UserRole = "admin"
@@ -431,6 +482,24 @@ func (e WebhookStatus) Valid() bool {
 	case WebhookStatusDisabled:
 		return true
 	case WebhookStatusEnabled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUsageParamsFormat.
+const (
+	ListUsageParamsFormatCsv  ListUsageParamsFormat = "csv"
+	ListUsageParamsFormatJSON ListUsageParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListUsageParamsFormat enum.
+func (e ListUsageParamsFormat) Valid() bool {
+	switch e {
+	case ListUsageParamsFormatCsv:
+		return true
+	case ListUsageParamsFormatJSON:
 		return true
 	default:
 		return false
@@ -1078,6 +1147,87 @@ type KeyWithText struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
+// LedgerEntry One line of the account's book. What only answers have is null in the others.
+type LedgerEntry struct {
+	// ID Names the entry.
+	//
+	// Example: entry_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Kind What happened.
+	//
+	// Example: usage
+	Kind LedgerEntryKind `json:"kind"`
+
+	// AmountMicros What was granted, withdrawn or spent, in millionths of the currency unit.
+	//
+	// Example: 2904
+	AmountMicros int64 `json:"amount_micros"`
+
+	// TotalMicros Granted minus withdrawn and spent, this entry included.
+	//
+	// Example: 99997096
+	TotalMicros int64 `json:"total_micros"`
+
+	// TurnID The turn that was charged.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answer was made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// InputTokens Tokens that the model read.
+	//
+	// Example: 412
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that the model wrote.
+	//
+	// Example: 188
+	OutputTokens int64 `json:"output_tokens"`
+
+	// Estimated The model's provider did not count the tokens; the server did.
+	//
+	// Example: false
+	Estimated bool `json:"estimated"`
+
+	// CreatedAt When it was booked.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// LedgerEntryKind What happened.
+//
+// Example: usage
+type LedgerEntryKind string
+
+// LedgerEntryList Ledger entries, newest first.
+type LedgerEntryList = []LedgerEntry
+
 // Me What a credential stands for.
 type Me struct {
 	// AccountID The account that it acts in.
@@ -1447,6 +1597,70 @@ type SignIn struct {
 	// Example: correct horse battery staple
 	Password string `json:"password"`
 }
+
+// UsageDimension What usage can be grouped by.
+//
+// Example: model
+type UsageDimension string
+
+// UsageList Usage by group.
+type UsageList = []UsageRow
+
+// UsageRow The usage of one group. What is not grouped by, or not known of these answers, is null.
+type UsageRow struct {
+	// Day The day, in UTC.
+	//
+	// Example: 2025-04-02
+	Day *openapi_types.Date `json:"day"`
+
+	// AppID The app.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *string `json:"app_id"`
+
+	// KeyID The key.
+	//
+	// Example: key_01hf3z8k3v0000000000000000
+	KeyID *string `json:"key_id"`
+
+	// Model The model's id.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Surface The API family that was asked.
+	//
+	// Example: openai
+	Surface *string `json:"surface"`
+
+	// EndUser Whom the answers were made for.
+	//
+	// Example: visitor-1042
+	EndUser *string `json:"end_user"`
+
+	// Requests Answers that ended.
+	//
+	// Example: 12
+	Requests int64 `json:"requests"`
+
+	// InputTokens Tokens that models read.
+	//
+	// Example: 5130
+	InputTokens int64 `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote.
+	//
+	// Example: 2204
+	OutputTokens int64 `json:"output_tokens"`
+
+	// CostMicros What was charged, in millionths of the currency unit.
+	//
+	// Example: 34865
+	CostMicros int64 `json:"cost_micros"`
+}
+
+// UsageTable A table with a line of names first (RFC 4180).
+type UsageTable = string
 
 // User A person of the account.
 type User struct {
@@ -2012,6 +2226,15 @@ type ListExportsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListLedgerEntriesParams defines parameters for ListLedgerEntries.
+type ListLedgerEntriesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListOauthClientsParams defines parameters for ListOauthClients.
 type ListOauthClientsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -2029,6 +2252,30 @@ type ListPlansParams struct {
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ListUsageParams defines parameters for ListUsage.
+type ListUsageParams struct {
+	// From The first day; without it, 30 days before the last.
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The last day, which counts in full; without it, today.
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+
+	// GroupBy What to group by, separated by commas.
+	GroupBy []UsageDimension `form:"group_by,omitempty" json:"group_by,omitempty"`
+
+	// Format How to answer.
+	Format *ListUsageParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 400.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUsageParamsFormat defines parameters for ListUsage.
+type ListUsageParamsFormat string
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
@@ -2482,6 +2729,14 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
 	DownloadExport(ctx context.Context, exportID ExportIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListLedgerEntries List the account's ledger
+	//
+	// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+	// balance is the newest total less what is held for running answers.
+	//
+	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+	ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOauthClients List the account's OAuth clients
 	//
 	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -2630,6 +2885,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/retention (the `SetRetention` operationId).
 	SetRetention(ctx context.Context, body SetRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUsage Read the account's usage and cost
+	//
+	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+	// formula begin with an apostrophe there.
+	//
+	// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+	ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUsers List the account's people
 	//
@@ -3521,6 +3786,24 @@ func (c *Client) DownloadExport(ctx context.Context, exportID ExportIDPath, reqE
 	return c.Client.Do(req)
 }
 
+// ListLedgerEntries List the account's ledger
+//
+// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+// balance is the newest total less what is held for running answers.
+//
+// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+func (c *Client) ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLedgerEntriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOauthClients List the account's OAuth clients
 //
 // The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -3830,6 +4113,26 @@ func (c *Client) SetRetentionWithBody(ctx context.Context, contentType string, b
 // Corresponds with PUT /api/v1/admin/retention (the `SetRetention` operationId).
 func (c *Client) SetRetention(ctx context.Context, body SetRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSetRetentionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListUsage Read the account's usage and cost
+//
+// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+// formula begin with an apostrophe there.
+//
+// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5541,6 +5844,72 @@ func NewDownloadExportRequest(server string, exportID ExportIDPath) (*http.Reque
 	return req, nil
 }
 
+// NewListLedgerEntriesRequest constructs an http.Request for the ListLedgerEntries method
+func NewListLedgerEntriesRequest(server string, params *ListLedgerEntriesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/ledger")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListOauthClientsRequest constructs an http.Request for the ListOauthClients method
 func NewListOauthClientsRequest(server string, params *ListOauthClientsParams) (*http.Request, error) {
 	var err error
@@ -6053,6 +6422,120 @@ func NewSetRetentionRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListUsageRequest constructs an http.Request for the ListUsage method
+func NewListUsageRequest(server string, params *ListUsageParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/usage")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.GroupBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "group_by", params.GroupBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -7608,6 +8091,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
 	DownloadExportWithResponse(ctx context.Context, exportID ExportIDPath, reqEditors ...RequestEditorFn) (*DownloadExportResult, error)
 
+	// ListLedgerEntriesWithResponse List the account's ledger
+	//
+	// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+	// balance is the newest total less what is held for running answers.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+	ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error)
+
 	// ListOauthClientsWithResponse List the account's OAuth clients
 	//
 	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -7770,6 +8263,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/retention (the `SetRetention` operationId).
 	SetRetentionWithResponse(ctx context.Context, body SetRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*SetRetentionResult, error)
+
+	// ListUsageWithResponse Read the account's usage and cost
+	//
+	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+	// formula begin with an apostrophe there.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+	ListUsageWithResponse(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*ListUsageResult, error)
 
 	// ListUsersWithResponse List the account's people
 	//
@@ -10132,6 +10637,96 @@ func (r DownloadExportResult) ContentType() string {
 	return ""
 }
 
+// ListLedgerEntriesResult200Headers the declared response headers of an HTTP 200 response for ListLedgerEntries
+type ListLedgerEntriesResult200Headers struct {
+	Link *string
+}
+
+type ListLedgerEntriesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LedgerEntryList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListLedgerEntriesResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLedgerEntriesResult) GetJSON200() *LedgerEntryList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListLedgerEntriesResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLedgerEntriesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLedgerEntriesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLedgerEntriesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLedgerEntriesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListOauthClientsResult200Headers the declared response headers of an HTTP 200 response for ListOauthClients
 type ListOauthClientsResult200Headers struct {
 	Link *string
@@ -11262,6 +11857,96 @@ func (r SetRetentionResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SetRetentionResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListUsageResult200Headers the declared response headers of an HTTP 200 response for ListUsage
+type ListUsageResult200Headers struct {
+	Link *string
+}
+
+type ListUsageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UsageList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListUsageResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUsageResult) GetJSON200() *UsageList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUsageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUsageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUsageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUsageResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14381,6 +15066,22 @@ func (c *ClientWithResponses) DownloadExportWithResponse(ctx context.Context, ex
 	return ParseDownloadExportResult(rsp)
 }
 
+// ListLedgerEntriesWithResponse List the account's ledger
+//
+// What was granted, withdrawn and spent, newest first, each with the total after it: granted minus withdrawn and spent. Entries are never changed. The
+// balance is the newest total less what is held for running answers.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
+func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error) {
+	rsp, err := c.ListLedgerEntries(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLedgerEntriesResult(rsp)
+}
+
 // ListOauthClientsWithResponse List the account's OAuth clients
 //
 // The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -14644,6 +15345,24 @@ func (c *ClientWithResponses) SetRetentionWithResponse(ctx context.Context, body
 		return nil, err
 	}
 	return ParseSetRetentionResult(rsp)
+}
+
+// ListUsageWithResponse Read the account's usage and cost
+//
+// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
+// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
+// formula begin with an apostrophe there.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/usage (the `ListUsage` operationId).
+func (c *ClientWithResponses) ListUsageWithResponse(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*ListUsageResult, error) {
+	rsp, err := c.ListUsage(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUsageResult(rsp)
 }
 
 // ListUsersWithResponse List the account's people
@@ -17009,6 +17728,87 @@ func ParseDownloadExportResult(rsp *http.Response) (*DownloadExportResult, error
 	return response, nil
 }
 
+// ParseListLedgerEntriesResult parses an HTTP response from a ListLedgerEntriesWithResponse call
+func ParseListLedgerEntriesResult(rsp *http.Response) (*ListLedgerEntriesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLedgerEntriesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LedgerEntryList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListLedgerEntriesResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListOauthClientsResult parses an HTTP response from a ListOauthClientsWithResponse call
 func ParseListOauthClientsResult(rsp *http.Response) (*ListOauthClientsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -17990,6 +18790,90 @@ func ParseSetRetentionResult(rsp *http.Response) (*SetRetentionResult, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListUsageResult parses an HTTP response from a ListUsageWithResponse call
+func ParseListUsageResult(rsp *http.Response) (*ListUsageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUsageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UsageList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListUsageResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

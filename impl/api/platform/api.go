@@ -16,6 +16,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
 	"parley/impl/core/privacy"
+	"parley/impl/core/usage"
 	"parley/impl/core/user"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
@@ -31,6 +32,7 @@ type Services struct {
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
 	Budgets  *budget.Service
+	Usage    *usage.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
 	// Secure says that clients reach the server by HTTPS.
@@ -51,6 +53,7 @@ type API struct {
 	signIn
 	users
 	plans
+	usages
 	retention
 	webhooks
 }
@@ -62,6 +65,7 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		usages:       usages{service: s.Usage},
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy},

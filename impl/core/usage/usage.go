@@ -1,11 +1,23 @@
-// Package usage sums what an app used, from the ledger.
+// Package usage tells what an account used and what it cost, from the book.
+//
+// Turns are booked as they end; a fold adds new entries to the usage by day
+// soon after, and at the latest when somebody asks. So what is told is exact
+// and asking does not add up the book.
 package usage
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"parley/db"
+)
+
+const (
+	// foldEvery is how often a server folds what all accounts booked.
+	foldEvery = 5 * time.Second
+	// foldAccounts bounds how many accounts one round folds.
+	foldAccounts = 200
 )
 
 // Report is usage in total and by model. Costs are in micro-units.
@@ -23,14 +35,17 @@ type Service struct {
 // OfApp sums an app's usage over whole UTC days, both included. A nil from
 // starts with the first request, a nil to ends now.
 func (s *Service) OfApp(ctx context.Context, accountID, appID string, from, to *time.Time) (Report, error) {
-	start, end := time.Unix(0, 0).UTC(), s.Now().Add(time.Minute)
+	start, end := time.Unix(0, 0).UTC(), s.Now().UTC().Add(time.Minute)
 	if from != nil {
 		start = from.UTC()
 	}
 	if to != nil {
-		end = to.UTC().AddDate(0, 0, 1)
+		end = to.UTC()
 	}
-	rows, err := s.DB.UsageByModel(ctx, accountID, appID, start, end)
+	if err := s.DB.FoldLedger(ctx, accountID); err != nil {
+		return Report{}, err
+	}
+	rows, err := s.DB.UsageByModel(ctx, accountID, appID, start, end.AddDate(0, 0, 1))
 	if err != nil {
 		return Report{}, err
 	}
@@ -42,4 +57,49 @@ func (s *Service) OfApp(ctx context.Context, accountID, appID string, from, to *
 		r.Total.CostMicros += row.CostMicros
 	}
 	return r, nil
+}
+
+// Groups returns the account's usage by group: everything that was booked
+// before the call.
+func (s *Service) Groups(ctx context.Context, accountID string, f db.UsageFilter) ([]db.GroupUsage, error) {
+	if err := s.DB.FoldLedger(ctx, accountID); err != nil {
+		return nil, err
+	}
+	return s.DB.Usage(ctx, accountID, f)
+}
+
+// Entries returns the account's ledger entries, the newest first, from before a
+// number (0 from the newest), each with the total after it.
+func (s *Service) Entries(ctx context.Context, accountID string, beforeSeq int64, limit int) ([]db.Entry, error) {
+	if err := s.DB.FoldLedger(ctx, accountID); err != nil {
+		return nil, err
+	}
+	return s.DB.Entries(ctx, accountID, beforeSeq, limit)
+}
+
+// KeepFolded folds what accounts booked until ctx ends, so that whoever asks
+// finds little left to fold. Any number of servers may do it.
+func (s *Service) KeepFolded(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(foldEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.foldAll(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("folding the ledger failed; whoever asks for usage does it", "error", err)
+		}
+	}
+}
+
+func (s *Service) foldAll(ctx context.Context) error {
+	accounts, err := s.DB.UnfoldedAccounts(ctx, foldAccounts)
+	for _, accountID := range accounts {
+		if err := s.DB.FoldLedger(ctx, accountID); err != nil {
+			return err
+		}
+	}
+	return err
 }
