@@ -89,6 +89,12 @@ func (n tenant) calls() []call {
 		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RequestCancel(ctx, a, n.turn))
 		}},
+		{"Claim", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Claim(ctx, a, n.app, "key-of-"+n.turn)
+		}},
+		{"DropClaim", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DropClaim(ctx, a, n.app, "key-of-"+n.turn, now()))
+		}},
 		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
 		}},
@@ -111,7 +117,7 @@ var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
-	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
+	"Act": "its own claim", "DropClaims": "a server's work over all accounts", "RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",

@@ -36,12 +36,15 @@ type Turn struct {
 	LastEvent      int64          `db:"last_event"`
 	Options        types.JSONText `db:"options"` // what the request asked of its stream, in the surface's own terms
 	Failure        *string        `db:"failure"`
+	FailureKind    *string        `db:"failure_kind"` // what went wrong, in the words of the rules above
+	IdempotencyKey *string        `db:"idempotency_key"`
 	CreatedAt      time.Time      `db:"created_at"`
 	EndedAt        *time.Time     `db:"ended_at"`
 }
 
 const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
-	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, created_at, ended_at`
+	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, failure_kind,
+	idempotency_key, created_at, ended_at`
 
 // Begun tells what BeginTurn found. The turn exists only when both are true.
 type Begun struct {
@@ -53,6 +56,7 @@ type Begun struct {
 type Beginning struct {
 	Conversation *Conversation // a new one to make; nil when the turn's exists or it has none
 	Question     *Message      // the user's message; nil: none is stored
+	Claim        *Claim        // the request's Idempotency-Key; nil without one. A second turn for it is a ConflictError
 }
 
 // BeginTurn stores, in one statement: the hold, the conversation if it is new,
@@ -66,6 +70,10 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 	}
 	if c == nil {
 		c = &Conversation{}
+	}
+	claim := Claim{ExpiresAt: t.CreatedAt}
+	if begin.Claim != nil {
+		claim, t.IdempotencyKey = *begin.Claim, &begin.Claim.Key
 	}
 	var b Begun
 	err := q.get(ctx, &b, `
@@ -103,15 +111,20 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 			where $11::text <> ''
 		), turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
-				lease_until, held_micros, input_tokens, options, created_at)
-			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10
+				lease_until, held_micros, input_tokens, options, created_at, idempotency_key)
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, $21
 			where exists (select 1 from funded)
+		), claimed as (
+			insert into idempotency_keys (account_id, app_id, idempotency_key, fingerprint, turn_id, expires_at)
+			select $1, $5, $21, $22, $2, $23
+			where $21::text is not null and exists (select 1 from funded)
 		)
 		select exists (select 1 from funded) or exists (select 1 from begun) as funded,
 			exists (select 1 from conversation) or exists (select 1 from begun) as conversation`,
 		t.AccountID, t.ID, t.Surface, t.ConversationID, t.AppID, t.KeyID, t.ModelID, t.Owner, t.HeldMicros,
 		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
-		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options)
+		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt)
 	return b, err
 }
 
@@ -142,6 +155,7 @@ type Ending struct {
 	EntryID    string         // of the ledger
 	FirstEvent int64          // number of the first of Events
 	Events     types.JSONText // the events not yet stored; nil when there are none
+	Nothing    bool           // nothing was produced or spent: the turn's Idempotency-Key may be used again
 }
 
 // EndTurn stores, in one statement: the answer, the exact usage, the
@@ -158,9 +172,9 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 		with ended as (
 			update turns
 			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
-				failure = $10, ended_at = $11
+				failure = $10, ended_at = $11, failure_kind = $20
 			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
-			returning conversation_id, held_micros, surface, app_id, key_id, model_id
+			returning conversation_id, held_micros, surface, app_id, key_id, model_id, idempotency_key
 		), settled as (
 			update accounts a
 			set held_micros = a.held_micros - e.held_micros, balance_micros = a.balance_micros + e.held_micros - $5,
@@ -200,11 +214,15 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			where account_id = $1 and turn_id = $2
 				and exists (select 1 from ended where conversation_id is not null)
 				and not exists (select 1 from conversation)
+		), released as (
+			delete from idempotency_keys k
+			using ended e
+			where k.account_id = $1 and k.app_id = e.app_id and k.idempotency_key = e.idempotency_key and k.turn_id = $2 and $21
 		)
 		select 1 from ended`,
 		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
 		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
-		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil})
+		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, t.FailureKind, e.Nothing)
 }
 
 // RenewLeases extends the leases of the turns that a server runs and returns
@@ -243,7 +261,7 @@ func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until ti
 		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
 		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
 			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
-			t.last_event, t.options, t.failure, t.created_at, t.ended_at`,
+			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.created_at, t.ended_at`,
 		owner, now, until, limit)
 	return turns, err
 }

@@ -573,6 +573,9 @@ type CharactersBadGateway = CharactersError
 // CharactersBadRequest What went wrong.
 type CharactersBadRequest = CharactersError
 
+// CharactersConflict What went wrong.
+type CharactersConflict = CharactersError
+
 // CharactersContentTooLarge What went wrong.
 type CharactersContentTooLarge = CharactersError
 
@@ -581,6 +584,9 @@ type CharactersForbidden = CharactersError
 
 // CharactersInternalError What went wrong.
 type CharactersInternalError = CharactersError
+
+// CharactersKeyReused What went wrong.
+type CharactersKeyReused = CharactersError
 
 // CharactersNotFound What went wrong.
 type CharactersNotFound = CharactersError
@@ -1411,11 +1417,15 @@ type CharactersBadGatewayJSONResponse CharactersError
 
 type CharactersBadRequestJSONResponse CharactersError
 
+type CharactersConflictJSONResponse CharactersError
+
 type CharactersContentTooLargeJSONResponse CharactersError
 
 type CharactersForbiddenJSONResponse CharactersError
 
 type CharactersInternalErrorJSONResponse CharactersError
+
+type CharactersKeyReusedJSONResponse CharactersError
 
 type CharactersNotFoundJSONResponse CharactersError
 
@@ -1635,6 +1645,20 @@ func (response CreateAgent403JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateAgent409JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -1663,6 +1687,22 @@ func (response CreateAgent415JSONResponse) VisitCreateAgentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateAgent422JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2000,6 +2040,20 @@ func (response CreateCompletion404JSONResponse) VisitCreateCompletionResponse(w 
 	return err
 }
 
+type CreateCompletion409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateCompletion409JSONResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateCompletion413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2028,6 +2082,22 @@ func (response CreateCompletion415JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCompletion422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateCompletion422JSONResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2316,6 +2386,20 @@ func (response CreateConversation404JSONResponse) VisitCreateConversationRespons
 	return err
 }
 
+type CreateConversation409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateConversation409JSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateConversation413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2344,6 +2428,22 @@ func (response CreateConversation415JSONResponse) VisitCreateConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConversation422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateConversation422JSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2825,6 +2925,20 @@ func (response SendMessage404JSONResponse) VisitSendMessageResponse(w http.Respo
 	return err
 }
 
+type SendMessage409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response SendMessage409JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMessage413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2853,6 +2967,22 @@ func (response SendMessage415JSONResponse) VisitSendMessageResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response SendMessage422JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -824,6 +824,9 @@ type AdminForbidden = Problem
 // AdminInternalError A problem document (RFC 9457) with an additional `error` member.
 type AdminInternalError = Problem
 
+// AdminKeyReused A problem document (RFC 9457) with an additional `error` member.
+type AdminKeyReused = Problem
+
 // AdminNotFound A problem document (RFC 9457) with an additional `error` member.
 type AdminNotFound = Problem
 
@@ -1973,6 +1976,8 @@ type AdminForbiddenApplicationProblemPlusJSONResponse Problem
 
 type AdminInternalErrorApplicationProblemPlusJSONResponse Problem
 
+type AdminKeyReusedApplicationProblemPlusJSONResponse Problem
+
 type AdminNotFoundApplicationProblemPlusJSONResponse Problem
 
 type AdminTooManyRequestsApplicationProblemPlusJSONResponse Problem
@@ -2319,6 +2324,22 @@ func (response CreateAccount404ApplicationProblemPlusJSONResponse) VisitCreateAc
 	return err
 }
 
+type CreateAccount409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount409ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAccount413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -2347,6 +2368,22 @@ func (response CreateAccount415ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount422ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2835,6 +2872,22 @@ func (response AdjustBalance415ApplicationProblemPlusJSONResponse) VisitAdjustBa
 	return err
 }
 
+type AdjustBalance422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response AdjustBalance422ApplicationProblemPlusJSONResponse) VisitAdjustBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AdjustBalance429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -3022,6 +3075,22 @@ func (response CreateAccountKey415ApplicationProblemPlusJSONResponse) VisitCreat
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccountKey422ApplicationProblemPlusJSONResponse) VisitCreateAccountKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4024,6 +4093,22 @@ func (response CreateKey415ApplicationProblemPlusJSONResponse) VisitCreateKeyRes
 	return err
 }
 
+type CreateKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateKey422ApplicationProblemPlusJSONResponse) VisitCreateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateKey429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -4604,6 +4689,22 @@ func (response RotateKey404ApplicationProblemPlusJSONResponse) VisitRotateKeyRes
 	return err
 }
 
+type RotateKey409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateKey409ApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateKey413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -4632,6 +4733,22 @@ func (response RotateKey415ApplicationProblemPlusJSONResponse) VisitRotateKeyRes
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateKey422ApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

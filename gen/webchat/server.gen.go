@@ -655,6 +655,9 @@ type WebchatBadGateway = WebchatError
 // WebchatBadRequest What went wrong.
 type WebchatBadRequest = WebchatError
 
+// WebchatConflict What went wrong.
+type WebchatConflict = WebchatError
+
 // WebchatContentTooLarge What went wrong.
 type WebchatContentTooLarge = WebchatError
 
@@ -663,6 +666,9 @@ type WebchatForbidden = WebchatError
 
 // WebchatInternalError What went wrong.
 type WebchatInternalError = WebchatError
+
+// WebchatKeyReused What went wrong.
+type WebchatKeyReused = WebchatError
 
 // WebchatNotFound What went wrong.
 type WebchatNotFound = WebchatError
@@ -1304,11 +1310,15 @@ type WebchatBadGatewayJSONResponse WebchatError
 
 type WebchatBadRequestJSONResponse WebchatError
 
+type WebchatConflictJSONResponse WebchatError
+
 type WebchatContentTooLargeJSONResponse WebchatError
 
 type WebchatForbiddenJSONResponse WebchatError
 
 type WebchatInternalErrorJSONResponse WebchatError
+
+type WebchatKeyReusedJSONResponse WebchatError
 
 type WebchatNotFoundJSONResponse WebchatError
 
@@ -1471,6 +1481,20 @@ func (response SendWebchatMessage404JSONResponse) VisitSendWebchatMessageRespons
 	return err
 }
 
+type SendWebchatMessage409JSONResponse struct{ WebchatConflictJSONResponse }
+
+func (response SendWebchatMessage409JSONResponse) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendWebchatMessage413JSONResponse struct {
 	WebchatContentTooLargeJSONResponse
 }
@@ -1499,6 +1523,20 @@ func (response SendWebchatMessage415JSONResponse) VisitSendWebchatMessageRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendWebchatMessage422JSONResponse struct{ WebchatKeyReusedJSONResponse }
+
+func (response SendWebchatMessage422JSONResponse) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -59,6 +59,8 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
+	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
+	go a.sweep(life)
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -73,6 +75,8 @@ func (a *App) router() (http.Handler, error) {
 		Document:       gen.JSON,
 		Keys:           a.Keys,
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
+		Repeats:        a.Repeats,
+		Turns:          a.turns,
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
@@ -84,6 +88,25 @@ func (a *App) router() (http.Handler, error) {
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 		},
 	})
+}
+
+// sweepEvery is how often lapsed Idempotency-Keys are removed.
+const sweepEvery = 10 * time.Minute
+
+// sweep removes what has lapsed until ctx ends.
+func (a *App) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := a.Repeats.Sweep(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("removing lapsed idempotency keys failed", "error", err)
+		}
+	}
 }
 
 // ready is nil while the server can serve.

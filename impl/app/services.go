@@ -7,6 +7,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/account"
+	"parley/impl/core/idempotency"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
@@ -18,6 +19,7 @@ type Services struct {
 	Accounts *account.Service
 	Keys     *key.Service
 	Models   *model.Catalog
+	Repeats  *idempotency.Service
 }
 
 // NewServices makes the services on a database.
@@ -30,6 +32,7 @@ func NewServices(cfg Config, database *db.DB) (*Services, error) {
 		Accounts: &account.Service{DB: database, Now: now},
 		Keys:     &key.Service{DB: database, Now: now},
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
+		Repeats:  &idempotency.Service{DB: database, Box: box, Now: now},
 	}
 	if cfg.Upstream != "" {
 		s.Models.Upstream = provider.NewOpenAI(provider.OpenAIOptions{BaseURL: cfg.Upstream, Key: cfg.UpstreamKey})

@@ -42,6 +42,8 @@ type Config struct {
 	Document       []byte // the bundle as JSON
 	Keys           Authenticator
 	Limits         Limiter
+	Repeats        Repeats // nil in tests of servers whose requests name no Idempotency-Key
+	Turns          Turns   // likewise
 	Log            *slog.Logger
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Surfaces       []Surface
@@ -54,6 +56,8 @@ type Edge struct {
 	doc      *document
 	keys     Authenticator
 	limits   Limiter
+	repeats  Repeats
+	turns    Turns
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -69,7 +73,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, limits: cfg.Limits, log: cfg.Log, mux: chi.NewRouter(),
+		doc: doc, keys: cfg.Keys, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, log: cfg.Log, mux: chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 	}
 	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
@@ -117,7 +121,7 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 			e.write(w, r, e.surfaces[o.surface], err)
 			return
 		}
-		next.ServeHTTP(w, r)
+		e.serve(w, r, o, next)
 	})
 }
 

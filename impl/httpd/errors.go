@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"parley/impl/core/fault"
+	"parley/impl/core/idempotency"
 )
 
 // failer is what a surface's generated wrapper calls for every error.
@@ -28,8 +29,11 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 	if rec, ok := w.(*recorder); ok && rec.status != 0 {
 		return
 	}
+	if errors.Is(err, idempotency.ErrTaken) && e.repeatTaken(w, r) {
+		return
+	}
 	h := w.Header()
-	if status := Status(f.Kind); status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if status := Status(f.Kind); f.RetryAfter > 0 && status == http.StatusConflict || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
 	if f.Kind == fault.Unauthenticated {

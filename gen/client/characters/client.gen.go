@@ -404,6 +404,9 @@ type CharactersBadGateway = CharactersError
 // CharactersBadRequest What went wrong.
 type CharactersBadRequest = CharactersError
 
+// CharactersConflict What went wrong.
+type CharactersConflict = CharactersError
+
 // CharactersContentTooLarge What went wrong.
 type CharactersContentTooLarge = CharactersError
 
@@ -412,6 +415,9 @@ type CharactersForbidden = CharactersError
 
 // CharactersInternalError What went wrong.
 type CharactersInternalError = CharactersError
+
+// CharactersKeyReused What went wrong.
+type CharactersKeyReused = CharactersError
 
 // CharactersNotFound What went wrong.
 type CharactersNotFound = CharactersError
@@ -1812,10 +1818,14 @@ type CreateAgentResult struct {
 	JSON401 *CharactersUnauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *CharactersForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1846,6 +1856,11 @@ func (r CreateAgentResult) GetJSON403() *CharactersForbidden {
 	return r.JSON403
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateAgentResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateAgentResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -1854,6 +1869,11 @@ func (r CreateAgentResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateAgentResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateAgentResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2010,10 +2030,14 @@ type CreateCompletionResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2056,6 +2080,11 @@ func (r CreateCompletionResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateCompletionResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateCompletionResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2064,6 +2093,11 @@ func (r CreateCompletionResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateCompletionResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateCompletionResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2223,10 +2257,14 @@ type CreateConversationResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2262,6 +2300,11 @@ func (r CreateConversationResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateConversationResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateConversationResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2270,6 +2313,11 @@ func (r CreateConversationResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateConversationResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateConversationResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2523,10 +2571,14 @@ type SendMessageResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2569,6 +2621,11 @@ func (r SendMessageResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r SendMessageResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r SendMessageResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2577,6 +2634,11 @@ func (r SendMessageResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r SendMessageResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r SendMessageResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -3082,6 +3144,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 		}
 		response.JSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3095,6 +3164,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3266,6 +3342,13 @@ func ParseCreateCompletionResult(rsp *http.Response) (*CreateCompletionResult, e
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3279,6 +3362,13 @@ func ParseCreateCompletionResult(rsp *http.Response) (*CreateCompletionResult, e
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3459,6 +3549,13 @@ func ParseCreateConversationResult(rsp *http.Response) (*CreateConversationResul
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3472,6 +3569,13 @@ func ParseCreateConversationResult(rsp *http.Response) (*CreateConversationResul
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3731,6 +3835,13 @@ func ParseSendMessageResult(rsp *http.Response) (*SendMessageResult, error) {
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3744,6 +3855,13 @@ func ParseSendMessageResult(rsp *http.Response) (*SendMessageResult, error) {
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests

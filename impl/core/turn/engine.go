@@ -10,6 +10,7 @@ import (
 	"parley/impl/core/agent"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
+	"parley/impl/core/idempotency"
 	"parley/impl/core/model"
 	"parley/impl/core/money"
 	"parley/impl/core/provider"
@@ -30,6 +31,8 @@ type Engine struct {
 	// Encoders are the surfaces' wire formats by surface name. They are set
 	// before the first turn.
 	Encoders map[string]Encoder
+	// Wholes are the surfaces' answers that are not streamed, likewise.
+	Wholes map[string]Whole
 
 	db     *db.DB
 	models *model.Catalog
@@ -110,6 +113,7 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 		return nil, err
 	}
 	if err := e.begin(ctx, r, in); err != nil {
+		err = e.claimed(ctx, err)
 		r.live.refuse(err)
 		e.unregister(r)
 		return nil, err
@@ -174,7 +178,7 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	var b db.Beginning
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx)}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}

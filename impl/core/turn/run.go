@@ -181,7 +181,8 @@ func (r *run) settle(u provider.Usage, failure error) Answer {
 	}
 	if failure != nil {
 		a.Failure = fault.From(failure)
-		t.Failure = &a.Failure.Message
+		kind := a.Failure.Kind.String()
+		t.Failure, t.FailureKind = &a.Failure.Message, &kind
 	}
 	t.State = stateOf(a.Failure)
 	if a.Content != "" || a.Failure == nil {
@@ -203,6 +204,7 @@ func stateOf(f *fault.Error) string {
 // ending turns the answer into rows.
 func (r *run) ending(a Answer) db.Ending {
 	e := db.Ending{EntryID: id.New(id.Entry), FirstEvent: r.pending[0].N, Events: encode(r.pending)}
+	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
 		e.Preview = preview(a.Content)
