@@ -18,7 +18,18 @@ type Account struct {
 	CreatedAt     time.Time `db:"created_at"`
 }
 
-const accountColumns = `account_id, name, plan, granted_micros, balance_micros, held_micros, spent_micros, created_at`
+// accountSelect reads accounts, each with the money of all its rows.
+const accountSelect = `
+		select a.account_id, a.name, a.plan, (a.granted_micros + p.granted)::bigint as granted_micros,
+			(a.balance_micros + p.balance)::bigint as balance_micros, (a.held_micros + p.held)::bigint as held_micros,
+			(a.spent_micros + p.spent)::bigint as spent_micros, a.created_at
+		from accounts a
+		cross join lateral (
+			select coalesce(sum(granted_micros), 0) as granted, coalesce(sum(balance_micros), 0) as balance,
+				coalesce(sum(held_micros), 0) as held, coalesce(sum(spent_micros), 0) as spent
+			from purses
+			where account_id = a.account_id
+		) p`
 
 // AccountsPlanKey is the constraint that an unknown plan breaks.
 const AccountsPlanKey = "accounts_plan_fkey"
@@ -36,10 +47,8 @@ func (q *Queries) InsertAccount(ctx context.Context, a Account) error {
 // Accounts lists accounts, the first made first. For operators: it crosses accounts.
 func (q *Queries) Accounts(ctx context.Context) ([]Account, error) {
 	accounts := []Account{}
-	err := q.list(ctx, &accounts, `
-		select `+accountColumns+`
-		from accounts
-		order by created_at, account_id`)
+	err := q.list(ctx, &accounts, accountSelect+`
+		order by a.created_at, a.account_id`)
 	return accounts, err
 }
 
@@ -47,11 +56,9 @@ func (q *Queries) Accounts(ctx context.Context) ([]Account, error) {
 // with the newest. For operators: it crosses accounts.
 func (q *Queries) AccountsBefore(ctx context.Context, beforeID string, limit int) ([]Account, error) {
 	accounts := []Account{}
-	err := q.list(ctx, &accounts, `
-		select `+accountColumns+`
-		from accounts
-		where $1 = '' or account_id < $1
-		order by account_id desc
+	err := q.list(ctx, &accounts, accountSelect+`
+		where $1 = '' or a.account_id < $1
+		order by a.account_id desc
 		limit $2`,
 		beforeID, limit)
 	return accounts, err
@@ -60,10 +67,8 @@ func (q *Queries) AccountsBefore(ctx context.Context, beforeID string, limit int
 // Account returns one account.
 func (q *Queries) Account(ctx context.Context, accountID string) (Account, error) {
 	var a Account
-	err := q.get(ctx, &a, `
-		select `+accountColumns+`
-		from accounts
-		where account_id = $1`,
+	err := q.get(ctx, &a, accountSelect+`
+		where a.account_id = $1`,
 		accountID)
 	return a, err
 }
@@ -89,11 +94,9 @@ func (q *Queries) Grant(ctx context.Context, accountID, entryID string, amountMi
 // LockAccount returns one account and keeps others from changing it until the transaction ends.
 func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, error) {
 	var a Account
-	err := q.get(ctx, &a, `
-		select `+accountColumns+`
-		from accounts
-		where account_id = $1
-		for update`,
+	err := q.get(ctx, &a, accountSelect+`
+		where a.account_id = $1
+		for no key update of a`,
 		accountID)
 	return a, err
 }
@@ -107,16 +110,37 @@ func (q *Queries) UpdateAccount(ctx context.Context, accountID, name, plan strin
 		accountID, name, plan)
 }
 
-// Withdraw takes amount from the balance and books it under entryID. It is
+// Withdraw takes amount from the balance, wherever it lies, and books it under entryID. It is
 // false, and changes nothing, when the balance does not hold the amount. For a
 // transaction: run again, it would take again.
 func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
 	n, err := q.exec(ctx, `
-		with withdrawn as (
-			update accounts
-			set granted_micros = granted_micros - $3, balance_micros = balance_micros - $3
-			where account_id = $1 and balance_micros >= $3
-			returning account_id
+		with account as materialized (
+			select balance_micros
+			from accounts
+			where account_id = $1
+			for no key update
+		), full_purse as materialized (
+			select purse, balance_micros
+			from purses
+			where account_id = $1 and exists (select 1 from account)
+			order by purse
+			for no key update
+		), total as materialized (
+			select coalesce(sum(balance_micros), 0)::bigint as micros
+			from full_purse
+			having coalesce(sum(balance_micros), 0) + (select balance_micros from account) >= $3
+		), emptied as (
+			update purses p
+			set granted_micros = p.granted_micros - f.balance_micros, balance_micros = 0
+			from full_purse f, total
+			where p.account_id = $1 and p.purse = f.purse and f.balance_micros > 0
+		), withdrawn as (
+			update accounts a
+			set granted_micros = a.granted_micros + total.micros - $3, balance_micros = a.balance_micros + total.micros - $3
+			from total
+			where a.account_id = $1
+			returning a.account_id
 		)
 		insert into ledger (account_id, entry_id, kind, amount_micros, created_at)
 		select account_id, $2, 'withdrawal', $3, $4

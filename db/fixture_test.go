@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, agent, provider, model, conversation, turn string
-	hash                                                          []byte
+	account, app, key, agent, provider, model, conversation, turn, budget string
+	hash                                                                  []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -30,7 +30,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := tenant{
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), agent: unique("agent_"),
-		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), hash: []byte(unique("")),
+		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), budget: unique("budget_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -42,6 +42,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		},
 		func(ctx context.Context) error { return d.PutProvider(ctx, n.providerRow()) },
 		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
+		func(ctx context.Context) error { return d.InsertBudget(ctx, n.budgetRow()) },
 		func(ctx context.Context) error {
 			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: unique("msg_"), Content: "Hi"},
 				Claim: &db.Claim{Key: "key-of-" + n.turn, Fingerprint: []byte{1}, ExpiresAt: now().Add(time.Hour)}})
@@ -59,6 +60,11 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 func (n tenant) keyRow() db.Key {
 	return db.Key{AccountID: n.account, ID: n.key, AppID: n.app, Name: "key", Kind: "secret", Prefix: "p", Scopes: pq.StringArray{},
 		Origins: pq.StringArray{}, Environment: "development", CreatedAt: now()}
+}
+
+func (n tenant) budgetRow() db.Budget {
+	return db.Budget{AccountID: n.account, ID: n.budget, Kind: "key", Subject: n.key, Period: "total", AmountMicros: 1_000_000,
+		PeriodStart: time.Unix(0, 0), CreatedAt: now()}
 }
 
 func (n tenant) providerRow() db.Provider {

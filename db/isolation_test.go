@@ -83,6 +83,10 @@ func (n tenant) calls() []call {
 		{"BeginTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.BeginTurn(ctx, as(n.turnRow(unique("turn_")), a), db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
 		}},
+		{"Budgets", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Budgets(ctx, a, "", 10) }},
+		{"Budget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Budget(ctx, a, n.budget) }},
+		{"UpdateBudget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.UpdateBudget(ctx, a, n.budget, 5) }},
+		{"SpreadMoney", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.SpreadMoney(ctx, a, 1)) }},
 		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
 		}},
@@ -97,6 +101,9 @@ func (n tenant) calls() []call {
 		}},
 		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
+		}},
+		{"DeleteBudget", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteBudget(ctx, a, n.budget))
 		}},
 		{"RevokeKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.RevokeKey(ctx, a, n.key)) }},
 		{"DeleteKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteKey(ctx, a, n.key)) }},
@@ -115,11 +122,13 @@ func (n tenant) calls() []call {
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
-	"Act": "its own claim", "DropClaims": "a server's work over all accounts", "RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
-	"Admit": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
+	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
+	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }

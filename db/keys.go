@@ -44,6 +44,8 @@ type Caller struct {
 	AgentID           *string    `db:"agent_id"`
 	PlanName          string     `db:"plan_name"`
 	RequestsPerMinute *int       `db:"requests_per_minute"` // nil: not limited
+	ConcurrentStreams *int       `db:"concurrent_streams"`
+	TokensPerMinute   *int       `db:"tokens_per_minute"`
 }
 
 // KeysAppKey is the constraint that an unknown app breaks.
@@ -84,7 +86,7 @@ func (q *Queries) CallerByHash(ctx context.Context, hash []byte) (Caller, error)
 	var c Caller
 	err := q.get(ctx, &c, `
 		select k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
-			h.replaced_until, app.agent_id, p.name as plan_name, p.requests_per_minute
+			h.replaced_until, app.agent_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
 		join accounts a on a.account_id = h.account_id

@@ -48,7 +48,7 @@ func (q *Queries) Imbalances(ctx context.Context) ([]Imbalance, error) {
 	err := q.list(ctx, &found, `
 		select a.account_id, a.granted_micros, coalesce(l.grants, 0)::bigint as grants_micros, a.spent_micros,
 			coalesce(l.usage, 0)::bigint as usage_micros, a.held_micros, coalesce(t.holds, 0)::bigint as holds_micros
-		from accounts a
+		from (`+accountSelect+`) a
 		left join (
 			select account_id, sum(case kind when 'grant' then amount_micros when 'withdrawal' then -amount_micros else 0 end) as grants,
 				sum(amount_micros) filter (where kind = 'usage') as usage

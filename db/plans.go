@@ -5,7 +5,9 @@ import "context"
 // Plan is what an account, or a key with a plan of its own, may ask for.
 type Plan struct {
 	Name              string `db:"name"`
-	RequestsPerMinute *int   `db:"requests_per_minute"` // nil: not limited
+	RequestsPerMinute *int   `db:"requests_per_minute"` // nil: not limited, as in the next two
+	ConcurrentStreams *int   `db:"concurrent_streams"`  // answers of one key that run at once
+	TokensPerMinute   *int   `db:"tokens_per_minute"`
 }
 
 // KeysPlanKey is the constraint that an unknown plan of a key breaks; deleting
@@ -16,7 +18,7 @@ const KeysPlanKey = "keys_plan_fkey"
 func (q *Queries) Plans(ctx context.Context) ([]Plan, error) {
 	plans := []Plan{}
 	err := q.list(ctx, &plans, `
-		select name, requests_per_minute
+		select name, requests_per_minute, concurrent_streams, tokens_per_minute
 		from plans
 		order by name`)
 	return plans, err
@@ -26,7 +28,7 @@ func (q *Queries) Plans(ctx context.Context) ([]Plan, error) {
 func (q *Queries) Plan(ctx context.Context, name string) (Plan, error) {
 	var p Plan
 	err := q.get(ctx, &p, `
-		select name, requests_per_minute
+		select name, requests_per_minute, concurrent_streams, tokens_per_minute
 		from plans
 		where name = $1`,
 		name)
@@ -36,11 +38,12 @@ func (q *Queries) Plan(ctx context.Context, name string) (Plan, error) {
 // PutPlan stores a plan, replacing one of the same name.
 func (q *Queries) PutPlan(ctx context.Context, p Plan) error {
 	_, err := q.exec(ctx, `
-		insert into plans (name, requests_per_minute)
-		values ($1, $2)
+		insert into plans (name, requests_per_minute, concurrent_streams, tokens_per_minute)
+		values ($1, $2, $3, $4)
 		on conflict (name) do update
-		set requests_per_minute = excluded.requests_per_minute`,
-		p.Name, p.RequestsPerMinute)
+		set requests_per_minute = excluded.requests_per_minute, concurrent_streams = excluded.concurrent_streams,
+			tokens_per_minute = excluded.tokens_per_minute`,
+		p.Name, p.RequestsPerMinute, p.ConcurrentStreams, p.TokensPerMinute)
 	return err
 }
 

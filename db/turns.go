@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jmoiron/sqlx/types"
@@ -38,18 +39,20 @@ type Turn struct {
 	Failure        *string        `db:"failure"`
 	FailureKind    *string        `db:"failure_kind"` // what went wrong, in the words of the rules above
 	IdempotencyKey *string        `db:"idempotency_key"`
+	EndUser        *string        `db:"end_user"` // whom the caller made it for; nil when it did not say
 	CreatedAt      time.Time      `db:"created_at"`
 	EndedAt        *time.Time     `db:"ended_at"`
 }
 
 const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
 	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, failure_kind,
-	idempotency_key, created_at, ended_at`
+	idempotency_key, end_user, created_at, ended_at`
 
-// Begun tells what BeginTurn found. The turn exists only when both are true.
+// Begun tells what BeginTurn found. The turn exists only when Began tells so.
 type Begun struct {
-	Funded       bool `db:"funded"`       // the balance covered the hold; false when there is no conversation
+	Funded       bool `db:"funded"`       // the balance covered the hold; false when it was not asked
 	Conversation bool `db:"conversation"` // the conversation exists, or the turn has none
+	Verdict
 }
 
 // Beginning is what BeginTurn stores beside the turn.
@@ -57,14 +60,30 @@ type Beginning struct {
 	Conversation *Conversation // a new one to make; nil when the turn's exists or it has none
 	Question     *Message      // the user's message; nil: none is stored
 	Claim        *Claim        // the request's Idempotency-Key; nil without one. A second turn for it is a ConflictError
+	Ceilings     Ceilings      // the caller's plan
 }
 
 // BeginTurn stores, in one statement: the hold, the conversation if it is new,
 // the user's message at its end and the running turn with our count of its
-// input tokens. All of it or, when the balance does not cover the hold or the
-// conversation is gone, nothing. A turn that exists has begun: nothing is stored twice.
+// input tokens. All of it or, when a ceiling, a budget or the balance does not
+// cover the turn or the conversation is gone, nothing. A turn that exists has
+// begun: nothing is stored twice. See turns_money.go for what decides.
 func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, error) {
-	m, c := begin.Question, begin.Conversation
+	b, err := q.beginTurn(ctx, anyPurse, t, begin)
+	if err == nil && b.Missing {
+		if err = q.makeGates(ctx, t, begin.Ceilings); err != nil {
+			return b, err
+		}
+		b, err = q.beginTurn(ctx, anyPurse, t, begin)
+	}
+	if err == nil && b.Passed() && !b.Funded && b.Purses {
+		b, err = q.beginTurn(ctx, allPurses, t, begin)
+	}
+	return b, err
+}
+
+func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beginning) (Begun, error) {
+	m, c, limits := begin.Question, begin.Conversation, begin.Ceilings
 	if m == nil {
 		m = &Message{}
 	}
@@ -75,6 +94,7 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 	if begin.Claim != nil {
 		claim, t.IdempotencyKey = *begin.Claim, &begin.Claim.Key
 	}
+	day, month := periods(t.CreatedAt)
 	var b Begun
 	err := q.get(ctx, &b, `
 		with begun as (
@@ -84,16 +104,8 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 			union all
 			select 1 from conversations
 			where account_id = $1 and conversation_id = $4 and not exists (select 1 from begun)
-		), held as (
-			update accounts
-			set balance_micros = balance_micros - $9, held_micros = held_micros + $9
-			where account_id = $1 and $9::bigint > 0 and balance_micros >= $9 and exists (select 1 from conversation)
-			returning 1
-		), funded as (
-			select 1 where $9::bigint = 0 and exists (select 1 from conversation)
-			union all
-			select 1 from held
-		), created as (
+		), `+verdict+purse+occupied+`
+		created as (
 			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
 				system_prompt, last_seq, created_at, last_message_at)
 			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10
@@ -111,19 +123,20 @@ func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun
 			where $11::text <> ''
 		), turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
-				lease_until, held_micros, input_tokens, options, created_at, idempotency_key)
-			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, $21
+				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`, idempotency_key)
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`, $29
 			where exists (select 1 from funded)
 		), claimed as (
 			insert into idempotency_keys (account_id, app_id, idempotency_key, fingerprint, turn_id, expires_at)
-			select $1, $5, $21, $22, $2, $23
-			where $21::text is not null and exists (select 1 from funded)
+			select $1, $5, $29, $30, $2, $31
+			where $29::text is not null and exists (select 1 from funded)
 		)
 		select exists (select 1 from funded) or exists (select 1 from begun) as funded,
-			exists (select 1 from conversation) or exists (select 1 from begun) as conversation`,
+			exists (select 1 from conversation) or exists (select 1 from begun) as conversation, `+found,
 		t.AccountID, t.ID, t.Surface, t.ConversationID, t.AppID, t.KeyID, t.ModelID, t.Owner, t.HeldMicros,
 		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
+		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
 		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt)
 	return b, err
 }
@@ -162,7 +175,7 @@ type Ending struct {
 // settlement (hold released, cost spent), the ledger entry and the last
 // events. Only the owner of a running turn can; for anyone else it is ErrNotFound.
 // When the conversation was deleted meanwhile, only figures and money are kept.
-// Like BeginTurn it locks the account before the conversation.
+// Like BeginTurn it locks what limits and pays the turn before the conversation.
 func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 	m := e.Answer
 	if m == nil {
@@ -174,18 +187,11 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
 				failure = $10, ended_at = $11, failure_kind = $20
 			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
-			returning conversation_id, held_micros, surface, app_id, key_id, model_id, idempotency_key
-		), settled as (
-			update accounts a
-			set held_micros = a.held_micros - e.held_micros, balance_micros = a.balance_micros + e.held_micros - $5,
-				spent_micros = a.spent_micros + $5
-			from ended e
-			where a.account_id = $1 and e.held_micros > 0
-			returning 1
-		), booked as (
+			returning conversation_id, held_micros, surface, app_id, key_id, model_id, `+occupies+`, idempotency_key
+		), `+settled+` booked as (
 			insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, key_id, model_id, surface,
-				input_tokens, output_tokens, estimated, created_at)
-			select $1, $12, 'usage', $5, $2, app_id, key_id, model_id, surface, $6, $7, $8, $11
+				end_user, input_tokens, output_tokens, estimated, created_at)
+			select $1, $12, 'usage', $5, $2, app_id, key_id, model_id, surface, end_user, $6, $7, $8, $11
 			from ended
 		), conversation as (
 			update conversations c
@@ -193,7 +199,7 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 				last_message_at = case when $13::text = '' then c.last_message_at else $11 end,
 				preview = case when $13::text = '' then c.preview else $14 end,
 				input_tokens = c.input_tokens + $6, output_tokens = c.output_tokens + $7
-			from ended e, (select count(*) from settled) account_locked
+			from ended e, money_locked
 			where c.account_id = $1 and c.conversation_id = e.conversation_id
 			returning c.conversation_id, c.last_seq
 		), answered as (
@@ -261,7 +267,7 @@ func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until ti
 		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
 		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
 			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
-			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.created_at, t.ended_at`,
+			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at`,
 		owner, now, until, limit)
 	return turns, err
 }

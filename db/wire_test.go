@@ -23,6 +23,9 @@ func (n tenant) crossing() []call {
 		{"Admit", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Admit(ctx, a, "account", 100, 60_000_000)
 		}},
+		{"TakeRateBatch", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.TakeRateBatch(ctx, db.RateLease{AccountID: a, Bucket: "account", Limit: 600, Want: 3, LifeMicros: 1, WindowMicros: 60_000_000})
+		}},
 		{"RenewLeases", func(ctx context.Context, d *db.DB, _ string) (any, error) {
 			return d.RenewLeases(ctx, "srv", []string{n.turn}, now().Add(time.Hour))
 		}},

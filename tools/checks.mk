@@ -3,7 +3,7 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-typescript upstream-litellm
+.PHONY: schemathesis sdk-typescript upstream-litellm faults
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -13,3 +13,6 @@ sdk-typescript: build ## Generate, compile and run two TypeScript clients
 
 upstream-litellm: build ## Run the server on LiteLLM's proxy
 	@tools/upstreams/litellm/run
+
+faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
+	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults

@@ -730,6 +730,9 @@ type AccountIDPath = string
 // AgentIDPath defines model for AgentIdPath.
 type AgentIDPath = string
 
+// BudgetIDPath defines model for BudgetIdPath.
+type BudgetIDPath = string
+
 // ConversationIDPath defines model for ConversationIdPath.
 type ConversationIDPath = string
 

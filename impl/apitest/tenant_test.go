@@ -46,6 +46,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
+		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
 		"app_id":          x.key.AppID,
 		"llm_id":          x.Model(t).ID,
@@ -111,6 +112,9 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	body := clone(t, examples[names[0]].Value.Value)
 	delete(body, "stream")
 	delete(body, "api_key")
+	if _, ok := body["subject"]; ok {
+		body["subject"] = testkit.Canary() // one budget each
+	}
 	for name := range body {
 		if strings.HasSuffix(name, "_id") {
 			body[name] = x.idFor(t, name)

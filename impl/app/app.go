@@ -18,6 +18,7 @@ import (
 	"parley/impl/api/webchat"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/limit"
 	"parley/impl/core/turn"
@@ -44,7 +45,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if _, err := database.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	services, err := NewServices(cfg, database.DB)
+	services, err := NewServices(ctx, cfg, database.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,10 @@ func (a *App) router() (http.Handler, error) {
 		TrustedProxies: a.cfg.proxies,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
-			platform.New(platform.Services{Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB}}),
+			platform.New(platform.Services{
+				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
+				Budgets: &budget.Service{DB: a.database.DB, Now: now},
+			}),
 			turns.New(a.turns),
 			webchat.New(conversations, &usage.Service{DB: a.database.DB, Now: now}, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),

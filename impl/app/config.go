@@ -30,7 +30,7 @@ type Config struct {
 	TLSCert         string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey          string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP  bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
-	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that seal provider keys in the database, the same on all servers. Default: a file in the data folder, made on the first start."`
+	SecretKey       string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
 	LogFormat       string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel        string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`

@@ -143,5 +143,38 @@ func secretBox(cfg Config) (*secret.Box, error) {
 	if err := os.MkdirAll(cfg.Data, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	return secret.FileBox(filepath.Join(cfg.Data, "secret.key"))
+	return secret.FileBox(secretFile(cfg))
+}
+
+func secretFile(cfg Config) string { return filepath.Join(cfg.Data, "secret.key") }
+
+// RotateSecretKey lets newKey open the database's secrets beside the present
+// key; servers then change over and RetireSecretKeys ends the old one. Where the
+// key is a file of the data folder it is replaced at once and newKey must be "".
+func RotateSecretKey(ctx context.Context, cfg Config, d *db.DB, newKey string) error {
+	if (cfg.SecretKey == "") != (newKey == "") {
+		return errors.New("a new key is given when, and only when, the present one is PARLEY_SECRET_KEY")
+	}
+	from, err := secretBox(cfg)
+	if err != nil {
+		return err
+	}
+	if newKey == "" {
+		return secret.ReplaceFile(secretFile(cfg), func(to *secret.Box) error { return secret.Rotate(ctx, d, from, to, now()) })
+	}
+	to, err := secret.NewBox(newKey)
+	if err != nil {
+		return err
+	}
+	return secret.Rotate(ctx, d, from, to, now())
+}
+
+// RetireSecretKeys makes the configured key the only one that opens the
+// database's secrets and returns how many others it ended.
+func RetireSecretKeys(ctx context.Context, cfg Config, d *db.DB) (int64, error) {
+	box, err := secretBox(cfg)
+	if err != nil {
+		return 0, err
+	}
+	return secret.Retire(ctx, d, box)
 }

@@ -11,6 +11,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
+	"parley/impl/core/secret"
 	"parley/impl/outbound"
 )
 
@@ -22,9 +23,13 @@ type Services struct {
 	Repeats  *idempotency.Service
 }
 
-// NewServices makes the services on a database.
-func NewServices(cfg Config, database *db.DB) (*Services, error) {
-	box, err := secretBox(cfg)
+// NewServices makes the services on a migrated database.
+func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, error) {
+	master, err := secretBox(cfg)
+	if err != nil {
+		return nil, err
+	}
+	box, err := secret.Open(ctx, database, master, now())
 	if err != nil {
 		return nil, err
 	}

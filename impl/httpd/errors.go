@@ -33,7 +33,9 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 		return
 	}
 	h := w.Header()
-	if status := Status(f.Kind); f.RetryAfter > 0 && status == http.StatusConflict || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	status := Status(f.Kind)
+	waiting := f.RetryAfter > 0 && (status == http.StatusTooManyRequests || status == http.StatusConflict)
+	if status == http.StatusServiceUnavailable || waiting {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
 	if f.Kind == fault.Unauthenticated {

@@ -12,6 +12,7 @@ import (
 	gen "parley/gen/platform"
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
+	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/httpd"
 )
@@ -23,12 +24,14 @@ type Services struct {
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
+	Budgets  *budget.Service
 }
 
 // API implements the generated server, one struct a resource.
 type API struct {
 	accounts
 	auditLog
+	budgets
 	document
 	health
 	keys
@@ -40,7 +43,7 @@ var _ gen.StrictServerInterface = API{}
 // New returns the surface.
 func New(s Services) httpd.Surface {
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}

@@ -34,7 +34,10 @@ func (p plans) GetPlan(ctx context.Context, request gen.GetPlanRequestObject) (g
 
 // PutPlan makes a plan or replaces what it says.
 func (p plans) PutPlan(ctx context.Context, request gen.PutPlanRequestObject) (gen.PutPlanResponseObject, error) {
-	row := db.Plan{Name: request.PlanName, RequestsPerMinute: fromAPICeiling(request.Body.RequestsPerMinute)}
+	row := db.Plan{
+		Name: request.PlanName, RequestsPerMinute: fromAPICeiling(request.Body.RequestsPerMinute),
+		ConcurrentStreams: fromAPICeiling(request.Body.ConcurrentStreams), TokensPerMinute: fromAPICeiling(request.Body.TokensPerMinute),
+	}
 	made, err := p.service.PutPlan(ctx, row)
 	if err != nil {
 		return nil, err
@@ -56,7 +59,10 @@ func (p plans) DeletePlan(ctx context.Context, request gen.DeletePlanRequestObje
 }
 
 func toAPIPlan(p db.Plan) gen.Plan {
-	return gen.Plan{Name: p.Name, RequestsPerMinute: toAPICeiling(p.RequestsPerMinute)}
+	return gen.Plan{
+		Name: p.Name, RequestsPerMinute: toAPICeiling(p.RequestsPerMinute),
+		ConcurrentStreams: toAPICeiling(p.ConcurrentStreams), TokensPerMinute: toAPICeiling(p.TokensPerMinute),
+	}
 }
 
 // fromAPICeiling is nil where a plan has no ceiling.

@@ -45,13 +45,20 @@ func (c *cli) withDatabase(ctx context.Context, do func(*app.Database) error) er
 	return errors.Join(do(d), d.Close())
 }
 
-// withServices runs do on the services of a migrated database.
-func (c *cli) withServices(ctx context.Context, do func(*app.Services) error) error {
+// withSchema runs do on a migrated database.
+func (c *cli) withSchema(ctx context.Context, do func(*app.Database) error) error {
 	return c.withDatabase(ctx, func(d *app.Database) error {
 		if _, err := d.Migrate(ctx); err != nil {
 			return err
 		}
-		s, err := app.NewServices(c.Config, d.DB)
+		return do(d)
+	})
+}
+
+// withServices runs do on the services of a migrated database.
+func (c *cli) withServices(ctx context.Context, do func(*app.Services) error) error {
+	return c.withSchema(ctx, func(d *app.Database) error {
+		s, err := app.NewServices(ctx, c.Config, d.DB)
 		if err != nil {
 			return err
 		}

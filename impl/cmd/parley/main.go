@@ -31,6 +31,7 @@ type cli struct {
 	Providers providersCmd `cmd:"" help:"Add and list providers of models."`
 	Models    modelsCmd    `cmd:"" help:"List and price models."`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the book of money."`
+	Secrets   secretsCmd   `cmd:"" help:"Change the key that seals secrets."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

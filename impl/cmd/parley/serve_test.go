@@ -342,6 +342,21 @@ func TestCommandLineWithoutAServer(t *testing.T) {
 	if s.command(&migrated, "migrate"); migrated["applied"] != 0 {
 		t.Errorf("a migrated schema is migrated again: %v", migrated)
 	}
+	secretKey := filepath.Join(s.data, "secret.key")
+	before, err := os.ReadFile(secretKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.command(&struct{}{}, "secrets", "rotate")
+	after, err := os.ReadFile(secretKey)
+	if err != nil || bytes.Equal(before, after) {
+		t.Errorf("the key file was not replaced: %v", err)
+	}
+	var ended struct{ Ended int }
+	if s.command(&ended, "secrets", "retire"); ended.Ended != 1 {
+		t.Errorf("%d keys ended", ended.Ended)
+	}
+	s.command(&keys, "keys", "list")
 }
 
 func TestMistakesAreAllToldAtOnce(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *Service) PutPlan(ctx context.Context, p db.Plan) (made bool, err error)
 			return err
 		}
 		return audit.Record(ctx, q, audit.Event{AccountID: audit.Server, Action: "plan.defined", Target: p.Name,
-			Details: map[string]any{"requests_per_minute": p.RequestsPerMinute}})
+			Details: map[string]any{"requests_per_minute": p.RequestsPerMinute, "concurrent_streams": p.ConcurrentStreams, "tokens_per_minute": p.TokensPerMinute}})
 	})
 	return made, err
 }

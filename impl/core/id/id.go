@@ -23,6 +23,7 @@ const (
 	Provider     = "prov_"
 	Turn         = "turn_"
 	Entry        = "entry_" // of the ledger
+	Budget       = "budget_"
 	Request      = "req_"
 	Audit        = "audit_"
 )

@@ -38,7 +38,10 @@ type Caller struct {
 	Origins           []string
 	Agents            []string // that may answer; none: all, and the bare models
 	Plan              string
-	RequestsPerMinute int    // 0: not limited
+	EndUser           string // whom the credential was made for; "" when it names nobody
+	RequestsPerMinute int    // 0: not limited, as in the next two
+	ConcurrentStreams int    // answers of the key that may run at once
+	TokensPerMinute   int    // of all keys that share Bucket
 	Bucket            string // what the plan counts: the account, or the key when it has a plan of its own
 }
 
@@ -109,10 +112,16 @@ func callerOf(row db.Caller) Caller {
 	if row.Plan != nil {
 		c.Bucket = row.ID
 	}
-	if row.RequestsPerMinute != nil {
-		c.RequestsPerMinute = *row.RequestsPerMinute
-	}
+	c.RequestsPerMinute, c.ConcurrentStreams, c.TokensPerMinute = ceiling(row.RequestsPerMinute), ceiling(row.ConcurrentStreams), ceiling(row.TokensPerMinute)
 	return c
+}
+
+// ceiling is 0 for a plan without it.
+func ceiling(limit *int) int {
+	if limit == nil {
+		return 0
+	}
+	return *limit
 }
 
 // CreateInput describes a key to make. Zero values mean: secret, every

@@ -1,5 +1,6 @@
-// Package secret seals what must not be readable in the database: keys of
-// upstream providers. AES-256-GCM under the server's secret key.
+// Package secret seals what must not be readable in the database, such as keys
+// of upstream providers: AES-256-GCM under the installation's sealing key, which
+// is itself sealed under the operator's secret key.
 package secret
 
 import (
@@ -7,6 +8,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +17,10 @@ import (
 )
 
 // Box seals and opens secrets. It is safe for concurrent use.
-type Box struct{ aead cipher.AEAD }
+type Box struct {
+	aead cipher.AEAD
+	id   string // names the key without telling it
+}
 
 // NewBox makes a box from the operator's key text (PARLEY_SECRET_KEY), which
 // must have at least 32 bytes and be the same on all servers.
@@ -32,7 +37,8 @@ func NewBox(text string) (*Box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make gcm: %w", err)
 	}
-	return &Box{aead: aead}, nil
+	name := sha256.Sum256(append([]byte("names a secret key\n"), sum[:]...))
+	return &Box{aead: aead, id: hex.EncodeToString(name[:8])}, nil
 }
 
 // FileBox makes a box from the key in a file, which it makes on the first start.
@@ -49,21 +55,47 @@ func FileBox(path string) (*Box, error) {
 	return NewBox(strings.TrimSpace(string(raw)))
 }
 
+// ReplaceFile puts a new random key into the file, all of it or nothing, after
+// use has been called with the new key's box.
+func ReplaceFile(path string, use func(*Box) error) error {
+	text := rand.Text() + rand.Text()
+	box, err := NewBox(text)
+	if err != nil {
+		return err
+	}
+	temporary, err := writeTemporary(path, text)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary) }()
+	if err := use(box); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
 // writeKey links a complete file into place, so that nobody reads half a key.
 func writeKey(path string) ([]byte, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*")
+	text := rand.Text() + rand.Text()
+	temporary, err := writeTemporary(path, text)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	raw := []byte(rand.Text() + rand.Text() + "\n")
-	if _, err := f.Write(raw); err != nil {
-		return nil, err
+	defer func() { _ = os.Remove(temporary) }()
+	return []byte(text), os.Link(temporary, path)
+}
+
+// writeTemporary stores a key for good in a new file beside path and returns its name.
+func writeTemporary(path, text string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*")
+	if err != nil {
+		return "", err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return nil, err
+	_, err = f.WriteString(text + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
-	return raw, os.Link(f.Name(), path)
+	return f.Name(), nil
 }
 
 // Seal encrypts text; it opens only for the same context (for example the row's id).

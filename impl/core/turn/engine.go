@@ -45,6 +45,8 @@ type Engine struct {
 	loops   sync.WaitGroup
 	turns   sync.WaitGroup
 
+	crowds crowds
+
 	mu       sync.Mutex
 	stopping bool
 	live     map[string]*active // by turn id
@@ -63,6 +65,7 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 	e := &Engine{
 		db: database, models: models, log: log, now: now, owner: id.New("srv_"),
 		running: running, giveUp: giveUp, live: map[string]*active{},
+		crowds: crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
 	}
 	e.loops.Add(1)
 	go e.keepLeases()
@@ -90,8 +93,9 @@ func (e *Engine) Stop(ctx context.Context) {
 }
 
 // Start begins a turn and returns once its beginning is durable. Unknown
-// models are Invalid, an empty balance is NoFunds, a question beyond the
-// model's context is TooLarge; then nothing is stored.
+// models are Invalid, an empty balance or budget is NoFunds, a ceiling of the
+// plan is RateLimited, a question beyond the model's context is TooLarge; then
+// nothing is stored.
 func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 	if err := checkAgent(in); err != nil {
 		return nil, err
@@ -178,23 +182,18 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	b := db.Beginning{Claim: idempotency.ClaimOf(ctx)}
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.turn.InputTokens+int64(r.model.MaxOutputTokens))}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}
 	if in.Begins {
 		b.Conversation = in.Conversation
 	}
-	begun, err := e.db.BeginTurn(ctx, r.turn, b)
-	switch {
-	case err != nil:
+	begun, err := e.beginTurn(ctx, r.turn, b)
+	if err != nil {
 		return err
-	case !begun.Conversation:
-		return fault.New(fault.NotFound, "Conversation not found")
-	case !begun.Funded:
-		return fault.New(fault.NoFunds, "Insufficient account balance")
 	}
-	return nil
+	return refusal(in, b.Ceilings, begun)
 }
 
 func (e *Engine) register(r *run, in Input) error {

@@ -56,7 +56,7 @@ func (e *Engine) newRun(in Input, m db.Model, p provider.Provider, prompt []prov
 	t := db.Turn{
 		AccountID: in.Caller.AccountID, ID: id.New(id.Turn), Surface: in.Surface, AppID: in.Caller.AppID,
 		KeyID: in.Caller.KeyID, ModelID: m.ID, State: db.TurnRunning, Owner: e.owner, LeaseUntil: now.Add(lease),
-		HeldMicros: hold(m, inputTokens), InputTokens: int64(inputTokens), CreatedAt: now,
+		HeldMicros: hold(m, inputTokens), InputTokens: int64(inputTokens), EndUser: endUser(in), CreatedAt: now,
 	}
 	if in.Conversation != nil {
 		t.ConversationID = &in.Conversation.ID

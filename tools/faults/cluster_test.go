@@ -1,0 +1,208 @@
+package faults
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/db"
+	"parley/db/dbtest"
+)
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "parley-faults-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(folder, "parley")
+	if out, err := exec.Command("go", "build", "-o", binary, "parley/impl/cmd/parley").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+// secretKey is what the servers of a cluster share.
+const secretKey = "the servers of a cluster of tests"
+
+// cluster is several servers on one Postgres.
+type cluster struct {
+	t    *testing.T
+	db   *db.DB
+	dsn  string
+	env  []string
+	http *http.Client
+
+	mu      sync.Mutex
+	servers []*process
+
+	measured sync.Once
+	hold     int64 // of one besieging call, in micro-units
+}
+
+// process is one server: its address for as long as it lives.
+type process struct {
+	url   string
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// newCluster starts n servers whose models are the upstream's; "" for none.
+func newCluster(t *testing.T, n int, upstream string) *cluster {
+	t.Helper()
+	d, dsn := dbtest.Own(t)
+	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), http: &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
+	}}
+	c.env = append(environment(), "DATABASE_URL="+dsn, "PARLEY_SECRET_KEY="+secretKey, "PARLEY_UPSTREAM="+upstream,
+		"PARLEY_DATABASE_CONNS=12", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
+	for i := range n {
+		c.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range c.servers {
+			c.kill(i)
+		}
+		c.http.CloseIdleConnections()
+	})
+	return c
+}
+
+// environment is the test's without what would configure the servers.
+func environment() []string {
+	var env []string
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, "PARLEY_") && !strings.HasPrefix(setting, "DATABASE_URL") {
+			env = append(env, setting)
+		}
+	}
+	return env
+}
+
+var urlLine = regexp.MustCompile(`serves on (http://\S+)`)
+
+// start runs server i and waits until it tells its address.
+func (c *cluster) start(i int) {
+	c.t.Helper()
+	p := &process{cmd: exec.Command(binary, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
+	p.cmd.Env = c.env
+	var log bytes.Buffer
+	p.cmd.Stderr = &log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for p.url == "" && lines.Scan() {
+		if m := urlLine.FindStringSubmatch(lines.Text()); m != nil {
+			p.url = m[1]
+		}
+	}
+	go func() {
+		for lines.Scan() { // what else it says must not fill the pipe
+		}
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	if p.url == "" {
+		<-p.ended
+		c.t.Fatalf("server %d does not start:\n%s", i, log.String())
+	}
+	c.mu.Lock()
+	c.servers[i] = p
+	c.mu.Unlock()
+}
+
+// kill ends server i as a crash does.
+func (c *cluster) kill(i int) {
+	c.mu.Lock()
+	p := c.servers[i]
+	c.mu.Unlock()
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// url is where server i was seen last.
+func (c *cluster) url(i int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.servers[i%len(c.servers)].url
+}
+
+// command runs the command line on the cluster's database and decodes its JSON.
+func (c *cluster) command(into any, args ...string) {
+	c.t.Helper()
+	cmd := exec.Command(binary, append(args, "--json")...)
+	cmd.Env = c.env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		c.t.Fatalf("parley %v: %v\n%s", args, err, stderr.String())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		c.t.Fatalf("parley %v printed %q: %v", args, out, err)
+	}
+}
+
+// account is a tenant with a key that may use every surface.
+type account struct{ ID, Key, KeyID string }
+
+// account makes a tenant on a plan with credit in micro-units.
+func (c *cluster) account(plan string, credit int64) account {
+	c.t.Helper()
+	a := account{ID: dbtest.Account(c.t, c.db, plan, credit)}
+	var made struct{ ID, Key string }
+	c.command(&made, "keys", "create", "--name", "faults", "--account", a.ID)
+	a.Key, a.KeyID = made.Key, made.ID
+	return a
+}
+
+// price makes the upstream's model cost the same for input and output, in micro-units per 1,000 tokens.
+func (c *cluster) price(micros int64) {
+	c.t.Helper()
+	models, err := c.db.Models(c.t.Context(), "", "llm", 0, "", 100)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, m := range models {
+		if err := c.db.SetModelPrice(c.t.Context(), "", m.ID, micros, micros, 0); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// eventually waits for what other processes do.
+func eventually(t *testing.T, what string, within time.Duration, done func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-deadline.C:
+			t.Fatal("it does not happen: " + what)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package faults
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Servers are killed while clients talk to them. Every answer that a client saw
+// to its end is stored as it was seen, with exactly one usage entry of the
+// tokens that the upstream reported; every other turn ends; no money is lost.
+func TestKilledServersLoseNothingAcknowledged(t *testing.T) {
+	s, kills := seed(t), 20
+	if long() {
+		kills = 200
+	}
+	c := newCluster(t, 3, newUpstream(t, 8*time.Millisecond))
+	c.price(1_000)
+	a := c.account("unlimited", 1_000_000_000)
+	d := &driver{cluster: c, key: a.Key, stop: make(chan struct{})}
+	done := make(chan struct{})
+	go func() { d.run(12, s); close(done) }()
+	r := rand.New(rand.NewPCG(s, 1<<32))
+	for range kills {
+		<-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond)
+		i := r.IntN(len(c.servers))
+		c.kill(i)
+		c.start(i)
+	}
+	close(d.stop)
+	<-done
+	c.check(t, a.ID, d.log)
+}
+
+// stored is what the database says of one turn.
+type stored struct {
+	ID      string  `db:"turn_id"`
+	State   string  `db:"state"`
+	Answer  *string `db:"answer"`
+	Entries int     `db:"entries"`
+	Input   int64   `db:"input_tokens"`
+	Output  int64   `db:"output_tokens"`
+}
+
+// check compares what clients saw with what is stored, once all turns have ended.
+func (c *cluster) check(t *testing.T, accountID string, log []saw) {
+	t.Helper()
+	raw := c.raw(t)
+	eventually(t, "all turns end", 30*time.Second, func() bool {
+		var running int
+		if err := raw.Get(&running, `select count(*) from turns where account_id = $1 and state = 'running'`, accountID); err != nil {
+			t.Fatal(err)
+		}
+		return running == 0
+	})
+	turns := map[string]stored{}
+	var rows []stored
+	if err := raw.Select(&rows, `
+		select t.turn_id, t.state, (select m.content from messages m where m.account_id = t.account_id and m.turn_id = t.turn_id and m.role = 'assistant') as answer,
+			count(l.entry_id) as entries, coalesce(sum(l.input_tokens), 0)::bigint as input_tokens, coalesce(sum(l.output_tokens), 0)::bigint as output_tokens
+		from turns t left join ledger l on l.account_id = t.account_id and l.turn_id = t.turn_id and l.kind = 'usage'
+		where t.account_id = $1
+		group by t.account_id, t.turn_id`, accountID); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		turns[row.ID] = row
+		if row.Entries != 1 {
+			t.Errorf("turn %s (%s) has %d usage entries", row.ID, row.State, row.Entries)
+		}
+	}
+	complete, resumed := 0, 0
+	for _, seen := range log {
+		if seen.complete {
+			complete++
+			resumed += min(seen.resumed, 1)
+			checkAnswer(t, seen, turns[seen.turn])
+		}
+	}
+	if found, err := c.db.Imbalances(t.Context()); err != nil || len(found) != 0 {
+		t.Errorf("the ledger does not balance: %+v, %v", found, err)
+	}
+	if complete == 0 || resumed == 0 {
+		t.Errorf("%d answers seen to their end, %d of them after a resume: the campaign tested nothing", complete, resumed)
+	}
+	t.Logf("%d questions, %d turns, %d answers seen to their end, %d of them after a resume, 0 lost", len(log), len(turns), complete, resumed)
+}
+
+func checkAnswer(t *testing.T, seen saw, row stored) {
+	t.Helper()
+	input, output := usageOf(seen.n)
+	switch {
+	case seen.text != answerText(seen.n):
+		t.Errorf("question %d (%s): the client saw %q", seen.n, seen.turn, seen.text)
+	case row.State != "completed" || row.Answer == nil || *row.Answer != seen.text:
+		t.Errorf("question %d (%s): seen to its end, stored as %+v", seen.n, seen.turn, row)
+	case row.Input != input || row.Output != output:
+		t.Errorf("question %d (%s): usage %d and %d, the upstream reported %d and %d", seen.n, seen.turn, row.Input, row.Output, input, output)
+	}
+}
+
+// raw are connections of the checker's own.
+func (c *cluster) raw(t *testing.T) *sqlx.DB {
+	t.Helper()
+	raw, err := sqlx.Connect("postgres", c.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
