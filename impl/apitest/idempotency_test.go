@@ -33,7 +33,7 @@ func eachRepeatable(t *testing.T, test func(t *testing.T, x tenant, op *testkit.
 		if op.Method != http.MethodPost {
 			continue
 		}
-		declared := op.Operation.Parameters.GetByInAndName(openapi3.ParameterInHeader, keyHeader) != nil
+		declared := op.Parameters.GetByInAndName(openapi3.ParameterInHeader, keyHeader) != nil
 		if declared == (unrepeatable[op.OperationID] != "") {
 			t.Errorf("%s: takes an Idempotency-Key: %v", op.OperationID, declared)
 		}
