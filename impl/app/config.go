@@ -20,6 +20,7 @@ type Config struct {
 	Listen          string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Data            string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
 	DatabaseURL     string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
+	DatabaseDirect  string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" secret:"true" help:"The same Postgres without a pooler in between, for hearing other servers; default: DATABASE_URL."`
 	DatabaseConns   int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
 	PostgresBin     string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
 	Upstream        string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`

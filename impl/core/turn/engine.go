@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/db"
@@ -49,12 +50,17 @@ type Engine struct {
 
 	mu       sync.Mutex
 	stopping bool
-	live     map[string]*active // by turn id
+	live     map[string]*active                  // by turn id
+	readers  map[string]map[string]chan struct{} // of other servers' turns, by turn and reader
+
+	hearing atomic.Bool // notifications of other servers arrive
+	hints   chan string // turns of which there is more to read
 }
 
 // active is a live turn with what finding it needs.
 type active struct {
 	*Live
+	run                       *run
 	accountID, conversationID string
 }
 
@@ -65,10 +71,12 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 	e := &Engine{
 		db: database, models: models, log: log, now: now, owner: id.New("srv_"),
 		running: running, giveUp: giveUp, live: map[string]*active{},
+		readers: map[string]map[string]chan struct{}{}, hints: make(chan string, 4*gatherMax),
 		crowds: crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
 	}
-	e.loops.Add(1)
+	e.loops.Add(2)
 	go e.keepLeases()
+	go e.gather()
 	return e
 }
 
@@ -202,7 +210,7 @@ func (e *Engine) register(r *run, in Input) error {
 	if e.stopping {
 		return errStopping
 	}
-	a := &active{Live: r.live, accountID: in.Caller.AccountID}
+	a := &active{Live: r.live, run: r, accountID: in.Caller.AccountID}
 	if in.Conversation != nil {
 		a.conversationID = in.Conversation.ID
 	}
