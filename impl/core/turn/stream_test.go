@@ -128,7 +128,9 @@ func TestACancelElsewhereIsHeardAtOnce(t *testing.T) {
 	if _, err := other.Cancel(t.Context(), b.caller.AccountID, live.ID); err != nil {
 		t.Fatal(err)
 	}
-	<-cancelled
+	if cause := <-cancelled; cause == nil {
+		t.Error("the provider was not told why")
+	}
 	took := time.Since(asked)
 	t.Logf("the upstream's call ended after %s", took)
 	if took > time.Second { // the lease loop would take up to three
