@@ -70,7 +70,11 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // InTx runs do inside one transaction and commits when it returns nil.
 // Do must not call anything but the Queries it is given: no provider, no HTTP.
+// Inside an Act it is a step of the act's transaction.
 func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
+	if done, err := d.inAct(ctx, do); done {
+		return err
+	}
 	tx, err := d.pool.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", translateIn(ctx, err))
@@ -83,11 +87,16 @@ func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", translateIn(ctx, err))
 	}
+	d.keep(ctx, q)
+	return nil
+}
+
+// keep prepares for good what a transaction had to prepare for itself.
+func (d *DB) keep(ctx context.Context, q *Queries) {
 	q.jobs.committed()
 	for _, sql := range q.unmet {
 		_, _ = d.prepared.stmt(ctx, sql) //nolint:sqlclosecheck // kept for the life of the pool; when it fails, the next transaction tries again
 	}
-	return nil
 }
 
 // registry keeps one prepared statement per SQL text. Neither sqlx nor lib/pq
@@ -163,6 +172,10 @@ func inUTC(args []any) []any {
 
 // get reads one row into dst; no row is ErrNotFound.
 func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
+	q, err := q.within(ctx, sql)
+	if err != nil {
+		return err
+	}
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
@@ -172,6 +185,10 @@ func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) err
 
 // list reads all rows into the slice behind dst.
 func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) error {
+	q, err := q.within(ctx, sql)
+	if err != nil {
+		return err
+	}
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
@@ -181,6 +198,10 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 
 // exec runs a statement and returns how many rows it touched.
 func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	q, err := q.within(ctx, sql)
+	if err != nil {
+		return 0, err
+	}
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return 0, translateIn(ctx, err)

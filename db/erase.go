@@ -116,6 +116,17 @@ func (q *Queries) EraseLooseTurns(ctx context.Context, accountID, scope, subject
 	return err
 }
 
+// ForgetAnswers removes the stored answers of creations, which may repeat what
+// is erased. Their Idempotency-Keys stay used.
+func (q *Queries) ForgetAnswers(ctx context.Context, accountID string) error {
+	_, err := q.exec(ctx, `
+		update idempotency_keys
+		set sealed_answer = null
+		where account_id = $1 and sealed_answer is not null`,
+		accountID)
+	return err
+}
+
 // VoidExports makes every export of the account void, so that none brings back
 // what is erased; the archives have to be removed after.
 func (q *Queries) VoidExports(ctx context.Context, accountID string) error {

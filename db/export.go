@@ -55,18 +55,19 @@ var exportTables = []exportTable{
 
 // notExported are the tables with an account that exports leave out, with the reason.
 var notExported = map[string]string{
-	"key_hashes":    "digests of secrets",
-	"oauth_secrets": "digests of secrets",
-	"oauth_tokens":  "digests of secrets",
-	"user_emails":   "addresses, shown with the people",
-	"user_sessions": "digests of secrets",
-	"user_links":    "digests of secrets",
-	"rate_windows":  "times of requests of the last minute",
-	"rate_leases":   "counts of requests of the last minute",
-	"token_windows": "counts of tokens of the last minute",
-	"stream_gates":  "counts of running answers",
-	"ledger_heads":  "where the numbering of the ledger stands",
-	"jobs":          "work of the server; holds ids of what is shown elsewhere",
+	"key_hashes":       "digests of secrets",
+	"oauth_secrets":    "digests of secrets",
+	"oauth_tokens":     "digests of secrets",
+	"user_emails":      "addresses, shown with the people",
+	"user_sessions":    "digests of secrets",
+	"user_links":       "digests of secrets",
+	"rate_windows":     "times of requests of the last minute",
+	"rate_leases":      "counts of requests of the last minute",
+	"token_windows":    "counts of tokens of the last minute",
+	"stream_gates":     "counts of running answers",
+	"ledger_heads":     "where the numbering of the ledger stands",
+	"idempotency_keys": "answers that are shown elsewhere, kept for a day",
+	"jobs":             "work of the server; holds ids of what is shown elsewhere",
 }
 
 // ExportRows hands the rows of a scope to row, table by table, each as JSON

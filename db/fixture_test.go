@@ -46,7 +46,8 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
 		func(ctx context.Context) error { return d.InsertBudget(ctx, n.budgetRow()) },
 		func(ctx context.Context) error {
-			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"}})
+			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"},
+				Claim: &db.Claim{Key: "key-of-" + n.turn, Fingerprint: []byte{1}, ExpiresAt: now().Add(time.Hour)}})
 			return err
 		},
 		func(ctx context.Context) error {

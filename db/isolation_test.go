@@ -106,6 +106,12 @@ func (n tenant) calls() []call {
 		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RequestCancel(ctx, a, n.turn))
 		}},
+		{"Claim", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Claim(ctx, a, n.app, "key-of-"+n.turn)
+		}},
+		{"DropClaim", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DropClaim(ctx, a, n.app, "key-of-"+n.turn, now()))
+		}},
 		{"EndTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndTurn(ctx, ended(as(n.turnRow(n.turn), a)), ending()))
 		}},
@@ -193,15 +199,16 @@ func (n tenant) calls() []call {
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
-	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool",
+	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Notify": "no rows",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
 	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
 	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",
 	"ExpiredExports": "housekeeping over all accounts", "Retentions": "housekeeping over all accounts",
 	"InsertExport": "makes a row of the account", "InsertErasure": "makes a row of the account", "EraseAccount": "the account's own rows", "EraseEndUser": "the account's own rows",
-	"Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
+	"ForgetAnswers": "the account's own rows", "Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
+	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",

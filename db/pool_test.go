@@ -131,7 +131,7 @@ func TestWhoCancelsAStatementGetsCanceledAndADeadlineIsUnavailable(t *testing.T)
 		for want, limited := range map[error]func() (context.Context, context.CancelFunc){
 			context.Canceled: func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) },
 			db.ErrUnavailable: func() (context.Context, context.CancelFunc) {
-				return context.WithTimeout(t.Context(), 50*time.Millisecond)
+				return context.WithTimeout(t.Context(), 2*time.Second) // time enough to be seen waiting
 			},
 		} {
 			ctx, cancel := limited()

@@ -37,13 +37,16 @@ type Turn struct {
 	LastEvent      int64          `db:"last_event"`
 	Options        types.JSONText `db:"options"` // what the request asked of its stream, in the surface's own terms
 	Failure        *string        `db:"failure"`
+	FailureKind    *string        `db:"failure_kind"` // what went wrong, in the words of the rules above
+	IdempotencyKey *string        `db:"idempotency_key"`
 	EndUser        *string        `db:"end_user"` // whom the caller made it for; nil when it did not say
 	CreatedAt      time.Time      `db:"created_at"`
 	EndedAt        *time.Time     `db:"ended_at"`
 }
 
 const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
-	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, end_user, created_at, ended_at`
+	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, failure_kind,
+	idempotency_key, end_user, created_at, ended_at`
 
 // Begun tells what BeginTurn found. The turn exists only when Began tells so.
 type Begun struct {
@@ -61,6 +64,7 @@ func (b Begun) Refused() bool {
 type Beginning struct {
 	Conversation *Conversation // a new one to make; nil when the turn's exists or it has none
 	Question     *Message      // the user's message; nil: none is stored
+	Claim        *Claim        // the request's Idempotency-Key; nil without one. A second turn for it is a ConflictError
 	Ceilings     Ceilings      // the caller's plan
 }
 
@@ -92,6 +96,10 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 	if c == nil {
 		c = &Conversation{}
 	}
+	claim := Claim{ExpiresAt: t.CreatedAt}
+	if begin.Claim != nil {
+		claim, t.IdempotencyKey = *begin.Claim, &begin.Claim.Key
+	}
 	day, month := periods(t.CreatedAt)
 	var b Begun
 	err := q.get(ctx, &b, `
@@ -121,16 +129,21 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 			where $11::text <> ''
 		), turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
-				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`)
-			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`
+				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`, idempotency_key)
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`, $29
 			where exists (select 1 from funded)
+		), claimed as (
+			insert into idempotency_keys (account_id, app_id, idempotency_key, fingerprint, turn_id, expires_at)
+			select $1, $5, $29, $30, $2, $31
+			where $29::text is not null and exists (select 1 from funded)
 		)
 		select exists (select 1 from funded) or exists (select 1 from begun) as funded,
 			exists (select 1 from conversation) or exists (select 1 from begun) as conversation, `+found,
 		t.AccountID, t.ID, t.Surface, t.ConversationID, t.AppID, t.KeyID, t.ModelID, t.Owner, t.HeldMicros,
 		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
-		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices))
+		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt)
 	return b, err
 }
 
@@ -162,6 +175,7 @@ type Ending struct {
 	FirstEvent int64          // number of the first of Events
 	Events     types.JSONText // the events not yet stored; nil when there are none
 	Told       *Event         // what webhooks shall know of it, when there are any; nil: nothing
+	Nothing    bool           // nothing was produced or spent: the turn's Idempotency-Key may be used again
 }
 
 // EndTurn stores, in one statement: the answer, the exact usage, the
@@ -182,9 +196,9 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 		with ended as (
 			update turns
 			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
-				failure = $10, ended_at = $11
+				failure = $10, ended_at = $11, failure_kind = $23
 			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
-			returning conversation_id, held_micros, surface, app_id, key_id, model_id, `+occupies+`
+			returning conversation_id, held_micros, surface, app_id, key_id, model_id, `+occupies+`, idempotency_key
 		), `+settled+` booked as (
 			insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, key_id, model_id, surface,
 				end_user, input_tokens, output_tokens, estimated, created_at)
@@ -228,11 +242,16 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			insert into jobs (account_id, job_id, kind, args, max_attempts, run_at, created_at)
 			select $1, event_id, '`+EventJob+`', '{}', 10, $11, $11
 			from told
+		), released as (
+			delete from idempotency_keys k
+			using ended e
+			where k.account_id = $1 and k.app_id = e.app_id and k.idempotency_key = e.idempotency_key and k.turn_id = $2 and $24
 		)
 		select 1 from ended`,
 		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
 		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
-		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, told.ID, told.Kind, types.NullJSONText{JSONText: told.Payload, Valid: e.Told != nil})
+		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, told.ID, told.Kind, types.NullJSONText{JSONText: told.Payload, Valid: e.Told != nil},
+		t.FailureKind, e.Nothing)
 }
 
 // RenewLeases extends the leases of the turns that a server runs and returns
@@ -271,7 +290,7 @@ func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until ti
 		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
 		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
 			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
-			t.last_event, t.options, t.failure, t.end_user, t.created_at, t.ended_at`,
+			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at`,
 		owner, now, until, limit)
 	return turns, err
 }

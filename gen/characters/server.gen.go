@@ -594,6 +594,9 @@ type CharactersBadGateway = CharactersError
 // CharactersBadRequest What went wrong.
 type CharactersBadRequest = CharactersError
 
+// CharactersConflict What went wrong.
+type CharactersConflict = CharactersError
+
 // CharactersContentTooLarge What went wrong.
 type CharactersContentTooLarge = CharactersError
 
@@ -602,6 +605,9 @@ type CharactersForbidden = CharactersError
 
 // CharactersInternalError What went wrong.
 type CharactersInternalError = CharactersError
+
+// CharactersKeyReused What went wrong.
+type CharactersKeyReused = CharactersError
 
 // CharactersNotFound What went wrong.
 type CharactersNotFound = CharactersError
@@ -1432,11 +1438,15 @@ type CharactersBadGatewayJSONResponse CharactersError
 
 type CharactersBadRequestJSONResponse CharactersError
 
+type CharactersConflictJSONResponse CharactersError
+
 type CharactersContentTooLargeJSONResponse CharactersError
 
 type CharactersForbiddenJSONResponse CharactersError
 
 type CharactersInternalErrorJSONResponse CharactersError
+
+type CharactersKeyReusedJSONResponse CharactersError
 
 type CharactersNotFoundJSONResponse CharactersError
 
@@ -1656,6 +1666,20 @@ func (response CreateAgent403JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateAgent409JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -1684,6 +1708,22 @@ func (response CreateAgent415JSONResponse) VisitCreateAgentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateAgent422JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2021,6 +2061,20 @@ func (response CreateCompletion404JSONResponse) VisitCreateCompletionResponse(w 
 	return err
 }
 
+type CreateCompletion409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateCompletion409JSONResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateCompletion413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2049,6 +2103,22 @@ func (response CreateCompletion415JSONResponse) VisitCreateCompletionResponse(w 
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCompletion422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateCompletion422JSONResponse) VisitCreateCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2337,6 +2407,20 @@ func (response CreateConversation404JSONResponse) VisitCreateConversationRespons
 	return err
 }
 
+type CreateConversation409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateConversation409JSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateConversation413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2365,6 +2449,22 @@ func (response CreateConversation415JSONResponse) VisitCreateConversationRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConversation422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateConversation422JSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2846,6 +2946,20 @@ func (response SendMessage404JSONResponse) VisitSendMessageResponse(w http.Respo
 	return err
 }
 
+type SendMessage409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response SendMessage409JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMessage413JSONResponse struct {
 	CharactersContentTooLargeJSONResponse
 }
@@ -2874,6 +2988,22 @@ func (response SendMessage415JSONResponse) VisitSendMessageResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessage422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response SendMessage422JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -74,6 +74,17 @@ func WithRequestEditor(edit func(ctx context.Context, request *http.Request) err
 	return func(o *options) { o.edit = append(o.edit, edit) }
 }
 
+// IdempotencyKey makes one request repeatable: give it to the method that
+// creates or spends, and send the same request with the same key again when its answer was lost.
+//
+//	c.Webchat.SendWebchatMessageWithResponse(ctx, message, client.IdempotencyKey(key))
+func IdempotencyKey(key string) func(ctx context.Context, request *http.Request) error {
+	return func(_ context.Context, request *http.Request) error {
+		request.Header.Set("Idempotency-Key", key)
+		return nil
+	}
+}
+
 // New returns a Client of the server at baseURL, for example
 // "http://127.0.0.1:8080". It fails when baseURL is not an absolute http or https
 // address; it does not connect.

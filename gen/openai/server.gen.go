@@ -772,6 +772,9 @@ type OpenaiBadGateway = OpenaiErrorBody
 // OpenaiBadRequest What went wrong, as OpenAI words it.
 type OpenaiBadRequest = OpenaiErrorBody
 
+// OpenaiConflict What went wrong, as OpenAI words it.
+type OpenaiConflict = OpenaiErrorBody
+
 // OpenaiContentTooLarge What went wrong, as OpenAI words it.
 type OpenaiContentTooLarge = OpenaiErrorBody
 
@@ -780,6 +783,9 @@ type OpenaiForbidden = OpenaiErrorBody
 
 // OpenaiInternalError What went wrong, as OpenAI words it.
 type OpenaiInternalError = OpenaiErrorBody
+
+// OpenaiKeyReused What went wrong, as OpenAI words it.
+type OpenaiKeyReused = OpenaiErrorBody
 
 // OpenaiLimited What went wrong, as OpenAI words it.
 type OpenaiLimited = OpenaiErrorBody
@@ -1242,11 +1248,15 @@ type OpenaiBadGatewayJSONResponse OpenaiErrorBody
 
 type OpenaiBadRequestJSONResponse OpenaiErrorBody
 
+type OpenaiConflictJSONResponse OpenaiErrorBody
+
 type OpenaiContentTooLargeJSONResponse OpenaiErrorBody
 
 type OpenaiForbiddenJSONResponse OpenaiErrorBody
 
 type OpenaiInternalErrorJSONResponse OpenaiErrorBody
+
+type OpenaiKeyReusedJSONResponse OpenaiErrorBody
 
 type OpenaiLimitedJSONResponse OpenaiErrorBody
 
@@ -1391,6 +1401,20 @@ func (response CreateChatCompletion404JSONResponse) VisitCreateChatCompletionRes
 	return err
 }
 
+type CreateChatCompletion409JSONResponse struct{ OpenaiConflictJSONResponse }
+
+func (response CreateChatCompletion409JSONResponse) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateChatCompletion413JSONResponse struct {
 	OpenaiContentTooLargeJSONResponse
 }
@@ -1419,6 +1443,20 @@ func (response CreateChatCompletion415JSONResponse) VisitCreateChatCompletionRes
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatCompletion422JSONResponse struct{ OpenaiKeyReusedJSONResponse }
+
+func (response CreateChatCompletion422JSONResponse) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -2125,6 +2125,9 @@ type AdminForbidden = Problem
 // AdminInternalError A problem document (RFC 9457) with an additional `error` member.
 type AdminInternalError = Problem
 
+// AdminKeyReused A problem document (RFC 9457) with an additional `error` member.
+type AdminKeyReused = Problem
+
 // AdminNotFound A problem document (RFC 9457) with an additional `error` member.
 type AdminNotFound = Problem
 
@@ -5165,6 +5168,8 @@ type AdminForbiddenApplicationProblemPlusJSONResponse Problem
 
 type AdminInternalErrorApplicationProblemPlusJSONResponse Problem
 
+type AdminKeyReusedApplicationProblemPlusJSONResponse Problem
+
 type AdminNotFoundApplicationProblemPlusJSONResponse Problem
 
 type AdminTooManyRequestsApplicationProblemPlusJSONResponse Problem
@@ -5523,6 +5528,22 @@ func (response CreateAccount404ApplicationProblemPlusJSONResponse) VisitCreateAc
 	return err
 }
 
+type CreateAccount409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount409ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAccount413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -5551,6 +5572,22 @@ func (response CreateAccount415ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount422ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6039,6 +6076,22 @@ func (response AdjustBalance415ApplicationProblemPlusJSONResponse) VisitAdjustBa
 	return err
 }
 
+type AdjustBalance422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response AdjustBalance422ApplicationProblemPlusJSONResponse) VisitAdjustBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AdjustBalance429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -6226,6 +6279,22 @@ func (response CreateAccountKey415ApplicationProblemPlusJSONResponse) VisitCreat
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccountKey422ApplicationProblemPlusJSONResponse) VisitCreateAccountKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6672,6 +6741,22 @@ func (response CreateBudget415ApplicationProblemPlusJSONResponse) VisitCreateBud
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBudget422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBudget422ApplicationProblemPlusJSONResponse) VisitCreateBudgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7875,6 +7960,22 @@ func (response CreateExport415ApplicationProblemPlusJSONResponse) VisitCreateExp
 	return err
 }
 
+type CreateExport422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateExport422ApplicationProblemPlusJSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateExport429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -8569,6 +8670,22 @@ func (response CreateOauthClient404ApplicationProblemPlusJSONResponse) VisitCrea
 	return err
 }
 
+type CreateOauthClient409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient409ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateOauthClient413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -8597,6 +8714,22 @@ func (response CreateOauthClient415ApplicationProblemPlusJSONResponse) VisitCrea
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOauthClient422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOauthClient422ApplicationProblemPlusJSONResponse) VisitCreateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9165,6 +9298,22 @@ func (response RotateOauthClient404ApplicationProblemPlusJSONResponse) VisitRota
 	return err
 }
 
+type RotateOauthClient409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient409ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateOauthClient413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -9193,6 +9342,22 @@ func (response RotateOauthClient415ApplicationProblemPlusJSONResponse) VisitRota
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateOauthClient422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateOauthClient422ApplicationProblemPlusJSONResponse) VisitRotateOauthClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10481,6 +10646,22 @@ func (response CreateUser415ApplicationProblemPlusJSONResponse) VisitCreateUserR
 	return err
 }
 
+type CreateUser422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateUser422ApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateUser429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -11084,6 +11265,38 @@ func (response CreateUserLink404ApplicationProblemPlusJSONResponse) VisitCreateU
 	return err
 }
 
+type CreateUserLink409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateUserLink409ApplicationProblemPlusJSONResponse) VisitCreateUserLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUserLink422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateUserLink422ApplicationProblemPlusJSONResponse) VisitCreateUserLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateUserLink429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -11382,6 +11595,22 @@ func (response CreateWebhook415ApplicationProblemPlusJSONResponse) VisitCreateWe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhook422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateWebhook422ApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12127,6 +12356,22 @@ func (response RepeatWebhookDelivery409ApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type RepeatWebhookDelivery422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RepeatWebhookDelivery422ApplicationProblemPlusJSONResponse) VisitRepeatWebhookDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RepeatWebhookDelivery429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }
@@ -12262,6 +12507,22 @@ func (response RotateWebhookSecret404ApplicationProblemPlusJSONResponse) VisitRo
 	return err
 }
 
+type RotateWebhookSecret409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateWebhookSecret409ApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateWebhookSecret413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -12290,6 +12551,22 @@ func (response RotateWebhookSecret415ApplicationProblemPlusJSONResponse) VisitRo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecret422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateWebhookSecret422ApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12440,6 +12717,22 @@ func (response SendWebhookTest409ApplicationProblemPlusJSONResponse) VisitSendWe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendWebhookTest422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response SendWebhookTest422ApplicationProblemPlusJSONResponse) VisitSendWebhookTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -12758,6 +13051,22 @@ func (response CreateKey415ApplicationProblemPlusJSONResponse) VisitCreateKeyRes
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateKey422ApplicationProblemPlusJSONResponse) VisitCreateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -13342,6 +13651,22 @@ func (response RotateKey404ApplicationProblemPlusJSONResponse) VisitRotateKeyRes
 	return err
 }
 
+type RotateKey409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RotateKey409ApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RotateKey413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -13370,6 +13695,22 @@ func (response RotateKey415ApplicationProblemPlusJSONResponse) VisitRotateKeyRes
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateKey422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response RotateKey422ApplicationProblemPlusJSONResponse) VisitRotateKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

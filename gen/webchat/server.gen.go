@@ -676,6 +676,9 @@ type WebchatBadGateway = WebchatError
 // WebchatBadRequest What went wrong.
 type WebchatBadRequest = WebchatError
 
+// WebchatConflict What went wrong.
+type WebchatConflict = WebchatError
+
 // WebchatContentTooLarge What went wrong.
 type WebchatContentTooLarge = WebchatError
 
@@ -684,6 +687,9 @@ type WebchatForbidden = WebchatError
 
 // WebchatInternalError What went wrong.
 type WebchatInternalError = WebchatError
+
+// WebchatKeyReused What went wrong.
+type WebchatKeyReused = WebchatError
 
 // WebchatNotFound What went wrong.
 type WebchatNotFound = WebchatError
@@ -1325,11 +1331,15 @@ type WebchatBadGatewayJSONResponse WebchatError
 
 type WebchatBadRequestJSONResponse WebchatError
 
+type WebchatConflictJSONResponse WebchatError
+
 type WebchatContentTooLargeJSONResponse WebchatError
 
 type WebchatForbiddenJSONResponse WebchatError
 
 type WebchatInternalErrorJSONResponse WebchatError
+
+type WebchatKeyReusedJSONResponse WebchatError
 
 type WebchatNotFoundJSONResponse WebchatError
 
@@ -1492,6 +1502,20 @@ func (response SendWebchatMessage404JSONResponse) VisitSendWebchatMessageRespons
 	return err
 }
 
+type SendWebchatMessage409JSONResponse struct{ WebchatConflictJSONResponse }
+
+func (response SendWebchatMessage409JSONResponse) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendWebchatMessage413JSONResponse struct {
 	WebchatContentTooLargeJSONResponse
 }
@@ -1520,6 +1544,20 @@ func (response SendWebchatMessage415JSONResponse) VisitSendWebchatMessageRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendWebchatMessage422JSONResponse struct{ WebchatKeyReusedJSONResponse }
+
+func (response SendWebchatMessage422JSONResponse) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Data             string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
 	DatabaseURL      string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
 	Blobs            string        `name:"blobs" env:"PARLEY_BLOBS" help:"Where exports and files are kept, encrypted: a folder or s3://bucket?region=…, the same for all servers. Default: the folder blobs in the data folder."`
+	DatabaseDirect   string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" secret:"true" help:"The same Postgres without a pooler in between, for hearing other servers; default: DATABASE_URL."`
 	DatabaseConns    int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
 	PostgresBin      string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
 	Upstream         string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`

@@ -19,7 +19,8 @@ import (
 // Database is a pool and, when this process started it, the Postgres behind it.
 type Database struct {
 	*db.DB
-	stop func() error
+	direct string // names the same Postgres, past any pooler
+	stop   func() error
 }
 
 // Close ends the pool, then the Postgres that OpenDatabase started.
@@ -37,7 +38,11 @@ func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*Database,
 	if err != nil {
 		return nil, errors.Join(err, stop())
 	}
-	return &Database{DB: pool, stop: stop}, nil
+	direct := cfg.DatabaseDirect
+	if direct == "" {
+		direct = dsn
+	}
+	return &Database{DB: pool, direct: direct, stop: stop}, nil
 }
 
 func postgres(ctx context.Context, cfg Config, log *slog.Logger) (dsn string, stop func() error, err error) {

@@ -8,6 +8,7 @@ import (
 	"parley/db"
 	"parley/impl/core/account"
 	"parley/impl/core/credential"
+	"parley/impl/core/idempotency"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/oauth"
@@ -24,6 +25,7 @@ type Services struct {
 	OAuth    *oauth.Service
 	Users    *user.Service
 	Models   *model.Catalog
+	Repeats  *idempotency.Service
 
 	box *secret.Box
 }
@@ -49,6 +51,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
 		Users:    user.New(database, credentials, now),
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
+		Repeats:  &idempotency.Service{DB: database, Box: box, Now: now},
 	}
 	if cfg.Upstream != "" {
 		s.Models.Upstream = provider.NewOpenAI(provider.OpenAIOptions{BaseURL: cfg.Upstream, Key: cfg.UpstreamKey})

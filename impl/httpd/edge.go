@@ -45,6 +45,8 @@ type Config struct {
 	Document       []byte // the bundle as JSON
 	Keys           Authenticator
 	Limits         Limiter
+	Repeats        Repeats // nil in tests of servers whose requests name no Idempotency-Key
+	Turns          Turns   // likewise
 	Log            *slog.Logger
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
@@ -59,6 +61,8 @@ type Edge struct {
 	keys     Authenticator
 	limits   Limiter
 	crowd    throttle.Throttle[netip.Prefix]
+	repeats  Repeats
+	turns    Turns
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -74,7 +78,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, limits: cfg.Limits, log: cfg.Log, mux: chi.NewRouter(),
+		doc: doc, keys: cfg.Keys, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, log: cfg.Log, mux: chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
@@ -123,7 +127,7 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 			e.write(w, r, e.surfaces[o.surface], err)
 			return
 		}
-		next.ServeHTTP(w, r)
+		e.serve(w, r, o, next)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"parley/impl/core/fault"
+	"parley/impl/core/idempotency"
 )
 
 // failer is what a surface's generated wrapper calls for every error.
@@ -29,8 +30,13 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 	if rec, ok := w.(*recorder); ok && rec.status != 0 {
 		return
 	}
+	if errors.Is(err, idempotency.ErrTaken) && e.repeatTaken(w, r) {
+		return
+	}
 	h := w.Header()
-	if status := Status(f.Kind); status == http.StatusServiceUnavailable || (status == http.StatusTooManyRequests && f.RetryAfter > 0) {
+	status := Status(f.Kind)
+	waiting := f.RetryAfter > 0 && (status == http.StatusTooManyRequests || status == http.StatusConflict)
+	if status == http.StatusServiceUnavailable || waiting {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(f.RetryAfter.Seconds())))))
 	}
 	if f.Kind == fault.Unauthenticated {

@@ -42,6 +42,10 @@ type operation struct {
 	cookie  string // name of the cookie that may carry a session; ""
 	body    bool   // the body's api_key may carry it
 
+	repeatable bool // takes an Idempotency-Key
+	turn       bool // is answered by a turn
+	success    int  // the status of its success
+
 	route  *routers.Route
 	params openapi3.Parameters
 	json   *openapi3.Schema // of the JSON body; nil without one
@@ -91,6 +95,7 @@ func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem
 		return nil, err
 	}
 	o.readSecurity(spec, op)
+	o.readSuccess(op)
 	if !o.public && len(o.scopes) == 0 {
 		return nil, errors.New("operation with a credential names no " + extScopes)
 	}
@@ -146,6 +151,17 @@ func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInCookie:
 				o.cookie = scheme.Name
 			}
+		}
+	}
+}
+
+// readSuccess notes what repeating the operation's success takes.
+func (o *operation) readSuccess(op *openapi3.Operation) {
+	o.repeatable = op.Parameters.GetByInAndName(openapi3.ParameterInHeader, keyHeader) != nil
+	for status := 200; status < 300; status++ {
+		if response := op.Responses.Status(status); response != nil {
+			o.success, o.turn = status, response.Value.Headers["Parley-Turn"] != nil
+			return
 		}
 	}
 }

@@ -17,7 +17,12 @@ var values = []string{"example", "examples", "default", "enum", "links"}
 // operation alike: handlers need not, and cannot, fill them.
 var edgeHeaders = []string{
 	"X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "WWW-Authenticate",
+	"Idempotency-Replayed",
 }
+
+// edgeParameters are read by the edge, for every operation alike. A caller of the
+// Go client sets them by its options.
+var edgeParameters = []string{"IdempotencyKeyHeader"}
 
 // numberProperties writes down the place of every schema property, because the
 // generator otherwise sorts the members of its structs, and so of the JSON
@@ -54,9 +59,23 @@ func withoutEdgeHeaders(document *yaml.Node) {
 	for _, item := range tree.Pairs(tree.Member(document, "paths")) {
 		for _, operation := range tree.Pairs(item) {
 			dropHeaders(tree.Member(operation, "responses"))
+			dropParameters(operation)
 		}
 	}
 	dropHeaders(tree.Find(document, "components", "responses"))
+}
+
+func dropParameters(operation *yaml.Node) {
+	parameters := tree.Member(operation, "parameters")
+	if parameters == nil {
+		return
+	}
+	parameters.Content = slices.DeleteFunc(parameters.Content, func(p *yaml.Node) bool {
+		return slices.Contains(edgeParameters, path.Base(tree.Text(p, "$ref")))
+	})
+	if len(parameters.Content) == 0 {
+		tree.Delete(operation, func(name string) bool { return name == "parameters" })
+	}
 }
 
 func dropHeaders(responses *yaml.Node) {

@@ -425,6 +425,9 @@ type CharactersBadGateway = CharactersError
 // CharactersBadRequest What went wrong.
 type CharactersBadRequest = CharactersError
 
+// CharactersConflict What went wrong.
+type CharactersConflict = CharactersError
+
 // CharactersContentTooLarge What went wrong.
 type CharactersContentTooLarge = CharactersError
 
@@ -433,6 +436,9 @@ type CharactersForbidden = CharactersError
 
 // CharactersInternalError What went wrong.
 type CharactersInternalError = CharactersError
+
+// CharactersKeyReused What went wrong.
+type CharactersKeyReused = CharactersError
 
 // CharactersNotFound What went wrong.
 type CharactersNotFound = CharactersError
@@ -1833,10 +1839,14 @@ type CreateAgentResult struct {
 	JSON401 *CharactersUnauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *CharactersForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1867,6 +1877,11 @@ func (r CreateAgentResult) GetJSON403() *CharactersForbidden {
 	return r.JSON403
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateAgentResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateAgentResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -1875,6 +1890,11 @@ func (r CreateAgentResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateAgentResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateAgentResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2031,10 +2051,14 @@ type CreateCompletionResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2077,6 +2101,11 @@ func (r CreateCompletionResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateCompletionResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateCompletionResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2085,6 +2114,11 @@ func (r CreateCompletionResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateCompletionResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateCompletionResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2244,10 +2278,14 @@ type CreateConversationResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2283,6 +2321,11 @@ func (r CreateConversationResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateConversationResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateConversationResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2291,6 +2334,11 @@ func (r CreateConversationResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateConversationResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateConversationResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2544,10 +2592,14 @@ type SendMessageResult struct {
 	JSON403 *CharactersForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2590,6 +2642,11 @@ func (r SendMessageResult) GetJSON404() *CharactersNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r SendMessageResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r SendMessageResult) GetJSON413() *CharactersContentTooLarge {
 	return r.JSON413
@@ -2598,6 +2655,11 @@ func (r SendMessageResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r SendMessageResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r SendMessageResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -3103,6 +3165,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 		}
 		response.JSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3116,6 +3185,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3287,6 +3363,13 @@ func ParseCreateCompletionResult(rsp *http.Response) (*CreateCompletionResult, e
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3300,6 +3383,13 @@ func ParseCreateCompletionResult(rsp *http.Response) (*CreateCompletionResult, e
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3480,6 +3570,13 @@ func ParseCreateConversationResult(rsp *http.Response) (*CreateConversationResul
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3493,6 +3590,13 @@ func ParseCreateConversationResult(rsp *http.Response) (*CreateConversationResul
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
@@ -3752,6 +3856,13 @@ func ParseSendMessageResult(rsp *http.Response) (*SendMessageResult, error) {
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest CharactersContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3765,6 +3876,13 @@ func ParseSendMessageResult(rsp *http.Response) (*SendMessageResult, error) {
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests

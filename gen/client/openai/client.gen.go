@@ -752,6 +752,9 @@ type OpenaiBadGateway = OpenaiErrorBody
 // OpenaiBadRequest What went wrong, as OpenAI words it.
 type OpenaiBadRequest = OpenaiErrorBody
 
+// OpenaiConflict What went wrong, as OpenAI words it.
+type OpenaiConflict = OpenaiErrorBody
+
 // OpenaiContentTooLarge What went wrong, as OpenAI words it.
 type OpenaiContentTooLarge = OpenaiErrorBody
 
@@ -760,6 +763,9 @@ type OpenaiForbidden = OpenaiErrorBody
 
 // OpenaiInternalError What went wrong, as OpenAI words it.
 type OpenaiInternalError = OpenaiErrorBody
+
+// OpenaiKeyReused What went wrong, as OpenAI words it.
+type OpenaiKeyReused = OpenaiErrorBody
 
 // OpenaiLimited What went wrong, as OpenAI words it.
 type OpenaiLimited = OpenaiErrorBody
@@ -1348,10 +1354,14 @@ type CreateChatCompletionResult struct {
 	JSON403 *OpenaiForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *OpenaiNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *OpenaiConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *OpenaiContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *OpenaiUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *OpenaiKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *OpenaiLimited
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1389,6 +1399,11 @@ func (r CreateChatCompletionResult) GetJSON404() *OpenaiNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateChatCompletionResult) GetJSON409() *OpenaiConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r CreateChatCompletionResult) GetJSON413() *OpenaiContentTooLarge {
 	return r.JSON413
@@ -1397,6 +1412,11 @@ func (r CreateChatCompletionResult) GetJSON413() *OpenaiContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r CreateChatCompletionResult) GetJSON415() *OpenaiUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateChatCompletionResult) GetJSON422() *OpenaiKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -1744,6 +1764,13 @@ func ParseCreateChatCompletionResult(rsp *http.Response) (*CreateChatCompletionR
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest OpenaiConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest OpenaiContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -1757,6 +1784,13 @@ func ParseCreateChatCompletionResult(rsp *http.Response) (*CreateChatCompletionR
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest OpenaiKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest OpenaiLimited

@@ -548,6 +548,9 @@ type WebchatBadGateway = WebchatError
 // WebchatBadRequest What went wrong.
 type WebchatBadRequest = WebchatError
 
+// WebchatConflict What went wrong.
+type WebchatConflict = WebchatError
+
 // WebchatContentTooLarge What went wrong.
 type WebchatContentTooLarge = WebchatError
 
@@ -556,6 +559,9 @@ type WebchatForbidden = WebchatError
 
 // WebchatInternalError What went wrong.
 type WebchatInternalError = WebchatError
+
+// WebchatKeyReused What went wrong.
+type WebchatKeyReused = WebchatError
 
 // WebchatNotFound What went wrong.
 type WebchatNotFound = WebchatError
@@ -1406,10 +1412,14 @@ type SendWebchatMessageResult struct {
 	JSON403 *WebchatForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *WebchatNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *WebchatConflict
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *WebchatContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *WebchatUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *WebchatKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *WebchatTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -1452,6 +1462,11 @@ func (r SendWebchatMessageResult) GetJSON404() *WebchatNotFound {
 	return r.JSON404
 }
 
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r SendWebchatMessageResult) GetJSON409() *WebchatConflict {
+	return r.JSON409
+}
+
 // GetJSON413 returns the response for an HTTP 413 `application/json` response
 func (r SendWebchatMessageResult) GetJSON413() *WebchatContentTooLarge {
 	return r.JSON413
@@ -1460,6 +1475,11 @@ func (r SendWebchatMessageResult) GetJSON413() *WebchatContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r SendWebchatMessageResult) GetJSON415() *WebchatUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r SendWebchatMessageResult) GetJSON422() *WebchatKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -2124,6 +2144,13 @@ func ParseSendWebchatMessageResult(rsp *http.Response) (*SendWebchatMessageResul
 		}
 		response.JSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest WebchatConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest WebchatContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -2137,6 +2164,13 @@ func ParseSendWebchatMessageResult(rsp *http.Response) (*SendWebchatMessageResul
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest WebchatKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest WebchatTooManyRequests

@@ -31,6 +31,13 @@ func (s stream) VisitSendMessageResponse(w http.ResponseWriter) error {
 	return httpd.WriteFrames(w, http.StatusCreated, s.live.ID, s.live.Frames(s.ctx, 0))
 }
 
+// Whole is this surface's answer that is not streamed.
+func Whole(options json.RawMessage, a turn.Answer) any {
+	var o streamOptions
+	_ = json.Unmarshal(options, &o) // stored by us in this shape
+	return toAPIAnswer(a, o.Verbose)
+}
+
 // Encode is this surface's stream: delta and, when verbose, thought events,
 // then message with the whole answer, or error.
 func Encode(v turn.View, e turn.Event) []turn.Frame {

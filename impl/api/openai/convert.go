@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -83,6 +84,9 @@ func toAPICompletion(a turn.Answer) gen.ChatCompletion {
 		Choices: []gen.ChatCompletionChoice{choice}, Usage: toAPIUsage(int64(a.Usage.InputTokens), int64(a.Usage.OutputTokens)),
 	}
 }
+
+// Whole is this surface's answer that is not streamed.
+func Whole(_ json.RawMessage, a turn.Answer) any { return toAPICompletion(a) }
 
 func toAPIUsage(input, output int64) gen.ChatCompletionUsage {
 	return gen.ChatCompletionUsage{PromptTokens: input, CompletionTokens: output, TotalTokens: input + output}

@@ -56,10 +56,15 @@ func toAPIError(f *fault.Error) gen.OpenaiError {
 		if len(f.Fields) > 0 {
 			return invalid(f.Message, telling(f.Fields))
 		}
+	case fault.Unprocessable:
+		named("idempotency_key_reused")
 	case fault.NotAllowed, fault.Conflict, fault.TooLarge, fault.Unsupported:
 	default:
 		e.Type = gen.OpenaiErrorTypeServerError
 		named("server_error")
+	}
+	if f.Code != "" {
+		named(f.Code)
 	}
 	return e
 }

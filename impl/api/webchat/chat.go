@@ -2,6 +2,7 @@ package webchat
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"parley/db"
@@ -64,6 +65,9 @@ type stream struct {
 func (s stream) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
 	return httpd.WriteFrames(w, http.StatusOK, s.live.ID, s.live.Frames(s.ctx, 0))
 }
+
+// Whole is this surface's answer that is not streamed.
+func Whole(_ json.RawMessage, a turn.Answer) any { return toAPIWebchatAnswer(a) }
 
 // Encode is this surface's stream: message … end, and error before end when
 // the answer fails (seed 003).

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/db"
@@ -34,15 +35,19 @@ const (
 	Upstream                    // the model's provider failed or answered nonsense
 	Unavailable                 // the server cannot serve this now; a retry may help
 	Canceled                    // the caller went away
+	Unprocessable               // the Idempotency-Key was used for another request
 )
 
 var kindNames = [...]string{
 	"internal", "invalid", "unauthenticated", "no_funds", "forbidden", "not_found", "not_allowed",
-	"conflict", "too_large", "unsupported", "rate_limited", "upstream", "unavailable", "canceled",
+	"conflict", "too_large", "unsupported", "rate_limited", "upstream", "unavailable", "canceled", "unprocessable",
 }
 
 // String returns the kind's name as logs and metrics show it.
 func (k Kind) String() string { return kindNames[k] }
+
+// Named returns the kind that String calls name, Internal for any other text.
+func Named(name string) Kind { return Kind(max(0, slices.Index(kindNames[:], name))) }
 
 // Kinds lists every kind, for tables that must cover all of them.
 func Kinds() []Kind {
@@ -64,10 +69,10 @@ type Field struct {
 // Error is a failure that a caller may be told about.
 type Error struct {
 	Kind       Kind
-	Code       string        // a protocol's own word, where the kind says too little; mostly ""
 	Message    string        // a sentence for the caller
+	Code       string        // what programs read, where the kind says too little; "" lets the surface choose
 	Fields     []Field       // for Invalid: which parts broke which rules
-	RetryAfter time.Duration // for RateLimited and Unavailable: when a retry can succeed; zero when unknown
+	RetryAfter time.Duration // for RateLimited, Unavailable and Conflict: when a retry can succeed; zero when unknown
 	cause      error
 }
 

@@ -52,6 +52,9 @@ func (s *Service) carryOut(ctx context.Context, r job.Run, e db.Erasure) error {
 			return err
 		}
 	}
+	if err := s.DB.ForgetAnswers(ctx, e.AccountID); err != nil {
+		return err
+	}
 	// Archives of earlier exports may hold what was erased.
 	if err := s.DB.VoidExports(ctx, e.AccountID); err != nil {
 		return err

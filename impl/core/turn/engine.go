@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/db"
 	"parley/impl/core/agent"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
+	"parley/impl/core/idempotency"
 	"parley/impl/core/model"
 	"parley/impl/core/money"
 	"parley/impl/core/provider"
@@ -30,6 +32,8 @@ type Engine struct {
 	// Encoders are the surfaces' wire formats by surface name. They are set
 	// before the first turn.
 	Encoders map[string]Encoder
+	// Wholes are the surfaces' answers that are not streamed, likewise.
+	Wholes map[string]Whole
 
 	db     *db.DB
 	models *model.Catalog
@@ -46,12 +50,17 @@ type Engine struct {
 
 	mu       sync.Mutex
 	stopping bool
-	live     map[string]*active // by turn id
+	live     map[string]*active                  // by turn id
+	readers  map[string]map[string]chan struct{} // of other servers' turns, by turn and reader
+
+	hearing atomic.Bool // notifications of other servers arrive
+	hints   chan string // turns of which there is more to read
 }
 
 // active is a live turn with what finding it needs.
 type active struct {
 	*Live
+	run                       *run
 	accountID, conversationID string
 }
 
@@ -62,10 +71,12 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 	e := &Engine{
 		db: database, models: models, log: log, now: now, owner: id.New("srv_"),
 		running: running, giveUp: giveUp, live: map[string]*active{},
+		readers: map[string]map[string]chan struct{}{}, hints: make(chan string, 4*gatherMax),
 		crowds: crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
 	}
-	e.loops.Add(1)
+	e.loops.Add(2)
 	go e.keepLeases()
+	go e.gather()
 	return e
 }
 
@@ -114,6 +125,7 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 		return nil, err
 	}
 	if err := e.begin(ctx, r, in); err != nil {
+		err = e.claimed(ctx, err)
 		r.live.refuse(err)
 		e.unregister(r)
 		return nil, err
@@ -178,7 +190,7 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	b := db.Beginning{Ceilings: ceilings(in, r.turn.InputTokens+int64(r.model.MaxOutputTokens))}
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.turn.InputTokens+int64(r.model.MaxOutputTokens))}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}
@@ -198,7 +210,7 @@ func (e *Engine) register(r *run, in Input) error {
 	if e.stopping {
 		return errStopping
 	}
-	a := &active{Live: r.live, accountID: in.Caller.AccountID}
+	a := &active{Live: r.live, run: r, accountID: in.Caller.AccountID}
 	if in.Conversation != nil {
 		a.conversationID = in.Conversation.ID
 	}

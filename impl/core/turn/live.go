@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"parley/impl/core/fault"
 )
@@ -15,6 +16,8 @@ type Live struct {
 	cancel context.CancelCauseFunc
 	encode encoding      // the surface's view of it
 	ended  chan struct{} // closed after the terminal event is published
+
+	followed atomic.Bool // somebody follows it from another server
 
 	mu      sync.Mutex
 	events  []Event

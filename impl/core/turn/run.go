@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -44,6 +45,8 @@ type run struct {
 	provider provider.Provider
 	prompt   []provider.Message
 	sampling Sampling
+
+	storing sync.Mutex // held while events are added or stored
 
 	text, thought strings.Builder
 	pending       []Event // published, not yet stored
@@ -98,6 +101,8 @@ func (r *run) chat() (result provider.Result, err error) {
 
 // emit publishes a piece to readers at once and stores a batch now and then.
 func (r *run) emit(d provider.Delta) error {
+	r.storing.Lock()
+	defer r.storing.Unlock()
 	d.Text, d.Thought = storable(d.Text), storable(d.Thought)
 	if d.Thought != "" {
 		r.thought.WriteString(d.Thought)
@@ -107,10 +112,38 @@ func (r *run) emit(d provider.Delta) error {
 		r.text.WriteString(d.Text)
 		r.publish(Delta, d.Text)
 	}
-	if len(r.pending) == 0 || r.engine.now().Sub(r.flushed) < flushEvery {
+	if !r.due() {
 		return nil
 	}
 	return r.flush()
+}
+
+// due tells whether pending events are to be stored. A turn that is followed
+// from another server is stored more often.
+func (r *run) due() bool {
+	every := flushEvery
+	if r.live.followed.Load() {
+		every = followedFlush
+	}
+	return len(r.pending) > 0 && r.engine.now().Sub(r.flushed) >= every
+}
+
+// flushDue stores in the background what is due. It never waits: a run that is
+// adding or storing events does it itself.
+func (r *run) flushDue() {
+	if !r.storing.TryLock() {
+		return
+	}
+	if !r.due() {
+		r.storing.Unlock()
+		return
+	}
+	go func() {
+		defer r.storing.Unlock()
+		if err := r.flush(); err != nil {
+			r.live.cancel(err)
+		}
+	}()
 }
 
 func (r *run) event(kind, text string) Event {
@@ -137,11 +170,14 @@ func (r *run) flush() error {
 		return nil
 	}
 	r.pending = nil
+	r.hint()
 	return nil
 }
 
 // finish stores the end of the turn and only then tells the readers.
 func (r *run) finish(result provider.Result, failure error) {
+	r.storing.Lock()
+	defer r.storing.Unlock()
 	a := r.settle(result.Usage, failure)
 	last := Event{
 		N: r.next, Kind: stateOf(a.Failure), MessageID: a.MessageID, At: *r.turn.EndedAt,
@@ -159,7 +195,16 @@ func (r *run) finish(result provider.Result, failure error) {
 		a.Failure = fault.New(fault.Unavailable, "The answer could not be stored.").Because(err)
 		last = Event{N: last.N, Kind: Failed, Text: a.Failure.Message}
 	}
+	r.pending = nil
 	r.live.end(last, a)
+	r.hint()
+}
+
+// hint tells who follows the turn from another server that there is more of it.
+func (r *run) hint() {
+	if r.live.followed.Load() {
+		r.engine.more(r.turn.ID)
+	}
 }
 
 // settle fixes what was used and what it costs. The cost never exceeds the
@@ -182,7 +227,8 @@ func (r *run) settle(u provider.Usage, failure error) Answer {
 	}
 	if failure != nil {
 		a.Failure = fault.From(failure)
-		t.Failure = &a.Failure.Message
+		kind := a.Failure.Kind.String()
+		t.Failure, t.FailureKind = &a.Failure.Message, &kind
 	}
 	t.State = stateOf(a.Failure)
 	if a.Content != "" || a.Failure == nil {
@@ -204,6 +250,7 @@ func stateOf(f *fault.Error) string {
 // ending turns the answer into rows.
 func (r *run) ending(a Answer) db.Ending {
 	e := db.Ending{EntryID: id.New(id.Entry), FirstEvent: r.pending[0].N, Events: encode(r.pending)}
+	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
 		e.Preview = preview(a.Content)

@@ -102,7 +102,8 @@ func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] 
 	return l.encode.frames(events, after)
 }
 
-// tailEvery is how often a turn that runs on another server is looked at.
+// tailEvery is how often a turn that runs on another server is looked at while
+// its hints cannot be heard.
 const tailEvery = 100 * time.Millisecond
 
 // Find returns a turn of the account; any other is a NotFound fault.
@@ -150,8 +151,11 @@ func (e *Engine) liveTurn(accountID, turnID string) *Live {
 // terminal one is stored. It ends without one when the log is erased under it.
 func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		tick := time.NewTicker(tailEvery)
-		defer tick.Stop()
+		wake, end := e.read(t.ID)
+		defer end()
+		if t.State == db.TurnRunning && e.hearing.Load() {
+			e.tell(ctx, signalFollow, t.ID)
+		}
 		var last int64
 		for {
 			events, err := e.stored(ctx, t, last)
@@ -168,9 +172,7 @@ func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[Event, error] {
 			if len(events) == 0 && e.erased(ctx, t) {
 				return
 			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
+			if !e.pause(ctx, t.ID, wake) {
 				return
 			}
 		}
@@ -215,6 +217,8 @@ func (e *Engine) Cancel(ctx context.Context, accountID, turnID string) (db.Turn,
 		_, _ = live.Wait(ctx) // its outcome is read below
 	} else if err := e.db.RequestCancel(ctx, accountID, turnID); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return db.Turn{}, err
+	} else if err == nil {
+		e.tell(ctx, signalCancel, turnID)
 	}
 	return e.Find(ctx, accountID, turnID)
 }

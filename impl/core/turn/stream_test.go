@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"parley/db/dbtest"
 	"parley/impl/core/provider/providertest"
 	"parley/impl/core/turn"
 )
@@ -94,5 +96,85 @@ func TestAnotherServerCancelsATurn(t *testing.T) {
 	}
 	if a := b.account(t); a.HeldMicros != 0 || a.SpentMicros == 0 {
 		t.Errorf("account %+v", a)
+	}
+}
+
+// listening makes an engine hear the others.
+func (b *bundle) listening(t *testing.T, engines ...*turn.Engine) {
+	t.Helper()
+	for _, e := range engines {
+		e.Listen(b.dsn)
+	}
+	heard := "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
+	for ask(t, b.dsn, heard) < len(engines) {
+		if t.Context().Err() != nil {
+			t.Fatal("nobody ever listened")
+		}
+	}
+}
+
+// A cancel is told to the server that runs the turn: the upstream's call ends
+// long before leases are kept.
+func TestACancelElsewhereIsHeardAtOnce(t *testing.T) {
+	t.Parallel()
+	d, dsn := dbtest.Own(t)
+	p, cancelled := hanging("Half")
+	b := encoded(setupOn(t, d, dsn, p))
+	other := b.newEngine(t, b.db)
+	b.listening(t, b.engine, other)
+	live := b.start(t, b.input("Hi"))
+	firstPiece(t, live)
+	asked := time.Now()
+	if _, err := other.Cancel(t.Context(), b.caller.AccountID, live.ID); err != nil {
+		t.Fatal(err)
+	}
+	if cause := <-cancelled; cause == nil {
+		t.Error("the provider was not told why")
+	}
+	took := time.Since(asked)
+	t.Logf("the upstream's call ended after %s", took)
+	if took > time.Second { // the lease loop would take up to three
+		t.Errorf("the upstream's call ended after %s", took)
+	}
+	if _, err := live.Wait(t.Context()); err == nil {
+		t.Error("the turn completed")
+	}
+}
+
+// A piece reaches the reader of another server although no other piece follows
+// it, and so does the end.
+func TestAReaderElsewhereHearsOfEachPiece(t *testing.T) {
+	t.Parallel()
+	d, dsn := dbtest.Own(t)
+	script, gate := gated("One", " two", " three", " four")
+	b := encoded(setupOn(t, d, dsn, providertest.NewScripted(script)))
+	other := b.newEngine(t, b.db)
+	other.Encoders = b.engine.Encoders
+	b.listening(t, b.engine, other)
+	live := b.start(t, b.input("Hi"))
+	row := b.turn(t, live.ID)
+	frames, err := other.Frames(t.Context(), row, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate <- struct{}{}
+	sent := time.Now()
+	n := 0
+	for f, err := range frames {
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(sent)
+		t.Logf("frame %d %v after %s", f.N, f.Data, took)
+		if took > time.Second { // as long as a reader waits that hears nothing
+			t.Errorf("frame %d came after %s", f.N, took)
+		}
+		if n++; n < 4 {
+			sent = time.Now()
+			gate <- struct{}{}
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d frames", n)
 	}
 }

@@ -85,6 +85,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 		return err
 	}
 	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t)), ctx: ctx, turn: t, model: m, next: 1}
+	r.live.followed.Store(true) // by readers that its owner left waiting
 	for _, b := range batches {
 		var events []Event
 		if err := json.Unmarshal(b.Events, &events); err != nil {

@@ -1,0 +1,97 @@
+package turn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/idempotency"
+	"parley/impl/core/provider"
+)
+
+// Whole writes a surface's answer that is not streamed, as a value to send as
+// JSON. Like Encoder it is a pure function of what is stored.
+type Whole func(options json.RawMessage, a Answer) any
+
+// Repeat returns the answer to a turn's request once more, in its surface's
+// form, waiting for its end wherever the turn runs. The fault of a turn that
+// failed is its error; one whose log was erased is a NotFound fault.
+func (e *Engine) Repeat(ctx context.Context, t db.Turn) (any, error) {
+	whole := e.Wholes[t.Surface]
+	if whole == nil {
+		return nil, fault.New(fault.NotFound, "Turn not found")
+	}
+	a, err := e.answerOf(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return whole(json.RawMessage(t.Options), a), nil
+}
+
+func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
+	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
+		return live.Wait(ctx)
+	}
+	r := &run{engine: e, turn: t, next: 1}
+	var last Event
+	for ev, err := range e.tail(ctx, t) {
+		if err != nil {
+			return Answer{}, err
+		}
+		r.replay(ev)
+		last = ev
+	}
+	if err := ctx.Err(); err != nil {
+		return Answer{}, err
+	}
+	ended, err := e.Find(ctx, t.AccountID, t.ID) // t may have been read while it ran
+	if err != nil {
+		return Answer{}, err
+	}
+	if f := failureOf(ended); f != nil {
+		return Answer{}, f
+	}
+	if !last.Terminal() || last.Kind == "" {
+		return Answer{}, fault.New(fault.NotFound, "The turn's stream was erased")
+	}
+	a := Answer{
+		TurnID: ended.ID, MessageID: last.MessageID, ModelID: ended.ModelID, Content: r.text.String(), Thought: r.thought.String(),
+		Usage:      provider.Usage{InputTokens: int(ended.InputTokens), OutputTokens: int(ended.OutputTokens), Estimated: ended.Estimated},
+		CostMicros: ended.CostMicros, FinishReason: last.Finish, CreatedAt: last.At,
+	}
+	if ended.ConversationID != nil {
+		a.ConversationID = *ended.ConversationID
+	}
+	return a, nil
+}
+
+// failureOf is the fault that ended a stored turn, nil when it completed.
+func failureOf(t db.Turn) *fault.Error {
+	if t.Failure == nil {
+		return nil
+	}
+	kind := fault.Unavailable // turns of before kinds were stored
+	if t.FailureKind != nil {
+		kind = fault.Named(*t.FailureKind)
+	}
+	return fault.New(kind, "%s", *t.Failure)
+}
+
+// claimed tells a caller whose Idempotency-Key another request took while this
+// one began: refusal is why it could not begin, which may only be due to that.
+func (e *Engine) claimed(ctx context.Context, refusal error) error {
+	claim := idempotency.ClaimOf(ctx)
+	if claim == nil {
+		return refusal
+	}
+	var conflict *db.ConflictError
+	if errors.As(refusal, &conflict) && conflict.Constraint == db.ClaimsKey {
+		return idempotency.ErrTaken
+	}
+	if _, err := e.db.Claim(ctx, claim.AccountID, claim.AppID, claim.Key); err == nil {
+		return idempotency.ErrTaken
+	}
+	return refusal
+}
