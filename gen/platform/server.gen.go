@@ -8400,22 +8400,6 @@ func (response ListLedgerEntries403ApplicationProblemPlusJSONResponse) VisitList
 	return err
 }
 
-type ListLedgerEntries404ApplicationProblemPlusJSONResponse struct {
-	AdminNotFoundApplicationProblemPlusJSONResponse
-}
-
-func (response ListLedgerEntries404ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(404)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListLedgerEntries429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }

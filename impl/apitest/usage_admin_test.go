@@ -154,5 +154,5 @@ func TestTheLedgerCarriesRunningTotals(t *testing.T) {
 		}
 	}
 	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=999999999999999999&limit=1"}).Want(t, http.StatusOK)
-	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=none"}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=none"}).Want(t, http.StatusBadRequest)
 }
