@@ -47,7 +47,11 @@ func TestNothingOfAnUnstoredAnswerIsKept(t *testing.T) {
 		if x.get(t, path, &turn); turn.Status != turns.TurnStatusCompleted || turn.Usage.TotalTokens != 9 {
 			t.Errorf("turn %+v", turn)
 		}
-		x.do(t, testkit.Request{Path: path + "/events"}).Want(t, http.StatusNotFound)
+		if again := x.do(t, testkit.Request{Path: path + "/events"}).Want(t, http.StatusOK); stream && string(again.Body) != string(got.Body) {
+			t.Errorf("resumed at once as %s, first %s", again.Body, got.Body)
+		}
+		stranger := newTenant(t)
+		stranger.do(t, testkit.Request{Path: path + "/events"}).Want(t, http.StatusNotFound)
 	}
 }
 

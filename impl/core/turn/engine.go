@@ -48,6 +48,7 @@ type Engine struct {
 
 	crowds   crowds
 	breakers breakers
+	recent   recent
 
 	mu       sync.Mutex
 	stopping bool

@@ -90,6 +90,9 @@ func (r *run) run() {
 		err = cause // why the run was ended, not how the provider noticed
 	}
 	r.finish(result, err)
+	if r.turn.Unstored {
+		r.engine.recent.add(r.turn.AccountID, r.live, r.engine.now())
+	}
 }
 
 // chat asks the provider. A panic in there must fail this turn, not the server.

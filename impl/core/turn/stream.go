@@ -123,7 +123,7 @@ func (e *Engine) Find(ctx context.Context, accountID, turnID string) (db.Turn, e
 // Frames yields a turn's stream from wherever it is: from memory while this
 // server runs it, otherwise from the stored log, which another server may still
 // be writing. A turn whose log was erased with its conversation, or that is not
-// to be stored and does not run here, is a NotFound fault.
+// to be stored and did not run here just now, is a NotFound fault.
 func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[Frame, error], error) {
 	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
 		return live.Frames(ctx, after), nil
@@ -133,6 +133,9 @@ func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[
 		return nil, fault.New(fault.NotFound, "Turn not found")
 	}
 	if t.Unstored {
+		if live := e.recent.find(t, e.now()); live != nil {
+			return live.Frames(ctx, after), nil
+		}
 		return nil, errUnstored
 	}
 	if t.State != db.TurnRunning {

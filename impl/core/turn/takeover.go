@@ -22,6 +22,7 @@ func (e *Engine) keepLeases() {
 	for {
 		select {
 		case <-tick.C:
+			e.recent.sweep(e.now())
 		case <-e.running.Done():
 			return
 		}
