@@ -178,6 +178,10 @@ func (m modelsFallbackCmd) Run(ctx context.Context, c *cli) error {
 			return err
 		}
 		return c.print(map[string]any{"id": m.ID, "fallback_ids": fallbacks}, func(w io.Writer) {
+			if len(fallbacks) == 0 {
+				fmt.Fprintln(w, m.ID, "has no fallbacks")
+				return
+			}
 			fmt.Fprintln(w, m.ID, "falls back to", strings.Join(fallbacks, ", "))
 		})
 	})
