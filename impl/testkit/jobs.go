@@ -25,7 +25,7 @@ func (s *Server) RunFor(t testing.TB, n job.New) {
 	if err := job.Enqueue(t.Context(), s.DB.Queries, now(), n); err != nil {
 		t.Fatal(err)
 	}
-	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
 		row, err := s.DB.Job(t.Context(), n.AccountID, n.ID)

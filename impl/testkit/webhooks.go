@@ -107,7 +107,7 @@ func (r *Receiver) Next(t testing.TB) Posted {
 	select {
 	case p := <-r.got:
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("in vain waited for a delivery")
 		return Posted{}
 	}
