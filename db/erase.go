@@ -80,12 +80,7 @@ func (q *Queries) forget(ctx context.Context, accountID string, conversationIDs 
 		accountID, pq.Array(conversationIDs)); err != nil {
 		return err
 	}
-	if _, err := q.exec(ctx, `
-		update ledger
-		set end_user = null
-		where account_id = $1 and end_user is not null and turn_id in (
-			select turn_id from turns where account_id = $1 and conversation_id = any($2))`,
-		accountID, pq.Array(conversationIDs)); err != nil {
+	if err := q.unnameUsage(ctx, accountID, conversationIDs); err != nil {
 		return err
 	}
 	_, err := q.exec(ctx, `
@@ -146,6 +141,7 @@ var eraseAccount = []string{
 	`delete from user_emails where account_id = $1`,
 	`delete from users where account_id = $1`,
 	`delete from agents where account_id = $1`,
+	`delete from key_habits where account_id = $1`,
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,
 	`delete from exports where account_id = $1`,
@@ -174,6 +170,9 @@ var eraseEndUser = []string{
 // EraseEndUser takes an end user's name out of the books, turns, budgets, exports and erasures.
 func (d *DB) EraseEndUser(ctx context.Context, accountID, name string) error {
 	return d.InTx(ctx, func(q *Queries) error {
+		if err := q.lockHead(ctx, accountID); err != nil {
+			return err
+		}
 		for _, statement := range eraseEndUser {
 			if _, err := q.exec(ctx, statement, accountID, name); err != nil {
 				return err
@@ -187,6 +186,9 @@ func (d *DB) EraseEndUser(ctx context.Context, accountID, name string) error {
 // conversations and turns, and removes its jobs except one.
 func (d *DB) EraseAccount(ctx context.Context, accountID, exceptJobID string) error {
 	return d.InTx(ctx, func(q *Queries) error {
+		if err := q.lockHead(ctx, accountID); err != nil {
+			return err
+		}
 		for _, statement := range eraseAccount {
 			if _, err := q.exec(ctx, statement, accountID); err != nil {
 				return err

@@ -31,6 +31,7 @@ var exportTables = []exportTable{
 	{name: "accounts", where: wholeAccount},
 	{name: "apps", where: ofItsAppsKeys},
 	{name: "keys", where: ofItsAppsKeys},
+	{name: "key_habits", where: wholeAccount},
 	{name: "oauth_clients", where: ofItsAppsKeys},
 	{name: "users", where: wholeAccount, omit: []string{"password_hash"}},
 	{name: "agents", where: wholeAccount},

@@ -96,6 +96,12 @@ func (n tenant) calls() []call {
 		{"TouchKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.TouchKey(ctx, a, n.key, now(), now().Add(-time.Hour)))
 		}},
+		{"LockKeyHabits", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.LockKeyHabits(ctx, a, []string{n.key})
+		}},
+		{"UpdateKeyHabits", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateKeyHabits(ctx, a, []db.KeyHabit{{KeyID: n.key, Habit: `{"since": "foreign"}`}}))
+		}},
 		{"BeginTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.BeginTurn(ctx, as(n.turnRow(unique("turn_")), a), db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})
 		}},

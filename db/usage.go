@@ -206,3 +206,50 @@ func namelessUsage(condition string) string {
 		set requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
 			output_tokens = u.output_tokens + excluded.output_tokens, cost_micros = u.cost_micros + excluded.cost_micros`
 }
+
+// unnameUsage takes the end users' names out of what answers in conversations
+// cost. The head is locked first: a fold under way would add up names that are taken out meanwhile.
+func (q *Queries) unnameUsage(ctx context.Context, accountID string, conversationIDs []string) error {
+	if err := q.lockHead(ctx, accountID); err != nil {
+		return err
+	}
+	if _, err := q.exec(ctx, `
+		with named as materialized (
+			select entry_id, seq, coalesce(app_id, '') as app_id, coalesce(key_id, '') as key_id, coalesce(model_id, '') as model_id,
+				coalesce(surface, '') as surface, end_user, input_tokens, output_tokens, amount_micros, (created_at at time zone 'UTC')::date as day
+			from ledger
+			where account_id = $1 and kind = 'usage' and end_user <> '' and turn_id in (
+				select turn_id from turns where account_id = $1 and conversation_id = any($2))
+		), unnamed as (
+			update ledger l
+			set end_user = null
+			from named n
+			where l.account_id = $1 and l.entry_id = n.entry_id
+		), moved as materialized (
+			select day, app_id, key_id, model_id, surface, end_user, count(*) as requests, sum(input_tokens) as input_tokens,
+				sum(output_tokens) as output_tokens, sum(amount_micros) as cost_micros
+			from named
+			where seq is not null
+			group by day, app_id, key_id, model_id, surface, end_user
+		), taken as (
+			update usage_cells u
+			set requests = u.requests - m.requests, input_tokens = u.input_tokens - m.input_tokens,
+				output_tokens = u.output_tokens - m.output_tokens, cost_micros = u.cost_micros - m.cost_micros
+			from moved m
+			where u.account_id = $1 and (u.day, u.app_id, u.key_id, u.model_id, u.surface, u.end_user)
+				= (m.day, m.app_id, m.key_id, m.model_id, m.surface, m.end_user)
+		)
+		insert into usage_cells as u (account_id, day, app_id, key_id, model_id, surface, end_user,
+			requests, input_tokens, output_tokens, cost_micros)
+		select $1, day, app_id, key_id, model_id, surface, '', sum(requests), sum(input_tokens), sum(output_tokens), sum(cost_micros)
+		from moved
+		group by day, app_id, key_id, model_id, surface
+		on conflict (account_id, day, app_id, key_id, model_id, surface, end_user) do update
+		set requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
+			output_tokens = u.output_tokens + excluded.output_tokens, cost_micros = u.cost_micros + excluded.cost_micros`,
+		accountID, pq.Array(conversationIDs)); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, `delete from usage_cells where account_id = $1 and end_user <> '' and requests = 0`, accountID)
+	return err
+}

@@ -37,7 +37,7 @@ func (n tenant) crossing() []call {
 
 // inTransactions are the methods that need more than one statement.
 var inTransactions = map[string]int{"DeleteConversation": 4, "DeleteSessions": 4,
-	"EraseConversations": 3, "EraseConversationsBefore": 3, "EraseLooseTurns": 2}
+	"EraseConversations": 3, "EraseConversationsBefore": 3, "EraseLooseTurns": 2, "LockKeyHabits": 2}
 
 // repeated are the methods that take as many round trips as there is work.
 var repeated = []string{"DeleteSessions", "FoldLedger"}

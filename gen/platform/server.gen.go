@@ -434,14 +434,15 @@ func (e WebhookDeliveryState) Valid() bool {
 
 // Defines values for WebhookEventKind.
 const (
-	WebhookEventKindBalanceLow     WebhookEventKind = "balance.low"
-	WebhookEventKindErasureDone    WebhookEventKind = "erasure.done"
-	WebhookEventKindExportReady    WebhookEventKind = "export.ready"
-	WebhookEventKindKeyCreated     WebhookEventKind = "key.created"
-	WebhookEventKindKeyRevoked     WebhookEventKind = "key.revoked"
-	WebhookEventKindKeyRotated     WebhookEventKind = "key.rotated"
-	WebhookEventKindMessageCreated WebhookEventKind = "message.created"
-	WebhookEventKindTurnFailed     WebhookEventKind = "turn.failed"
+	WebhookEventKindBalanceLow      WebhookEventKind = "balance.low"
+	WebhookEventKindErasureDone     WebhookEventKind = "erasure.done"
+	WebhookEventKindExportReady     WebhookEventKind = "export.ready"
+	WebhookEventKindKeyCreated      WebhookEventKind = "key.created"
+	WebhookEventKindKeyRevoked      WebhookEventKind = "key.revoked"
+	WebhookEventKindKeyRotated      WebhookEventKind = "key.rotated"
+	WebhookEventKindKeyUnusualUsage WebhookEventKind = "key.unusual_usage"
+	WebhookEventKindMessageCreated  WebhookEventKind = "message.created"
+	WebhookEventKindTurnFailed      WebhookEventKind = "turn.failed"
 )
 
 // Valid indicates whether the value is a known member of the WebhookEventKind enum.
@@ -458,6 +459,8 @@ func (e WebhookEventKind) Valid() bool {
 	case WebhookEventKindKeyRevoked:
 		return true
 	case WebhookEventKindKeyRotated:
+		return true
+	case WebhookEventKindKeyUnusualUsage:
 		return true
 	case WebhookEventKindMessageCreated:
 		return true
@@ -1938,7 +1941,7 @@ type WebhookDeliveryState string
 type WebhookDescription = string
 
 // WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` the balance fell below an amount,
-// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
+// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
 //
 // Example: message.created
 type WebhookEventKind string

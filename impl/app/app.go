@@ -24,6 +24,7 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
+	"parley/impl/core/key"
 	"parley/impl/core/limit"
 	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
@@ -40,6 +41,7 @@ type App struct {
 	Handler  http.Handler
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
+	Watch    *key.Watch
 	FirstKey string // the text of the first key; "" unless this start made it
 
 	cfg      Config
@@ -78,6 +80,8 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
+	a.Watch = &key.Watch{DB: database.DB, Now: now}
+	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
 	a.turns.Listen(database.direct)
@@ -101,6 +105,7 @@ func (a *App) router() (http.Handler, error) {
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
+		Saw:            a.Watch.Saw,
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
 		AddressRate:    a.cfg.AddressRate,

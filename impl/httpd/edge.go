@@ -45,8 +45,9 @@ type Config struct {
 	Document       []byte // the bundle as JSON
 	Keys           Authenticator
 	Limits         Limiter
-	Repeats        Repeats // nil in tests of servers whose requests name no Idempotency-Key
-	Turns          Turns   // likewise
+	Repeats        Repeats                                    // nil in tests of servers whose requests name no Idempotency-Key
+	Turns          Turns                                      // likewise
+	Saw            func(c key.Caller, origin, address string) // told of every request that a key may make; nil: nobody is
 	Log            *slog.Logger
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
@@ -63,6 +64,7 @@ type Edge struct {
 	crowd    throttle.Throttle[netip.Prefix]
 	repeats  Repeats
 	turns    Turns
+	saw      func(c key.Caller, origin, address string)
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -78,7 +80,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, log: cfg.Log, mux: chi.NewRouter(),
+		doc: doc, keys: cfg.Keys, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log, mux: chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
@@ -155,6 +157,9 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 		}
 		if err := permit(r, o, c); err != nil {
 			return r, err
+		}
+		if e.saw != nil {
+			e.saw(c, r.Header.Get("Origin"), ClientIP(r.Context()))
 		}
 		if o.administrative() {
 			r = r.WithContext(audit.WithActor(r.Context(), audit.Actor{

@@ -24,13 +24,15 @@ const (
 	KeyCreated     = "key.created"
 	KeyRevoked     = "key.revoked" // deactivated or deleted
 	KeyRotated     = "key.rotated"
-	ExportReady    = "export.ready"
-	ErasureDone    = "erasure.done"
-	WebhookTest    = "webhook.test" // sent to one webhook, on request
+	// KeyUnusualUsage is also the action in the audit log.
+	KeyUnusualUsage = "key.unusual_usage"
+	ExportReady     = "export.ready"
+	ErasureDone     = "erasure.done"
+	WebhookTest     = "webhook.test" // sent to one webhook, on request
 )
 
 // Kinds are what a webhook can subscribe to.
-var Kinds = []string{BalanceLow, ErasureDone, ExportReady, KeyCreated, KeyRevoked, KeyRotated, MessageCreated, TurnFailed}
+var Kinds = []string{BalanceLow, ErasureDone, ExportReady, KeyCreated, KeyRevoked, KeyRotated, KeyUnusualUsage, MessageCreated, TurnFailed}
 
 // New is an event of the account with data as its payload.
 func New(accountID, kind string, now time.Time, data any) (db.Event, error) {
@@ -54,6 +56,15 @@ func Record(ctx context.Context, q *db.Queries, accountID, kind string, now time
 // Key is the payload of events about keys.
 type Key struct {
 	KeyID string `json:"key_id"`
+}
+
+// UnusualUse is the payload of events about keys that are used in another way than as a rule.
+type UnusualUse struct {
+	KeyID    string `json:"key_id"`
+	Reason   string `json:"reason"`                   // new_origin, new_network or high_rate
+	Place    string `json:"place,omitempty"`          // the origin, or the network as a CIDR
+	Requests int64  `json:"requests,omitempty"`       // of this hour so far, at a high rate
+	Usual    int64  `json:"usual_requests,omitempty"` // of an hour in which the key is used
 }
 
 // Message is the payload of events about answers.
