@@ -53,8 +53,13 @@ func holds(held []string, wanted string) bool {
 }
 
 // CheckGrant is a Forbidden fault when one of the scopes is more than the
-// caller holds: nobody hands out rights that they lack.
-func (c Caller) CheckGrant(scopes []string) error {
+// caller holds, or the caller is limited to agents and the others, none for
+// all, are not among them: nobody hands out rights that they lack.
+func (c Caller) CheckGrant(scopes, agents []string) error {
+	beyond := func(agentID string) bool { return !c.AdmitsAgent(agentID) }
+	if len(c.Agents) > 0 && (len(agents) == 0 || slices.ContainsFunc(agents, beyond)) {
+		return fault.New(fault.Forbidden, "The credential of this request is limited to agents, and so must be what it makes or changes.")
+	}
 	for _, s := range scopes {
 		for _, verb := range verbsOf(s) {
 			if !c.May(verb) {
@@ -72,7 +77,7 @@ func (c Caller) checkCreate(k db.Key) error {
 	if k.Plan != nil && !c.May(ScopeOperator+verbWrite) {
 		return fault.New(fault.Forbidden, "Only the server's operator gives a key a plan of its own.")
 	}
-	return c.CheckGrant(k.Scopes)
+	return c.CheckGrant(k.Scopes, k.Agents)
 }
 
 // verbsOf spells a scope out with its verbs.
