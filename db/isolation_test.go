@@ -91,6 +91,9 @@ func (n tenant) calls() []call {
 		{"SetModelPrice", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.SetModelPrice(ctx, a, n.model, 1, 2, 3))
 		}},
+		{"SetModelFallbacks", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.SetModelFallbacks(ctx, a, n.model, []string{"other"}))
+		}},
 		{"TouchKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.TouchKey(ctx, a, n.key, now(), now().Add(-time.Hour)))
 		}},

@@ -37,12 +37,14 @@ type Model struct {
 	Rank              int       `db:"rank"`
 	Enabled           bool      `db:"enabled"`
 	CreatedAt         time.Time `db:"created_at"`
+	// FallbackIDs are the models that answer, in order, when this one's provider refuses or is down.
+	FallbackIDs pq.StringArray `db:"fallback_ids"`
 }
 
 const (
 	providerColumns = `account_id, provider_id, name, kind, base_url, sealed_key, created_at`
 	modelColumns    = `account_id, model_id, provider_id, kind, name, upstream_name, context_tokens, max_output_tokens,
-	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at`
+	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at, fallback_ids`
 )
 
 // usable restricts models m to the enabled ones that account $1 may use. A model of
@@ -88,17 +90,17 @@ func (q *Queries) Providers(ctx context.Context, accountID string) ([]Provider, 
 }
 
 // PutModel stores a model, or refreshes what its provider says of it and
-// enables it; a price that an administrator set stays.
+// enables it; a price and fallbacks that an administrator set stay.
 func (q *Queries) PutModel(ctx context.Context, m Model) error {
 	_, err := q.exec(ctx, `
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		on conflict (account_id, model_id) do update
 		set provider_id = excluded.provider_id, kind = excluded.kind, name = excluded.name,
 			upstream_name = excluded.upstream_name, context_tokens = excluded.context_tokens,
 			max_output_tokens = excluded.max_output_tokens, rank = excluded.rank, enabled = excluded.enabled`,
 		m.AccountID, m.ID, m.ProviderID, m.Kind, m.Name, m.UpstreamName, m.ContextTokens, m.MaxOutputTokens,
-		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt)
+		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, pq.Array(append([]string{}, m.FallbackIDs...)))
 	return err
 }
 
@@ -119,6 +121,16 @@ func (q *Queries) SetModelPrice(ctx context.Context, accountID, modelID string, 
 		set input_micros_per_1k = $3, output_micros_per_1k = $4, image_micros = $5
 		where account_id = $1 and model_id = $2`,
 		accountID, modelID, input, output, image)
+}
+
+// SetModelFallbacks sets which models answer, in order, when the provider of a
+// model of the account refuses or is down; at most five.
+func (q *Queries) SetModelFallbacks(ctx context.Context, accountID, modelID string, fallbackIDs []string) error {
+	return q.execOne(ctx, `
+		update models
+		set fallback_ids = $3
+		where account_id = $1 and model_id = $2`,
+		accountID, modelID, pq.Array(append([]string{}, fallbackIDs...)))
 }
 
 // Model returns an enabled model that the account may use, its own before everyone's.

@@ -40,13 +40,14 @@ type Turn struct {
 	FailureKind    *string        `db:"failure_kind"` // what went wrong, in the words of the rules above
 	IdempotencyKey *string        `db:"idempotency_key"`
 	EndUser        *string        `db:"end_user"` // whom the caller made it for; nil when it did not say
+	Unstored       bool           `db:"unstored"` // nothing of its text is kept: it has no events
 	CreatedAt      time.Time      `db:"created_at"`
 	EndedAt        *time.Time     `db:"ended_at"`
 }
 
 const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
 	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, failure_kind,
-	idempotency_key, end_user, created_at, ended_at`
+	idempotency_key, end_user, created_at, ended_at, unstored`
 
 // Begun tells what BeginTurn found. The turn exists only when Began tells so.
 type Begun struct {
@@ -114,7 +115,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		created as (
 			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
 				system_prompt, last_seq, created_at, last_message_at, end_user)
-			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10, $32
+			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10, $33
 			where $15 and exists (select 1 from funded)
 			returning last_seq
 		), touched as (
@@ -129,8 +130,8 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 			where $11::text <> ''
 		), turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
-				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`, idempotency_key)
-			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`, $29
+				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`, idempotency_key, unstored)
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`, $29, $32
 			where exists (select 1 from funded)
 		), claimed as (
 			insert into idempotency_keys (account_id, app_id, idempotency_key, fingerprint, turn_id, expires_at)
@@ -143,7 +144,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, c.EndUser)
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser)
 	return b, err
 }
 
@@ -178,7 +179,7 @@ type Ending struct {
 	Nothing    bool           // nothing was produced or spent: the turn's Idempotency-Key may be used again
 }
 
-// EndTurn stores, in one statement: the answer, the exact usage, the
+// EndTurn stores, in one statement: the answer, its model, the exact usage, the
 // settlement (hold released, cost spent), the ledger entry and the last
 // events. Only the owner of a running turn can; for anyone else it is ErrNotFound.
 // When the conversation was deleted meanwhile, only figures and money are kept.
@@ -196,7 +197,7 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 		with ended as (
 			update turns
 			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
-				failure = $10, ended_at = $11, failure_kind = $23
+				failure = $10, ended_at = $11, failure_kind = $23, model_id = $25
 			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
 			returning conversation_id, held_micros, surface, app_id, key_id, model_id, `+occupies+`, idempotency_key
 		), `+settled+` booked as (
@@ -251,7 +252,7 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
 		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
 		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, told.ID, told.Kind, types.NullJSONText{JSONText: told.Payload, Valid: e.Told != nil},
-		t.FailureKind, e.Nothing)
+		t.FailureKind, e.Nothing, t.ModelID)
 }
 
 // RenewLeases extends the leases of the turns that a server runs and returns
@@ -290,7 +291,7 @@ func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until ti
 		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
 		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
 			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
-			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at`,
+			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at, t.unstored`,
 		owner, now, until, limit)
 	return turns, err
 }

@@ -68,7 +68,7 @@ func TestAWarmStatementIsOneRoundTripAndNeverParsedAgain(t *testing.T) {
 // hot are the methods that run on requests and in loops, and may not read whole
 // tables: models and providers are few, keys are listed whole, erasures work through whole accounts.
 func hot(n tenant) []call {
-	rare := []string{"Providers", "Models", "DefaultModel", "Model", "ModelOnceOffered", "Provider", "SetModelPrice", "DisableModelsExcept", "Keys",
+	rare := []string{"Providers", "Models", "DefaultModel", "Model", "ModelOnceOffered", "Provider", "SetModelPrice", "SetModelFallbacks", "DisableModelsExcept", "Keys",
 		"EraseConversations", "EraseConversationsBefore", "EraseLooseTurns", "SubjectExists"}
 	return slices.DeleteFunc(append(n.crossing(), n.calls()...), func(c call) bool { return slices.Contains(rare, c.name) })
 }

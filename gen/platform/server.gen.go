@@ -10419,6 +10419,22 @@ func (response ListUsage403ApplicationProblemPlusJSONResponse) VisitListUsageRes
 	return err
 }
 
+type ListUsage404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListUsage404ApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUsage429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }

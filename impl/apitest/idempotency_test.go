@@ -143,8 +143,9 @@ func TestOfManyRequestsWithOneKeyOneActs(t *testing.T) {
 	t.Parallel()
 	eachRepeatable(t, func(t *testing.T, x tenant, op *testkit.Operation) {
 		once := newTenant(t)
+		request := keyed(once.sample(t, op), "once")
 		untouched := once.rowCounts(t)
-		once.do(t, keyed(once.sample(t, op), "once"))
+		once.do(t, request)
 		want := once.rowCounts(t)
 		before := x.rowCounts(t)
 		r := keyed(x.sample(t, op), rand.Text())

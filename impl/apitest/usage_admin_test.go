@@ -84,7 +84,7 @@ func TestUsageIsGroupedPagedAndExact(t *testing.T) {
 			t.Errorf("%s: %+v, want %d groups, of which %d", query, rows, want.groups, want.cost)
 		}
 	}
-	x.do(t, testkit.Request{Path: "/api/v1/admin/usage?cursor=bm9uZQ"}).Want(t, http.StatusBadRequest)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/usage?cursor=bm9uZQ"}).Want(t, http.StatusNotFound)
 }
 
 func day(at time.Time) string { return at.UTC().Format(time.DateOnly) }
@@ -154,4 +154,5 @@ func TestTheLedgerCarriesRunningTotals(t *testing.T) {
 		}
 	}
 	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=999999999999999999&limit=1"}).Want(t, http.StatusOK)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=none"}).Want(t, http.StatusBadRequest)
 }

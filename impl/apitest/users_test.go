@@ -265,12 +265,18 @@ func TestPublicFormsOfPeopleAreValidated(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	people := x.prepare(t)
-	for _, body := range []map[string]any{
-		{"new_password": "long enough"}, {"token": people.owner.Link, "new_password": "short"}, {"email": people.owner.Email, "new_password": "long enough"},
-		{"token": people.owner.Link, "email": people.owner.Email, "password": people.owner.Password, "new_password": "long enough"},
-		{"token": people.owner.Link, "new_password": "long enough", "unknown": 1},
+	for _, c := range []struct {
+		body   map[string]any
+		status int
+	}{
+		{map[string]any{"new_password": "long enough"}, http.StatusUnauthorized},
+		{map[string]any{"email": people.owner.Email, "new_password": "long enough"}, http.StatusUnauthorized},
+		{map[string]any{"token": people.owner.Link, "email": people.owner.Email, "password": people.owner.Password, "new_password": "long enough"},
+			http.StatusUnauthorized},
+		{map[string]any{"token": people.owner.Link, "new_password": "short"}, http.StatusBadRequest},
+		{map[string]any{"token": people.owner.Link, "new_password": "long enough", "unknown": 1}, http.StatusBadRequest},
 	} {
-		x.server.Do(t, testkit.Request{Path: "/api/v1/sign-in/password", Body: body}).Want(t, http.StatusBadRequest)
+		x.server.Do(t, testkit.Request{Path: "/api/v1/sign-in/password", Body: c.body}).Want(t, c.status)
 	}
 	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password"} {
 		x.server.Do(t, testkit.Request{Path: path, Body: strings.Repeat(" ", 17_000)}).Want(t, http.StatusRequestEntityTooLarge)

@@ -156,6 +156,9 @@ func (e *Edge) repeatTurn(w http.ResponseWriter, r *http.Request, o *operation, 
 		}
 	}
 	if wantsStream(r) {
+		if t.Unstored && t.State != db.TurnRunning {
+			return idempotency.ErrGone
+		}
 		frames, err := e.turns.Frames(r.Context(), t, 0)
 		if err != nil {
 			return err

@@ -468,6 +468,11 @@ type ChatCompletionRequest struct {
 	// Example: true
 	Stream *bool `json:"stream,omitempty"`
 
+	// Store With `false` nothing of the text is kept: the turn has its state, usage and cost, but no events. Its stream can be resumed only from the server that makes it and for a minute after its end at most; a repetition with the same `Idempotency-Key` after its end is 409 `result_not_stored`. Otherwise the text stays with the turn, for resuming.
+	//
+	// Example: false
+	Store *bool `json:"store,omitempty"`
+
 	// StreamOptions What the stream shall hold.
 	StreamOptions *ChatCompletionRequest_StreamOptions `json:"stream_options,omitempty"`
 

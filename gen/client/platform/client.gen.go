@@ -3277,7 +3277,7 @@ type ClientInterface interface {
 
 	// SetPasswordWithBody Set a password
 	//
-	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 	// begins with the answer's cookie.
 	//
 	// Takes any type of body and a specified content type.
@@ -3287,7 +3287,7 @@ type ClientInterface interface {
 
 	// SetPassword Set a password
 	//
-	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 	// begins with the answer's cookie.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4892,7 +4892,7 @@ func (c *Client) SignIn(ctx context.Context, body SignInJSONRequestBody, reqEdit
 
 // SetPasswordWithBody Set a password
 //
-// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 // begins with the answer's cookie.
 //
 // Takes any type of body and a specified content type.
@@ -4912,7 +4912,7 @@ func (c *Client) SetPasswordWithBody(ctx context.Context, contentType string, bo
 
 // SetPassword Set a password
 //
-// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 // begins with the answer's cookie.
 //
 // Takes a body of the `application/json` content type.
@@ -8801,7 +8801,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetPasswordWithBodyWithResponse Set a password
 	//
-	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 	// begins with the answer's cookie.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -8811,7 +8811,7 @@ type ClientWithResponsesInterface interface {
 
 	// SetPasswordWithResponse Set a password
 	//
-	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+	// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 	// begins with the answer's cookie.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12145,6 +12145,8 @@ type ListUsageResult struct {
 	ApplicationProblemJSON401 *AdminUnauthorized
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *AdminTooManyRequests
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -12173,6 +12175,11 @@ func (r ListUsageResult) GetApplicationProblemJSON401() *AdminUnauthorized {
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r ListUsageResult) GetApplicationProblemJSON403() *AdminForbidden {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListUsageResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -16373,7 +16380,7 @@ func (c *ClientWithResponses) SignInWithResponse(ctx context.Context, body SignI
 
 // SetPasswordWithBodyWithResponse Set a password
 //
-// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 // begins with the answer's cookie.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -16389,7 +16396,7 @@ func (c *ClientWithResponses) SetPasswordWithBodyWithResponse(ctx context.Contex
 
 // SetPasswordWithResponse Set a password
 //
-// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`. All sessions of the person end, and one
+// Sets a new password: with the `token` of an invitation or a reset, or with `email` and the present `password`; both or neither are answered with 401. All sessions of the person end, and one
 // begins with the answer's cookie.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -19393,6 +19400,13 @@ func ParseListUsageResult(rsp *http.Response) (*ListUsageResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest AdminTooManyRequests

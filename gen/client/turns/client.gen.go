@@ -404,7 +404,7 @@ type ClientInterface interface {
 	// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
 	// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
 	//
-	// The text of a turn is erased with its conversation; then the answer is 404.
+	// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
 	//
 	// Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
 	StreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -452,7 +452,7 @@ func (c *Client) CancelTurn(ctx context.Context, turnID TurnIDPath, reqEditors .
 // from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
 // its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
 //
-// The text of a turn is erased with its conversation; then the answer is 404.
+// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
 //
 // Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
 func (c *Client) StreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -681,7 +681,7 @@ type ClientWithResponsesInterface interface {
 	// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
 	// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
 	//
-	// The text of a turn is erased with its conversation; then the answer is 404.
+	// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -997,7 +997,7 @@ func (c *ClientWithResponses) CancelTurnWithResponse(ctx context.Context, turnID
 // from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
 // its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
 //
-// The text of a turn is erased with its conversation; then the answer is 404.
+// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -50,7 +50,8 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	}
 	in := turn.Input{
 		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: fromAPISampling(body),
-		Options: streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
+		Unstored: body.Store != nil && !*body.Store,
+		Options:  streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}
 	if who.model != nil {
 		in.ModelID = who.model.ID

@@ -35,7 +35,7 @@ func (s signIn) SetPassword(ctx context.Context, request gen.SetPasswordRequestO
 	var err error
 	switch {
 	case byToken == byPassword || (byToken && (body.Email != nil || body.Password != nil)):
-		err = fault.New(fault.Invalid, "Give either token, or email and password.")
+		err = fault.New(fault.Unauthenticated, "Give either token, or email and password.")
 	case byToken:
 		made, err = s.service.RedeemLink(ctx, *body.Token, body.NewPassword)
 	default:

@@ -83,7 +83,7 @@ func (u usages) filter(p gen.ListUsageParams) (db.UsageFilter, error) {
 		err = json.Unmarshal(raw, &f.After)
 	}
 	if err != nil || f.After == nil || strings.ContainsRune(string(raw), 0) || strings.Contains(string(raw), `\u0000`) {
-		return f, fault.New(fault.Invalid, "The cursor is not of this list.").Because(err)
+		return f, fault.New(fault.NotFound, "The list has no such page.").Because(err)
 	}
 	return f, nil
 }
@@ -132,7 +132,7 @@ func (u usages) ListLedgerEntries(ctx context.Context, request gen.ListLedgerEnt
 	limit := int(*request.Params.Limit)
 	before, err := strconv.ParseInt("0"+value(request.Params.Cursor), 10, 64)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "The cursor is not of this list.").Because(err)
+		return nil, fault.New(fault.NotFound, "The list has no such page.").Because(err)
 	}
 	rows, err := u.service.Entries(ctx, httpd.Caller(ctx).AccountID, before, limit+1)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"parley/db"
@@ -91,6 +92,7 @@ func (p providersListCmd) Run(ctx context.Context, c *cli) error {
 type modelsCmd struct {
 	List     modelsListCmd     `cmd:"" help:"List the models."`
 	SetPrice modelsSetPriceCmd `cmd:"" name:"set-price" help:"Set a model's price."`
+	Fallback modelsFallbackCmd `cmd:"" help:"Set which models answer when a model's provider refuses or is down."`
 }
 
 type modelsListCmd struct {
@@ -155,5 +157,32 @@ func (m modelsSetPriceCmd) Run(ctx context.Context, c *cli) error {
 		}
 		return c.print(map[string]any{"id": m.ID, "input_micros_per_1k": micros(m.Input), "output_micros_per_1k": micros(m.Output),
 			"image_micros": micros(m.Image)}, func(w io.Writer) { fmt.Fprintln(w, m.ID, "priced") })
+	})
+}
+
+type modelsFallbackCmd struct {
+	ID        string   `arg:"" help:"Id of the model."`
+	Fallbacks []string `arg:"" optional:"" sep:"," help:"Ids of up to five other models, in the order in which they are tried; none ends the fallback."`
+	Account   string   `help:"Id or name of the account that owns the model; everyone's by default."`
+}
+
+// Run sets a model's fallbacks.
+func (m modelsFallbackCmd) Run(ctx context.Context, c *cli) error {
+	fallbacks := append([]string{}, m.Fallbacks...)
+	return c.withServices(ctx, func(s *app.Services) error {
+		owner, err := accountID(ctx, s, m.Account)
+		if err != nil {
+			return err
+		}
+		if err := s.Models.SetFallbacks(ctx, owner, m.ID, fallbacks); err != nil {
+			return err
+		}
+		return c.print(map[string]any{"id": m.ID, "fallback_ids": fallbacks}, func(w io.Writer) {
+			if len(fallbacks) == 0 {
+				fmt.Fprintln(w, m.ID, "has no fallbacks")
+				return
+			}
+			fmt.Fprintln(w, m.ID, "falls back to", strings.Join(fallbacks, ", "))
+		})
 	})
 }

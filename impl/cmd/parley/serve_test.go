@@ -67,7 +67,7 @@ func start(t *testing.T, data string) *instance {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.kill)
+	t.Cleanup(s.killWhole)
 	s.readGreeting(bufio.NewScanner(out))
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
 	return s
@@ -124,6 +124,27 @@ func (s *instance) stop() {
 func (s *instance) kill() {
 	_ = s.cmd.Process.Kill()
 	s.wait()
+}
+
+// killWhole is kill and the end of its Postgres, which writes into the data
+// folder until then.
+func (s *instance) killWhole() {
+	postmaster, err := readPostmaster(s.data)
+	s.kill()
+	if err != nil {
+		return // it has stopped Postgres already
+	}
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !gone(postmaster) {
+		select {
+		case <-deadline:
+			s.t.Error("Postgres does not end with its server")
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (s *instance) wait() {

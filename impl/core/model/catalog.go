@@ -85,6 +85,25 @@ func (c *Catalog) find(ctx context.Context, accountID, modelID string) (db.Model
 	return m, err
 }
 
+// Fallbacks returns the models that may answer in m's place, in order, and
+// their providers. Those that are no longer offered are left out. It asks
+// nothing of the database when m has none.
+func (c *Catalog) Fallbacks(ctx context.Context, accountID string, m db.Model) ([]db.Model, []provider.Provider, error) {
+	var models []db.Model
+	var providers []provider.Provider
+	for _, fallbackID := range m.FallbackIDs {
+		f, p, err := c.Resolve(ctx, accountID, fallbackID)
+		if err != nil && fault.KindOf(err) == fault.Invalid {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		models, providers = append(models, f), append(providers, p)
+	}
+	return models, providers, nil
+}
+
 // Named returns the llm with an id; an unknown id, or one of another kind, is a NotFound fault.
 func (c *Catalog) Named(ctx context.Context, accountID, modelID string) (db.Model, error) {
 	m, err := c.DB.Model(ctx, accountID, modelID)

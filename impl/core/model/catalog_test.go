@@ -261,6 +261,50 @@ func TestTheKeyOfAProviderIsSealedInTheTable(t *testing.T) {
 	}
 }
 
+func TestFallbacksAreOtherModelsOfTheKind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if err := b.OfferBuiltIn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stranger := dbtest.Account(t, b.DB, "free", 0)
+	providerID, _ := b.add(t, b.account, "", "m", "n")
+	b.add(t, stranger, "", "theirs")
+	set := func(ids ...string) error { return b.SetFallbacks(t.Context(), b.account, "m", ids) }
+	for _, ids := range [][]string{{"m"}, {"n", "n"}, {"theirs"}, {model.BuiltInSD}, {"no such model"}, {"a", "b", "c", "d", "e", "f"}} {
+		wantKind(t, set(ids...), fault.Invalid)
+	}
+	wantKind(t, b.SetFallbacks(t.Context(), stranger, "m", nil), fault.NotFound)
+	wantKind(t, b.SetFallbacks(t.Context(), b.account, model.BuiltInLLM, []string{"m"}), fault.NotFound) // everyone's
+	if err := set("n", model.BuiltInLLM); err != nil {
+		t.Fatal(err)
+	}
+	fallbacks := func() string {
+		m, _ := b.resolve(t, b.account, "m")
+		models, providers, err := b.Fallbacks(t.Context(), b.account, m)
+		if err != nil || len(models) != len(providers) {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, f := range models {
+			ids = append(ids, f.ID)
+		}
+		return strings.Join(ids, " ")
+	}
+	if got := fallbacks(); got != "n "+model.BuiltInLLM {
+		t.Errorf("fallbacks %q", got)
+	}
+	if err := b.DB.DisableModelsExcept(t.Context(), b.account, providerID, []string{"m"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fallbacks(); got != model.BuiltInLLM {
+		t.Errorf("with one withdrawn %q", got)
+	}
+	if err := set(); err != nil || fallbacks() != "" {
+		t.Errorf("fallbacks remain: %v", err)
+	}
+}
+
 func TestAConnectionIsMadeOncePerProvider(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"parley/db"
@@ -138,6 +139,39 @@ func (c *Catalog) SetPrice(ctx context.Context, accountID, modelID string, input
 	err := c.DB.SetModelPrice(ctx, accountID, modelID, input, output, image)
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.New(fault.NotFound, "No model has the id %q.", modelID)
+	}
+	return err
+}
+
+// fallbacksMax is how many models may stand in for one.
+const fallbacksMax = 5
+
+// SetFallbacks sets which models answer, in order, when the provider of a model
+// refuses or is down; none ends that. They are others of the same kind that the
+// account may use; anything else is an Invalid fault.
+func (c *Catalog) SetFallbacks(ctx context.Context, accountID, modelID string, fallbackIDs []string) error {
+	unknown := fault.New(fault.NotFound, "No model has the id %q.", modelID)
+	m, err := c.DB.Model(ctx, accountID, modelID)
+	if errors.Is(err, db.ErrNotFound) || err == nil && m.AccountID != accountID {
+		return unknown
+	}
+	if err != nil {
+		return err
+	}
+	if len(fallbackIDs) > fallbacksMax {
+		return fault.New(fault.Invalid, "A model has %d fallbacks at most.", fallbacksMax)
+	}
+	for i, fallbackID := range fallbackIDs {
+		if fallbackID == modelID || slices.Contains(fallbackIDs[:i], fallbackID) {
+			return fault.New(fault.Invalid, "A fallback is another model, named once: %q.", fallbackID)
+		}
+		if err := c.Check(ctx, accountID, m.Kind, fallbackID); err != nil {
+			return err
+		}
+	}
+	err = c.DB.SetModelFallbacks(ctx, accountID, modelID, fallbackIDs)
+	if errors.Is(err, db.ErrNotFound) {
+		return unknown
 	}
 	return err
 }

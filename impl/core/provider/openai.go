@@ -100,7 +100,7 @@ func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) 
 			return a.result(), nil
 		}
 		if a.begun || w.ctx.Err() != nil {
-			return a.result(), w.fault(failure)
+			return a.result(), w.refusal(a, failure)
 		}
 		if adapted, ok := q.adapt(failure); ok {
 			q = adapted
@@ -108,7 +108,7 @@ func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) 
 		}
 		delay, ok := o.retryDelay(failure, retries)
 		if !ok || !w.wait(delay) {
-			return a.result(), w.fault(failure)
+			return a.result(), w.refusal(a, failure)
 		}
 		retries++
 	}

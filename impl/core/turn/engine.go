@@ -46,7 +46,9 @@ type Engine struct {
 	loops   sync.WaitGroup
 	turns   sync.WaitGroup
 
-	crowds crowds
+	crowds   crowds
+	breakers breakers
+	recent   recent
 
 	mu       sync.Mutex
 	stopping bool
@@ -72,7 +74,8 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 		db: database, models: models, log: log, now: now, owner: id.New("srv_"),
 		running: running, giveUp: giveUp, live: map[string]*active{},
 		readers: map[string]map[string]chan struct{}{}, hints: make(chan string, 4*gatherMax),
-		crowds: crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
+		crowds:   crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
+		breakers: breakers{failed: map[string]*failing{}},
 	}
 	e.loops.Add(2)
 	go e.keepLeases()
@@ -102,24 +105,18 @@ func (e *Engine) Stop(ctx context.Context) {
 
 // Start begins a turn and returns once its beginning is durable. Unknown
 // models are Invalid, an empty balance or budget is NoFunds, a ceiling of the
-// plan is RateLimited, a question beyond the model's context is TooLarge; then
+// plan is RateLimited, a question beyond the model's context is TooLarge, a
+// provider that has been failing, without a fallback, is Unavailable; then
 // nothing is stored.
 func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 	if err := checkAgent(in); err != nil {
 		return nil, err
 	}
-	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
+	offers, err := e.offers(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if n := in.Sampling.MaxOutputTokens; n > 0 {
-		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
-	}
-	prompt, inputTokens, err := buildPrompt(in, m)
-	if err != nil {
-		return nil, err
-	}
-	r := e.newRun(in, m, p, prompt, inputTokens)
+	r := e.newRun(in, offers)
 	if err := e.register(r, in); err != nil {
 		r.live.refuse(err)
 		return nil, err
@@ -190,7 +187,7 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.turn.InputTokens+int64(r.model.MaxOutputTokens))}
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens)}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}

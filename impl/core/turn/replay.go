@@ -17,7 +17,7 @@ type Whole func(options json.RawMessage, a Answer) any
 
 // Repeat returns the answer to a turn's request once more, in its surface's
 // form, waiting for its end wherever the turn runs. The fault of a turn that
-// failed is its error; one whose log was erased is a NotFound fault.
+// failed is its error; one whose log was erased or never stored is a NotFound fault.
 func (e *Engine) Repeat(ctx context.Context, t db.Turn) (any, error) {
 	whole := e.Wholes[t.Surface]
 	if whole == nil {
@@ -33,6 +33,12 @@ func (e *Engine) Repeat(ctx context.Context, t db.Turn) (any, error) {
 func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
 		return live.Wait(ctx)
+	}
+	if t.Unstored {
+		if f := failureOf(t); f != nil {
+			return Answer{}, f
+		}
+		return Answer{}, errUnstored
 	}
 	r := &run{engine: e, turn: t, next: 1}
 	var last Event

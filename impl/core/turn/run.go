@@ -46,6 +46,10 @@ type run struct {
 	prompt   []provider.Message
 	sampling Sampling
 
+	fallbacks []offer // what may answer instead, in order
+	switched  bool    // another model answers than the stored beginning names; its first event says so
+	tokens    int64   // the most that any offer can take
+
 	storing sync.Mutex // held while events are added or stored
 
 	text, thought strings.Builder
@@ -54,13 +58,14 @@ type run struct {
 	flushed       time.Time
 }
 
-func (e *Engine) newRun(in Input, m db.Model, p provider.Provider, prompt []provider.Message, inputTokens int) *run {
+func (e *Engine) newRun(in Input, offers []offer) *run {
 	ctx, cancel := context.WithCancelCause(e.running)
 	now := e.now()
+	held, most := dearest(offers)
 	t := db.Turn{
 		AccountID: in.Caller.AccountID, ID: id.New(id.Turn), Surface: in.Surface, AppID: in.Caller.AppID,
-		KeyID: in.Caller.KeyID, ModelID: m.ID, State: db.TurnRunning, Owner: e.owner, LeaseUntil: now.Add(lease),
-		HeldMicros: hold(m, inputTokens), InputTokens: int64(inputTokens), EndUser: endUser(in), CreatedAt: now,
+		KeyID: in.Caller.KeyID, ModelID: offers[0].model.ID, State: db.TurnRunning, Owner: e.owner, LeaseUntil: now.Add(lease),
+		HeldMicros: held, EndUser: endUser(in), CreatedAt: now, Unstored: in.Unstored,
 	}
 	if in.Conversation != nil {
 		t.ConversationID = &in.Conversation.ID
@@ -69,20 +74,25 @@ func (e *Engine) newRun(in Input, m db.Model, p provider.Provider, prompt []prov
 	if in.Options != nil {
 		t.Options = encode(in.Options)
 	}
-	return &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, model: m, provider: p, prompt: prompt,
-		sampling: in.Sampling, next: 1, flushed: now,
+	r := &run{
+		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling,
+		fallbacks: offers[1:], tokens: most, next: 1, flushed: now,
 	}
+	r.take(offers[0])
+	return r
 }
 
 func (r *run) run() {
 	defer r.engine.unregister(r)
 	defer r.live.cancel(nil)
-	result, err := r.chat()
+	result, err := r.ask()
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
 		err = cause // why the run was ended, not how the provider noticed
 	}
 	r.finish(result, err)
+	if r.turn.Unstored {
+		r.engine.recent.add(r.turn.AccountID, r.live, r.engine.now())
+	}
 }
 
 // chat asks the provider. A panic in there must fail this turn, not the server.
@@ -101,6 +111,9 @@ func (r *run) chat() (result provider.Result, err error) {
 
 // emit publishes a piece to readers at once and stores a batch now and then.
 func (r *run) emit(d provider.Delta) error {
+	if r.next == 1 {
+		r.heard(nil)
+	}
 	r.storing.Lock()
 	defer r.storing.Unlock()
 	d.Text, d.Thought = storable(d.Text), storable(d.Thought)
@@ -147,10 +160,21 @@ func (r *run) flushDue() {
 }
 
 func (r *run) event(kind, text string) Event {
-	e := Event{N: r.next, Kind: kind, Text: text}
+	e := Event{N: r.next, Kind: kind, Text: text, Model: r.fallback()}
 	r.next++
-	r.pending = append(r.pending, e)
+	if !r.turn.Unstored {
+		r.pending = append(r.pending, e)
+	}
 	return e
+}
+
+// fallback is the model that answers when the next event is to say so, else "".
+func (r *run) fallback() string {
+	if !r.switched {
+		return ""
+	}
+	r.switched = false
+	return r.model.ID
 }
 
 func (r *run) publish(kind, text string) { r.live.publish(r.event(kind, text)) }
@@ -181,14 +205,16 @@ func (r *run) finish(result provider.Result, failure error) {
 	a := r.settle(result.Usage, failure)
 	last := Event{
 		N: r.next, Kind: stateOf(a.Failure), MessageID: a.MessageID, At: *r.turn.EndedAt,
-		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens},
+		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens}, Model: r.fallback(),
 	}
 	if a.Failure != nil {
 		last.Text = a.Failure.Message
 	} else {
 		last.Finish, a.FinishReason = result.FinishReason, result.FinishReason
 	}
-	r.pending = append(r.pending, last)
+	if !r.turn.Unstored {
+		r.pending = append(r.pending, last)
+	}
 	r.turn.LastEvent = last.N
 	if err := r.store(r.ending(a)); err != nil {
 		r.engine.log.Error("turn could not be ended", "turn", r.turn.ID, "error", err)
@@ -249,7 +275,10 @@ func stateOf(f *fault.Error) string {
 
 // ending turns the answer into rows.
 func (r *run) ending(a Answer) db.Ending {
-	e := db.Ending{EntryID: id.New(id.Entry), FirstEvent: r.pending[0].N, Events: encode(r.pending)}
+	e := db.Ending{EntryID: id.New(id.Entry)}
+	if len(r.pending) > 0 {
+		e.FirstEvent, e.Events = r.pending[0].N, encode(r.pending)
+	}
 	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}

@@ -65,6 +65,9 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 				yield(Frame{}, err)
 				return
 			}
+			if e.Model != "" {
+				v.ModelID = e.Model
+			}
 			switch e.Kind {
 			case Delta:
 				content.WriteString(e.Text)
@@ -102,6 +105,8 @@ func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] 
 	return l.encode.frames(events, after)
 }
 
+var errUnstored = fault.New(fault.NotFound, "The turn's text is not stored, as its request asked.")
+
 // tailEvery is how often a turn that runs on another server is looked at while
 // its hints cannot be heard.
 const tailEvery = 100 * time.Millisecond
@@ -117,7 +122,8 @@ func (e *Engine) Find(ctx context.Context, accountID, turnID string) (db.Turn, e
 
 // Frames yields a turn's stream from wherever it is: from memory while this
 // server runs it, otherwise from the stored log, which another server may still
-// be writing. A turn whose log was erased with its conversation is a NotFound fault.
+// be writing. A turn whose log was erased with its conversation, or that is not
+// to be stored and did not run here just now, is a NotFound fault.
 func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[Frame, error], error) {
 	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
 		return live.Frames(ctx, after), nil
@@ -125,6 +131,12 @@ func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[
 	enc := e.encoderOf(t)
 	if enc.encoder == nil {
 		return nil, fault.New(fault.NotFound, "Turn not found")
+	}
+	if t.Unstored {
+		if live := e.recent.find(t, e.now()); live != nil {
+			return live.Frames(ctx, after), nil
+		}
+		return nil, errUnstored
 	}
 	if t.State != db.TurnRunning {
 		batches, err := e.db.TurnEvents(ctx, t.AccountID, t.ID, 0)

@@ -22,6 +22,7 @@ func (e *Engine) keepLeases() {
 	for {
 		select {
 		case <-tick.C:
+			e.recent.sweep(e.now())
 		case <-e.running.Done():
 			return
 		}
@@ -80,11 +81,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 	if err != nil {
 		return err
 	}
-	m, err := e.models.Priced(ctx, t.AccountID, t.ModelID)
-	if err != nil {
-		return err
-	}
-	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t)), ctx: ctx, turn: t, model: m, next: 1}
+	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t)), ctx: ctx, turn: t, next: 1}
 	r.live.followed.Store(true) // by readers that its owner left waiting
 	for _, b := range batches {
 		var events []Event
@@ -95,6 +92,9 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 			r.replay(ev)
 		}
 	}
+	if r.model, err = e.models.Priced(ctx, t.AccountID, r.turn.ModelID); err != nil {
+		return err
+	}
 	r.finish(provider.Result{}, fault.New(fault.Unavailable, "The server that made this answer stopped."))
 	e.log.Warn("took over an abandoned turn", "turn", t.ID, "account", t.AccountID, "events", r.next-1)
 	return nil
@@ -103,6 +103,9 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 // replay rebuilds a run's text from a stored event.
 func (r *run) replay(e Event) {
 	r.next = e.N + 1
+	if e.Model != "" {
+		r.turn.ModelID = e.Model
+	}
 	switch e.Kind {
 	case Delta:
 		r.text.WriteString(e.Text)

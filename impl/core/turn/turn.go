@@ -38,6 +38,7 @@ type Event struct {
 	At        time.Time `json:"at,omitzero"`          // terminal: when the turn ended
 	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
 	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
+	Model     string    `json:"model,omitempty"`      // the first: the model that answers, when it is a fallback
 }
 
 // Usage is what a turn took, as its terminal event tells readers.
@@ -62,6 +63,7 @@ type Input struct {
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
+	Unstored     bool               // nothing of the text is kept; for answers without a conversation
 }
 
 // Sampling is what a request asks of the model's writing. Zero values leave it to the model.

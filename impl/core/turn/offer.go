@@ -1,0 +1,117 @@
+package turn
+
+import (
+	"context"
+
+	"parley/db"
+	"parley/impl/core/fault"
+	"parley/impl/core/provider"
+)
+
+// offer is a model that may answer a turn, with what it would read.
+type offer struct {
+	model       db.Model
+	provider    provider.Provider
+	prompt      []provider.Message
+	inputTokens int
+}
+
+// offers returns what may answer, in order: the model wanted and its fallbacks,
+// from the first on whose provider is not failing. There is one at least.
+func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
+	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
+	if err != nil {
+		return nil, err
+	}
+	first, err := newOffer(in, m, p)
+	if err != nil {
+		return nil, err
+	}
+	all := []offer{first}
+	models, providers, err := e.models.Fallbacks(ctx, in.Caller.AccountID, m)
+	if err != nil {
+		return nil, err
+	}
+	for i := range models {
+		o, err := newOffer(in, models[i], providers[i])
+		if err == nil {
+			all = append(all, o)
+		} else if fault.KindOf(err) != fault.TooLarge {
+			return nil, err
+		}
+	}
+	return e.admitted(all)
+}
+
+// admitted drops the offers before the first whose provider may be called; when
+// there is none, the error is that of the first.
+func (e *Engine) admitted(all []offer) ([]offer, error) {
+	var refused error
+	for i, o := range all {
+		err := e.breakers.admit(o.model, e.now())
+		if err == nil {
+			return all[i:], nil
+		}
+		if refused == nil {
+			refused = err
+		}
+	}
+	return nil, refused
+}
+
+func newOffer(in Input, m db.Model, p provider.Provider) (offer, error) {
+	if n := in.Sampling.MaxOutputTokens; n > 0 {
+		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
+	}
+	prompt, inputTokens, err := buildPrompt(in, m)
+	return offer{model: m, provider: p, prompt: prompt, inputTokens: inputTokens}, err
+}
+
+// dearest is the highest cost and the most tokens that any of the offers can take.
+func dearest(all []offer) (heldMicros, tokens int64) {
+	for _, o := range all {
+		heldMicros = max(heldMicros, hold(o.model, o.inputTokens))
+		tokens = max(tokens, int64(o.inputTokens+o.model.MaxOutputTokens))
+	}
+	return heldMicros, tokens
+}
+
+// ask has the model answer, or one of its fallbacks while those before it
+// refuse without having begun.
+func (r *run) ask() (provider.Result, error) {
+	for {
+		result, err := r.chat()
+		if err == nil && r.next == 1 || err != nil && r.ctx.Err() == nil {
+			r.heard(err)
+		}
+		if err == nil || r.next > 1 || r.ctx.Err() != nil || provider.RefusalIn(err) == nil || !r.fallBack(err) {
+			return result, err
+		}
+	}
+}
+
+// fallBack turns to the next offer whose provider may be called; false when
+// there is none.
+func (r *run) fallBack(refusal error) bool {
+	for len(r.fallbacks) > 0 {
+		next := r.fallbacks[0]
+		r.fallbacks = r.fallbacks[1:]
+		if r.engine.breakers.admit(next.model, r.engine.now()) != nil {
+			continue
+		}
+		r.engine.log.Info("a model's provider refused; another model answers", "turn", r.turn.ID, "model", r.model.ID,
+			"fallback", next.model.ID, "error", refusal)
+		r.storing.Lock()
+		defer r.storing.Unlock()
+		r.take(next)
+		r.switched = true
+		return true
+	}
+	return false
+}
+
+// take makes an offer the one that answers.
+func (r *run) take(o offer) {
+	r.model, r.provider, r.prompt = o.model, o.provider, o.prompt
+	r.turn.ModelID, r.turn.InputTokens = o.model.ID, int64(o.inputTokens)
+}
