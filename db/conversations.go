@@ -24,6 +24,7 @@ type Conversation struct {
 	Preview       string    `db:"preview"`
 	CreatedAt     time.Time `db:"created_at"`
 	LastMessageAt time.Time `db:"last_message_at"`
+	EndUser       *string   `db:"end_user"` // whom it was begun for; nil: nobody in particular
 }
 
 // Message is one entry of a conversation. Seq counts from 1 without gaps.
@@ -43,7 +44,7 @@ type Message struct {
 
 const (
 	conversationColumns = `account_id, conversation_id, surface, app_id, agent_id, model_id, title, system_prompt,
-	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at`
+	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at, end_user`
 	messageColumns = `account_id, conversation_id, seq, message_id, role, content, thought, citations, turn_id,
 	model_id, created_at`
 )
@@ -52,10 +53,10 @@ const (
 func (q *Queries) InsertConversation(ctx context.Context, c Conversation) error {
 	_, err := q.exec(ctx, `
 		insert into conversations (`+conversationColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		on conflict (account_id, conversation_id) do nothing`,
 		c.AccountID, c.ID, c.Surface, c.AppID, c.AgentID, c.ModelID, c.Title, c.SystemPrompt,
-		c.LastSeq, c.InputTokens, c.OutputTokens, c.Preview, c.CreatedAt, c.LastMessageAt)
+		c.LastSeq, c.InputTokens, c.OutputTokens, c.Preview, c.CreatedAt, c.LastMessageAt, c.EndUser)
 	return err
 }
 

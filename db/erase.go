@@ -10,8 +10,8 @@ import (
 // Rows that belong to a scope's subject, with $1 the account, $2 the scope and $3 the subject.
 const (
 	conversationsInScope = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
-		or ($2::text = 'end_user' and conversation_id in (
-			select conversation_id from turns where account_id = $1 and end_user = $3 and conversation_id is not null)))`
+		or ($2::text = 'end_user' and (end_user = $3 or conversation_id in (
+			select conversation_id from turns where account_id = $1 and end_user = $3 and conversation_id is not null))))`
 	turnsInScope = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
 		or ($2::text = 'end_user' and end_user = $3))`
 )

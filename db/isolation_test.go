@@ -35,6 +35,7 @@ func (n tenant) calls() []call {
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
 		{"Keys", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Keys(ctx, a, "", 100) }},
 		{"Key", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Key(ctx, a, n.key) }},
+		{"CallerByKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CallerByKey(ctx, a, n.key) }},
 		{"LockKey", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockKey(ctx, a, n.key) }},
 		{"UpdateKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.UpdateKey(ctx, db.Key{AccountID: a, ID: n.key, Name: "n", Active: true, Scopes: []string{}, Origins: []string{}, Agents: []string{}}))

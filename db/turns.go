@@ -114,8 +114,8 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		), `+verdict+purse+occupied+`
 		created as (
 			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
-				system_prompt, last_seq, created_at, last_message_at)
-			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10
+				system_prompt, last_seq, created_at, last_message_at, end_user)
+			select $1, $4, $3, $5, $16, $17, $18, $19, case when $11::text = '' then 0 else 1 end, $10, $10, $33
 			where $15 and exists (select 1 from funded)
 			returning last_seq
 		), touched as (
@@ -144,7 +144,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored)
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser)
 	return b, err
 }
 

@@ -74,6 +74,15 @@ func WithRequestEditor(edit func(ctx context.Context, request *http.Request) err
 	return func(o *options) { o.edit = append(o.edit, edit) }
 }
 
+// EndUser sends one request for the end user whom a token names: give it to the
+// method that sends the request.
+func EndUser(token string) func(ctx context.Context, request *http.Request) error {
+	return func(_ context.Context, request *http.Request) error {
+		request.Header.Set("Parley-End-User", token)
+		return nil
+	}
+}
+
 // IdempotencyKey makes one request repeatable: give it to the method that
 // creates or spends, and send the same request with the same key again when its answer was lost.
 //

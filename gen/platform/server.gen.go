@@ -779,6 +779,52 @@ type BudgetUpdate struct {
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
 
+// EndUserToken A token for an end user.
+type EndUserToken struct {
+	// Token The token. It names app, end user and session readably; only this server can make it.
+	//
+	// Example: parley_eu_eyJhIjoiYWNjdCJ90000000000000000000000000000000000000000000000000
+	Token string `json:"token"`
+
+	// EndUser Whom it is for.
+	//
+	// Example: customer-4711
+	EndUser string `json:"end_user"`
+
+	// AppID The app whose sessions it reaches.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// SessionID The only session that it reaches; absent when it reaches all of the end user.
+	//
+	// Example: sess_9Rna21
+	SessionID *string `json:"session_id,omitempty"`
+
+	// ExpiresAt When it ends.
+	//
+	// Example: 2024-01-15T10:45:00Z
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// EndUserTokenCreate A token to make.
+type EndUserTokenCreate struct {
+	// EndUser The app's own name of the end user. Names that begin with `anon_` are those of anonymous visitors, and refused.
+	//
+	// Example: customer-4711
+	EndUser string `json:"end_user"`
+
+	// SessionID The only session that the token reaches; without it, all sessions that were begun for the end user.
+	//
+	// Example: sess_9Rna21
+	SessionID *string `json:"session_id,omitempty"`
+
+	// ExpiresIn How many seconds the token works.
+	//
+	// Example: 900
+	ExpiresIn *int32 `json:"expires_in,omitempty"`
+}
+
 // Erasure An order to forget.
 type Erasure struct {
 	// ID Names the erasure.
@@ -2389,6 +2435,9 @@ type UpdateWebhookJSONRequestBody = WebhookUpdate
 // RotateWebhookSecretJSONRequestBody defines body for RotateWebhookSecret for application/json ContentType.
 type RotateWebhookSecretJSONRequestBody = WebhookRotation
 
+// CreateEndUserTokenJSONRequestBody defines body for CreateEndUserToken for application/json ContentType.
+type CreateEndUserTokenJSONRequestBody = EndUserTokenCreate
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyCreate
 
@@ -2553,6 +2602,9 @@ type ServerInterface interface {
 	// SendWebhookTest Send a test event
 	// (POST /api/v1/admin/webhooks/{webhook_id}/test)
 	SendWebhookTest(w http.ResponseWriter, r *http.Request, webhookID WebhookIDPath)
+	// CreateEndUserToken Create an end-user token
+	// (POST /api/v1/end-user-tokens)
+	CreateEndUserToken(w http.ResponseWriter, r *http.Request)
 	// ListKeys List the account's keys
 	// (GET /api/v1/keys)
 	ListKeys(w http.ResponseWriter, r *http.Request, params ListKeysParams)
@@ -2892,6 +2944,12 @@ func (_ Unimplemented) RotateWebhookSecret(w http.ResponseWriter, r *http.Reques
 // SendWebhookTest Send a test event
 // (POST /api/v1/admin/webhooks/{webhook_id}/test)
 func (_ Unimplemented) SendWebhookTest(w http.ResponseWriter, r *http.Request, webhookID WebhookIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateEndUserToken Create an end-user token
+// (POST /api/v1/end-user-tokens)
+func (_ Unimplemented) CreateEndUserToken(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4504,6 +4562,20 @@ func (siw *ServerInterfaceWrapper) SendWebhookTest(w http.ResponseWriter, r *htt
 	handler.ServeHTTP(w, r)
 }
 
+// CreateEndUserToken operation middleware
+func (siw *ServerInterfaceWrapper) CreateEndUserToken(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateEndUserToken(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListKeys operation middleware
 func (siw *ServerInterfaceWrapper) ListKeys(w http.ResponseWriter, r *http.Request) {
 
@@ -5114,6 +5186,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/admin/webhooks/{webhook_id}/test", wrapper.SendWebhookTest)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/end-user-tokens", wrapper.CreateEndUserToken)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/keys", wrapper.ListKeys)
@@ -12804,6 +12879,172 @@ func (response SendWebhookTest503ApplicationProblemPlusJSONResponse) VisitSendWe
 	return err
 }
 
+type CreateEndUserTokenRequestObject struct {
+	Body *CreateEndUserTokenJSONRequestBody
+}
+
+type CreateEndUserTokenResponseObject interface {
+	VisitCreateEndUserTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateEndUserToken201JSONResponse EndUserToken
+
+func (response CreateEndUserToken201JSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken400ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken401ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken403ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken404ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken413ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken415ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken429ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken500ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEndUserToken503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEndUserToken503ApplicationProblemPlusJSONResponse) VisitCreateEndUserTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListKeysRequestObject struct {
 	Params ListKeysParams
 }
@@ -14684,6 +14925,9 @@ type StrictServerInterface interface {
 	// SendWebhookTest Send a test event
 	// (POST /api/v1/admin/webhooks/{webhook_id}/test)
 	SendWebhookTest(ctx context.Context, request SendWebhookTestRequestObject) (SendWebhookTestResponseObject, error)
+	// CreateEndUserToken Create an end-user token
+	// (POST /api/v1/end-user-tokens)
+	CreateEndUserToken(ctx context.Context, request CreateEndUserTokenRequestObject) (CreateEndUserTokenResponseObject, error)
 	// ListKeys List the account's keys
 	// (GET /api/v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
@@ -16142,6 +16386,37 @@ func (sh *strictHandler) SendWebhookTest(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendWebhookTestResponseObject); ok {
 		if err := validResponse.VisitSendWebhookTestResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateEndUserToken operation middleware
+func (sh *strictHandler) CreateEndUserToken(w http.ResponseWriter, r *http.Request) {
+	var request CreateEndUserTokenRequestObject
+
+	var body CreateEndUserTokenJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEndUserToken(ctx, request.(CreateEndUserTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEndUserToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateEndUserTokenResponseObject); ok {
+		if err := validResponse.VisitCreateEndUserTokenResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1362,7 +1362,8 @@ type SendWebchatMessageResponseObject interface {
 }
 
 type SendWebchatMessage200ResponseHeaders struct {
-	ParleyTurn string
+	ParleyEndUser *string
+	ParleyTurn    string
 }
 
 type SendWebchatMessage200JSONResponse struct {
@@ -1377,6 +1378,9 @@ func (response SendWebchatMessage200JSONResponse) VisitSendWebchatMessageRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ParleyEndUser != nil {
+		w.Header().Set("Parley-End-User", fmt.Sprint(*response.Headers.ParleyEndUser))
+	}
 	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -1394,6 +1398,9 @@ func (response SendWebchatMessage200TextEventStreamResponse) VisitSendWebchatMes
 	w.Header().Set("Content-Type", "text/event-stream")
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ParleyEndUser != nil {
+		w.Header().Set("Parley-End-User", fmt.Sprint(*response.Headers.ParleyEndUser))
 	}
 	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
 	w.WriteHeader(200)

@@ -26,6 +26,7 @@ var unrepeatable = map[string]string{
 	"cancelTurn":           "a turn ends once, however often it is stopped",
 	"createErasure":        "what is erased stays erased, and it removes the answers that are kept for repetition",
 	"createOauthToken":     "RFC 6749 knows no such header; another token costs nothing and lapses",
+	"createEndUserToken":   "stores nothing; another token costs nothing and lapses",
 	"introspectOauthToken": "changes nothing",
 	"revokeOauthToken":     "a token is revoked once, however often it is asked",
 	"signIn":               "another session costs nothing and lapses",

@@ -196,7 +196,7 @@ func TestATurnIsSeenByWhoMayReadItsSurface(t *testing.T) {
 		"another app of the account":   {x.Key(t).Text, 200},
 		"a key without the surface":    {x.Key(t, testkit.Scopes("characters")).Text, 404},
 		"a publishable key elsewhere":  {x.Key(t, testkit.Publishable("https://a.example")).Text, 404},
-		"a publishable key of the app": {x.Key(t, testkit.Publishable("https://a.example"), testkit.App(x.key.AppID)).Text, 200},
+		"a publishable key of the app": {x.Key(t, testkit.Publishable("https://a.example"), testkit.App(x.key.AppID)).Text, 404},
 		"a key of another account":     {newTenant(t).key.Text, 404},
 		"the key that began it":        {x.key.Text, 200},
 	} {

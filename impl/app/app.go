@@ -102,6 +102,7 @@ func (a *App) router() (http.Handler, error) {
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
+		EndUsers:       a.Keys,
 		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
@@ -116,7 +117,7 @@ func (a *App) router() (http.Handler, error) {
 				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, usages, now),
+			webchat.New(conversations, usages, a.Keys, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),

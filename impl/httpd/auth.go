@@ -47,8 +47,35 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 			return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different API keys.")
 		}
 	}
-	return e.keys.Authenticate(r.Context(), found[0])
+	c, err := e.keys.Authenticate(r.Context(), found[0])
+	if err != nil || !o.visited {
+		return c, err
+	}
+	return e.visit(r, c, found[0])
 }
+
+// EndUserHeader carries the token of the end user for whom a request is sent,
+// and that of a new visitor with the answer.
+const EndUserHeader = "Parley-End-User"
+
+// visit returns the caller as acting for the end user whom the header names.
+// What does not look like a token is left to validation.
+func (e *Edge) visit(r *http.Request, c key.Caller, credentialText string) (key.Caller, error) {
+	values := r.Header.Values(EndUserHeader)
+	if len(values) == 0 || !strings.HasPrefix(values[0], string(credential.EndUser)) || len(values[0]) > endUserTokenMax {
+		return c, nil
+	}
+	if len(values) > 1 || (c.ByToken && values[0] != credentialText) {
+		return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different end-user tokens.")
+	}
+	if c.ByToken {
+		return c, nil
+	}
+	return e.endUsers.For(r.Context(), c, values[0])
+}
+
+// endUserTokenMax is the ceiling of a token in bytes, as the document has it.
+const endUserTokenMax = 4096
 
 // sessionCookies returns the sessions in the operation's cookie.
 func (o *operation) sessionCookies(r *http.Request) []string {

@@ -6,7 +6,7 @@ import (
 )
 
 // exposed are the response headers that a page may read.
-const exposed = "Content-Disposition, Idempotency-Replayed, Link, Location, Parley-Turn, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id"
+const exposed = "Content-Disposition, Idempotency-Replayed, Link, Location, Parley-End-User, Parley-Turn, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id"
 
 // crossOrigin lets browsers of any origin send requests without cookies. The
 // preflight cannot know the key, so the request itself decides: a key that
@@ -29,7 +29,7 @@ func (e *Edge) crossOrigin(next http.Handler) http.Handler {
 		methods := strings.Join(e.methods[pattern], ", ")
 		h.Set("Allow", methods)
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-API-KEY")
+		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Parley-End-User, X-API-KEY")
 		h.Set("Access-Control-Max-Age", "7200")
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -22,6 +22,14 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, text string) (key.Caller, error)
 }
 
+// EndUsers knows for whom a caller acts.
+type EndUsers interface {
+	// For returns the caller as acting for the end user of a token; a bad token is an Unauthenticated fault.
+	For(ctx context.Context, c key.Caller, text string) (key.Caller, error)
+	// VisitorToken is what an anonymous end user of the caller sends back; "" when they need none.
+	VisitorToken(c key.Caller, endUser string) string
+}
+
 // Limiter counts a caller's request and decides.
 type Limiter interface {
 	Admit(ctx context.Context, c key.Caller) (limit.Decision, error)
@@ -44,6 +52,7 @@ type Surface struct {
 type Config struct {
 	Document       []byte // the bundle as JSON
 	Keys           Authenticator
+	EndUsers       EndUsers // nil in tests of servers whose requests name no end user
 	Limits         Limiter
 	Repeats        Repeats                                    // nil in tests of servers whose requests name no Idempotency-Key
 	Turns          Turns                                      // likewise
@@ -60,6 +69,7 @@ type Config struct {
 type Edge struct {
 	doc      *document
 	keys     Authenticator
+	endUsers EndUsers
 	limits   Limiter
 	crowd    throttle.Throttle[netip.Prefix]
 	repeats  Repeats
@@ -80,7 +90,8 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log, mux: chi.NewRouter(),
+		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log,
+		mux:      chi.NewRouter(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}

@@ -15,6 +15,7 @@ import (
 	"parley/db"
 	"parley/impl/core/fault"
 	"parley/impl/core/idempotency"
+	"parley/impl/core/key"
 	"parley/impl/core/turn"
 )
 
@@ -82,12 +83,16 @@ func newClaim(r *http.Request) (db.Claim, error) {
 }
 
 // fingerprint digests method, path, query and body, without credentials and
-// without what JSON leaves to taste, and whether a stream is wanted.
+// without what JSON leaves to taste, whether a stream is wanted, and for which
+// end user, so that none is given the answer to another.
 func fingerprint(r *http.Request) ([]byte, error) {
 	query := r.URL.Query()
 	query.Del("api_key")
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\n%s\n%s\n%t\n", r.Method, r.URL.EscapedPath(), query.Encode(), WantsEvents(r.Context()))
+	if c := Caller(r.Context()); c.Kind == key.Publishable {
+		_, _ = fmt.Fprintf(h, "for %q in %q\n", c.EndUser, c.SessionID)
+	}
 	if b, ok := r.Body.(*body); ok {
 		canonical, err := canonicalBody(b.raw)
 		if err != nil {
@@ -144,6 +149,11 @@ func (e *Edge) repeatTurn(w http.ResponseWriter, r *http.Request, o *operation, 
 	t, err := e.turns.Find(r.Context(), c.AccountID, *c.TurnID)
 	if err != nil {
 		return err
+	}
+	if t.EndUser != nil {
+		if token := e.endUsers.VisitorToken(Caller(r.Context()), *t.EndUser); token != "" {
+			w.Header().Set(EndUserHeader, token)
+		}
 	}
 	if wantsStream(r) {
 		if t.Unstored && t.State != db.TurnRunning {

@@ -44,6 +44,7 @@ type operation struct {
 
 	repeatable bool // takes an Idempotency-Key
 	turn       bool // is answered by a turn
+	visited    bool // takes the token of an end user beside the key
 	success    int  // the status of its success
 
 	route  *routers.Route
@@ -91,6 +92,7 @@ func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem
 		}
 	}
 	o.params = append(o.params, op.Parameters...)
+	o.visited = o.params.GetByInAndName(openapi3.ParameterInHeader, EndUserHeader) != nil
 	if err := o.readExtensions(op.Extensions); err != nil {
 		return nil, err
 	}

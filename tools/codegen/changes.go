@@ -22,7 +22,7 @@ var edgeHeaders = []string{
 
 // edgeParameters are read by the edge, for every operation alike. A caller of the
 // Go client sets them by its options.
-var edgeParameters = []string{"IdempotencyKeyHeader"}
+var edgeParameters = []string{"IdempotencyKeyHeader", "EndUserHeader"}
 
 // numberProperties writes down the place of every schema property, because the
 // generator otherwise sorts the members of its structs, and so of the JSON

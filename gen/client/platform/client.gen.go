@@ -781,6 +781,52 @@ type BudgetUpdate struct {
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
 
+// EndUserToken A token for an end user.
+type EndUserToken struct {
+	// Token The token. It names app, end user and session readably; only this server can make it.
+	//
+	// Example: parley_eu_eyJhIjoiYWNjdCJ90000000000000000000000000000000000000000000000000
+	Token string `json:"token"`
+
+	// EndUser Whom it is for.
+	//
+	// Example: customer-4711
+	EndUser string `json:"end_user"`
+
+	// AppID The app whose sessions it reaches.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID string `json:"app_id"`
+
+	// SessionID The only session that it reaches; absent when it reaches all of the end user.
+	//
+	// Example: sess_9Rna21
+	SessionID *string `json:"session_id,omitempty"`
+
+	// ExpiresAt When it ends.
+	//
+	// Example: 2024-01-15T10:45:00Z
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// EndUserTokenCreate A token to make.
+type EndUserTokenCreate struct {
+	// EndUser The app's own name of the end user. Names that begin with `anon_` are those of anonymous visitors, and refused.
+	//
+	// Example: customer-4711
+	EndUser string `json:"end_user"`
+
+	// SessionID The only session that the token reaches; without it, all sessions that were begun for the end user.
+	//
+	// Example: sess_9Rna21
+	SessionID *string `json:"session_id,omitempty"`
+
+	// ExpiresIn How many seconds the token works.
+	//
+	// Example: 900
+	ExpiresIn *int32 `json:"expires_in,omitempty"`
+}
+
 // Erasure An order to forget.
 type Erasure struct {
 	// ID Names the erasure.
@@ -2391,6 +2437,9 @@ type UpdateWebhookJSONRequestBody = WebhookUpdate
 // RotateWebhookSecretJSONRequestBody defines body for RotateWebhookSecret for application/json ContentType.
 type RotateWebhookSecretJSONRequestBody = WebhookRotation
 
+// CreateEndUserTokenJSONRequestBody defines body for CreateEndUserToken for application/json ContentType.
+type CreateEndUserTokenJSONRequestBody = EndUserTokenCreate
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyCreate
 
@@ -3086,6 +3135,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/admin/webhooks/{webhook_id}/test (the `SendWebhookTest` operationId).
 	SendWebhookTest(ctx context.Context, webhookID WebhookIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateEndUserTokenWithBody Create an end-user token
+	//
+	// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+	// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+	// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+	//
+	// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+	// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+	CreateEndUserTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateEndUserToken Create an end-user token
+	//
+	// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+	// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+	// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+	//
+	// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+	// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+	CreateEndUserToken(ctx context.Context, body CreateEndUserTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKeys List the account's keys
 	//
@@ -4524,6 +4601,54 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, webhookID WebhookIDPat
 // Corresponds with POST /api/v1/admin/webhooks/{webhook_id}/test (the `SendWebhookTest` operationId).
 func (c *Client) SendWebhookTest(ctx context.Context, webhookID WebhookIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendWebhookTestRequest(c.Server, webhookID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateEndUserTokenWithBody Create an end-user token
+//
+// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+//
+// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+func (c *Client) CreateEndUserTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEndUserTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateEndUserToken Create an end-user token
+//
+// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+//
+// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+func (c *Client) CreateEndUserToken(ctx context.Context, body CreateEndUserTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEndUserTokenRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7217,6 +7342,46 @@ func NewSendWebhookTestRequest(server string, webhookID WebhookIDPath) (*http.Re
 	return req, nil
 }
 
+// NewCreateEndUserTokenRequest calls the generic CreateEndUserToken builder with application/json body
+func NewCreateEndUserTokenRequest(server string, body CreateEndUserTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateEndUserTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateEndUserTokenRequestWithBody constructs an http.Request for the CreateEndUserToken method, with any body, and a specified content type
+func NewCreateEndUserTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/end-user-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListKeysRequest constructs an http.Request for the ListKeys method
 func NewListKeysRequest(server string, params *ListKeysParams) (*http.Request, error) {
 	var err error
@@ -8486,6 +8651,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/admin/webhooks/{webhook_id}/test (the `SendWebhookTest` operationId).
 	SendWebhookTestWithResponse(ctx context.Context, webhookID WebhookIDPath, reqEditors ...RequestEditorFn) (*SendWebhookTestResult, error)
+
+	// CreateEndUserTokenWithBodyWithResponse Create an end-user token
+	//
+	// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+	// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+	// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+	//
+	// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+	// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+	CreateEndUserTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEndUserTokenResult, error)
+
+	// CreateEndUserTokenWithResponse Create an end-user token
+	//
+	// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+	// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+	// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+	//
+	// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+	// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+	CreateEndUserTokenWithResponse(ctx context.Context, body CreateEndUserTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEndUserTokenResult, error)
 
 	// ListKeysWithResponse List the account's keys
 	//
@@ -13561,6 +13754,110 @@ func (r SendWebhookTestResult) ContentType() string {
 	return ""
 }
 
+type CreateEndUserTokenResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *EndUserToken
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateEndUserTokenResult) GetJSON201() *EndUserToken {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateEndUserTokenResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateEndUserTokenResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateEndUserTokenResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateEndUserTokenResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateEndUserTokenResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListKeysResult200Headers the declared response headers of an HTTP 200 response for ListKeys
 type ListKeysResult200Headers struct {
 	Link *string
@@ -15848,6 +16145,46 @@ func (c *ClientWithResponses) SendWebhookTestWithResponse(ctx context.Context, w
 		return nil, err
 	}
 	return ParseSendWebhookTestResult(rsp)
+}
+
+// CreateEndUserTokenWithBodyWithResponse Create an end-user token
+//
+// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+//
+// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+func (c *ClientWithResponses) CreateEndUserTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEndUserTokenResult, error) {
+	rsp, err := c.CreateEndUserTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEndUserTokenResult(rsp)
+}
+
+// CreateEndUserTokenWithResponse Create an end-user token
+//
+// A short-lived token for one end user of the key's app, made by the app's own server and handed to the page. As `Bearer` it works
+// like a publishable key that reaches the sessions of that end user alone, or with `session_id` only that session, whoever began it; beside a key of the
+// app it stands in the header `Parley-End-User`. Budgets and usage count under the end user's name.
+//
+// Only a secret key makes tokens, or an OAuth client that holds `webchat`. A token ends with its time, or when its key or client is deactivated, expires or is deleted. From pages it works as its key would: anywhere
+// when the key lists no origins. It is not stored, so it cannot be listed, and asking again makes another one. A session that the app does not have is answered with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/end-user-tokens (the `CreateEndUserToken` operationId).
+func (c *ClientWithResponses) CreateEndUserTokenWithResponse(ctx context.Context, body CreateEndUserTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEndUserTokenResult, error) {
+	rsp, err := c.CreateEndUserToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEndUserTokenResult(rsp)
 }
 
 // ListKeysWithResponse List the account's keys
@@ -20431,6 +20768,95 @@ func ParseSendWebhookTestResult(rsp *http.Response) (*SendWebhookTestResult, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateEndUserTokenResult parses an HTTP response from a CreateEndUserTokenWithResponse call
+func ParseCreateEndUserTokenResult(rsp *http.Response) (*CreateEndUserTokenResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateEndUserTokenResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest EndUserToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest AdminTooManyRequests

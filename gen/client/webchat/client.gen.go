@@ -706,6 +706,12 @@ type ClientInterface interface {
 	// whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 	// `error` event comes before `end`.
 	//
+	// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+	// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+	// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+	// made for one session goes on with that session, also without `session_id`. A publishable key with an
+	// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
+	//
 	// The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 	// security list ends with an empty entry; without any key the answer is 401 all the same.
 	//
@@ -722,6 +728,12 @@ type ClientInterface interface {
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `message` events
 	// whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 	// `error` event comes before `end`.
+	//
+	// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+	// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+	// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+	// made for one session goes on with that session, also without `session_id`. A publishable key with an
+	// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
 	//
 	// The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 	// security list ends with an empty entry; without any key the answer is 401 all the same.
@@ -744,7 +756,7 @@ type ClientInterface interface {
 	//
 	// The app's sessions that have not ended, the one used last first; a session ends after 30 days without a message. With
 	// `include_all=true` the ended ones and those of the account's other apps are listed too, each with its latest
-	// messages. A publishable key may not list sessions: it reads the one whose id it was given.
+	// messages. A publishable key may not list sessions: it reads those of its end user by their ids.
 	//
 	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -783,6 +795,12 @@ type ClientInterface interface {
 // whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 // `error` event comes before `end`.
 //
+// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+// made for one session goes on with that session, also without `session_id`. A publishable key with an
+// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
+//
 // The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 // security list ends with an empty entry; without any key the answer is 401 all the same.
 //
@@ -809,6 +827,12 @@ func (c *Client) SendWebchatMessageWithBody(ctx context.Context, contentType str
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `message` events
 // whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 // `error` event comes before `end`.
+//
+// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+// made for one session goes on with that session, also without `session_id`. A publishable key with an
+// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
 //
 // The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 // security list ends with an empty entry; without any key the answer is 401 all the same.
@@ -851,7 +875,7 @@ func (c *Client) DeleteAllSessions(ctx context.Context, params *DeleteAllSession
 //
 // The app's sessions that have not ended, the one used last first; a session ends after 30 days without a message. With
 // `include_all=true` the ended ones and those of the account's other apps are listed too, each with its latest
-// messages. A publishable key may not list sessions: it reads the one whose id it was given.
+// messages. A publishable key may not list sessions: it reads those of its end user by their ids.
 //
 // Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1314,6 +1338,12 @@ type ClientWithResponsesInterface interface {
 	// whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 	// `error` event comes before `end`.
 	//
+	// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+	// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+	// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+	// made for one session goes on with that session, also without `session_id`. A publishable key with an
+	// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
+	//
 	// The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 	// security list ends with an empty entry; without any key the answer is 401 all the same.
 	//
@@ -1330,6 +1360,12 @@ type ClientWithResponsesInterface interface {
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `message` events
 	// whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 	// `error` event comes before `end`.
+	//
+	// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+	// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+	// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+	// made for one session goes on with that session, also without `session_id`. A publishable key with an
+	// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
 	//
 	// The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 	// security list ends with an empty entry; without any key the answer is 401 all the same.
@@ -1354,7 +1390,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The app's sessions that have not ended, the one used last first; a session ends after 30 days without a message. With
 	// `include_all=true` the ended ones and those of the account's other apps are listed too, each with its latest
-	// messages. A publishable key may not list sessions: it reads the one whose id it was given.
+	// messages. A publishable key may not list sessions: it reads those of its end user by their ids.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1394,7 +1430,8 @@ type ClientWithResponsesInterface interface {
 
 // SendWebchatMessageResult200Headers the declared response headers of an HTTP 200 response for SendWebchatMessage
 type SendWebchatMessageResult200Headers struct {
-	ParleyTurn string
+	ParleyEndUser *string
+	ParleyTurn    string
 }
 
 type SendWebchatMessageResult struct {
@@ -1969,6 +2006,12 @@ func (r GetWebchatUsageResult) ContentType() string {
 // whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 // `error` event comes before `end`.
 //
+// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+// made for one session goes on with that session, also without `session_id`. A publishable key with an
+// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
+//
 // The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 // security list ends with an empty entry; without any key the answer is 401 all the same.
 //
@@ -1991,6 +2034,12 @@ func (c *ClientWithResponses) SendWebchatMessageWithBodyWithResponse(ctx context
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `message` events
 // whose contents add up to the answer, then one `end` event. When something fails after the stream began, an
 // `error` event comes before `end`.
+//
+// A session that a publishable key begins belongs to its visitor. Without an end-user token the visitor is a new
+// anonymous one, and the answer's header `Parley-End-User` names them: the page keeps it and sends it back with
+// everything else that concerns the session. It is good for 30 days, and every answer renews it. A token that is
+// made for one session goes on with that session, also without `session_id`. A publishable key with an
+// `Idempotency-Key` repeats the first message of whoever sent it, so the key must be as hard to guess as a UUID.
 //
 // The key may stand in the body as `api_key`. A document cannot express a key in a body, which is why the
 // security list ends with an empty entry; without any key the answer is 401 all the same.
@@ -2027,7 +2076,7 @@ func (c *ClientWithResponses) DeleteAllSessionsWithResponse(ctx context.Context,
 //
 // The app's sessions that have not ended, the one used last first; a session ends after 30 days without a message. With
 // `include_all=true` the ended ones and those of the account's other apps are listed too, each with its latest
-// messages. A publishable key may not list sessions: it reads the one whose id it was given.
+// messages. A publishable key may not list sessions: it reads those of its end user by their ids.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2208,6 +2257,13 @@ func ParseSendWebchatMessageResult(rsp *http.Response) (*SendWebchatMessageResul
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SendWebchatMessageResult200Headers
+		if values := rsp.Header.Values("Parley-End-User"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-End-User", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyEndUser = &value
+		}
 		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

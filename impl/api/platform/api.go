@@ -45,6 +45,7 @@ type API struct {
 	auditLog
 	budgets
 	document
+	endUsers
 	erasures
 	exports
 	health
@@ -64,7 +65,8 @@ var _ gen.StrictServerInterface = API{}
 func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
-		health: health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		endUsers: endUsers{service: s.Keys},
+		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages:       usages{service: s.Usage},
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},

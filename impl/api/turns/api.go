@@ -37,16 +37,24 @@ func (a API) mount(r chi.Router, fail func(http.ResponseWriter, *http.Request, e
 }
 
 // find returns a turn that the caller may read or write: of its account and a
-// surface within its scopes, for a publishable key of its app only. Any other is the
-// same NotFound fault.
+// surface within its scopes, for a publishable key those of its end user alone.
+// Any other is the same NotFound fault.
 func (a API) find(ctx context.Context, turnID, verb string) (db.Turn, error) {
 	caller := httpd.Caller(ctx)
 	t, err := a.engine.Find(ctx, caller.AccountID, turnID)
-	elsewhere := caller.Kind == key.Publishable && t.AppID != caller.AppID
-	if err == nil && (elsewhere || !caller.May(t.Surface+":"+verb)) {
+	if err == nil && (!reaches(caller, t) || !caller.May(t.Surface+":"+verb)) {
 		return db.Turn{}, fault.New(fault.NotFound, "Turn not found")
 	}
 	return t, err
+}
+
+// reaches tells whether a turn is the caller's to see. A turn without a
+// conversation may name an end user whom nobody checked.
+func reaches(c key.Caller, t db.Turn) bool {
+	if c.Kind != key.Publishable {
+		return true
+	}
+	return t.AppID == c.AppID && t.ConversationID != nil && c.Reaches(*t.ConversationID, t.EndUser)
 }
 
 // GetTurn returns the state and usage of a turn.

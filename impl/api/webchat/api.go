@@ -32,9 +32,9 @@ type API struct {
 var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
-func New(conversations *conversation.Service, u *usage.Service, now func() time.Time) httpd.Surface {
+func New(conversations *conversation.Service, u *usage.Service, endUsers httpd.EndUsers, now func() time.Time) httpd.Surface {
 	api := API{
-		chat:     chat{conversations: conversations},
+		chat:     chat{conversations: conversations, endUsers: endUsers},
 		sessions: sessions{conversations: conversations, now: now},
 		usages:   usages{usage: u},
 	}

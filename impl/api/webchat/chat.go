@@ -9,11 +9,15 @@ import (
 	gen "parley/gen/webchat"
 	"parley/impl/core/conversation"
 	"parley/impl/core/id"
+	"parley/impl/core/key"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
 
-type chat struct{ conversations *conversation.Service }
+type chat struct {
+	conversations *conversation.Service
+	endUsers      httpd.EndUsers
+}
 
 // SendWebchatMessage answers a visitor's message, in a new session or an old one.
 func (c chat) SendWebchatMessage(ctx context.Context, request gen.SendWebchatMessageRequestObject) (gen.SendWebchatMessageResponseObject, error) {
@@ -26,30 +30,38 @@ func (c chat) SendWebchatMessage(ctx context.Context, request gen.SendWebchatMes
 		return nil, err
 	}
 	if *request.Body.Stream || httpd.WantsEvents(ctx) {
-		return stream{ctx: ctx, live: live}, nil
+		return stream{ctx: ctx, live: live, visitor: c.endUsers.VisitorToken(in.Caller, in.Caller.EndUser)}, nil
 	}
 	answer, err := live.Wait(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return gen.SendWebchatMessage200JSONResponse{
-		Headers: gen.SendWebchatMessage200ResponseHeaders{ParleyTurn: live.ID},
-		Body:    toAPIWebchatAnswer(answer),
-	}, nil
+	headers := gen.SendWebchatMessage200ResponseHeaders{ParleyTurn: live.ID}
+	if token := c.endUsers.VisitorToken(in.Caller, in.Caller.EndUser); token != "" {
+		headers.ParleyEndUser = &token
+	}
+	return gen.SendWebchatMessage200JSONResponse{Headers: headers, Body: toAPIWebchatAnswer(answer)}, nil
 }
 
 func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, error) {
 	caller := httpd.Caller(ctx)
+	sessionID := body.SessionID
+	if sessionID == nil && caller.SessionID != "" {
+		sessionID = &caller.SessionID // the only one that there is for them
+	}
+	if sessionID == nil && caller.Kind == key.Publishable && caller.EndUser == "" {
+		caller.EndUser = id.New(id.Visitor)
+	}
 	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message}
 	var session db.Conversation
 	var err error
-	if body.SessionID == nil {
+	if sessionID == nil {
 		in.Begins = true
 		session, err = c.conversations.Prepare(ctx, conversation.CreateInput{
-			AccountID: caller.AccountID, Surface: surface, AppID: caller.AppID, AgentID: caller.AgentID, IDPrefix: id.Session,
+			AccountID: caller.AccountID, Surface: surface, AppID: caller.AppID, AgentID: caller.AgentID, IDPrefix: id.Session, EndUser: caller.EndUser,
 		})
 	} else {
-		session, err = c.conversations.Get(ctx, caller.AccountID, surface, caller.AppID, *body.SessionID)
+		session, err = c.conversations.Visit(ctx, caller, surface, *sessionID)
 	}
 	in.Conversation = &session
 	return in, err
@@ -57,12 +69,16 @@ func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, 
 
 // stream writes an answer as server-sent events. The turn goes on without a client that leaves.
 type stream struct {
-	ctx  context.Context
-	live *turn.Live
+	ctx     context.Context
+	live    *turn.Live
+	visitor string // the token of a visitor; "" when they need none
 }
 
 // VisitSendWebchatMessageResponse follows the turn to its end.
 func (s stream) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+	if s.visitor != "" {
+		w.Header().Set(httpd.EndUserHeader, s.visitor)
+	}
 	return httpd.WriteFrames(w, http.StatusOK, s.live.ID, s.live.Frames(s.ctx, 0))
 }
 

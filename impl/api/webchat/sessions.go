@@ -79,7 +79,7 @@ func (s sessions) latestMessages(ctx context.Context, accountID string, rows []d
 // GetSession returns a session and a page of its messages, the latest page first.
 func (s sessions) GetSession(ctx context.Context, request gen.GetSessionRequestObject) (gen.GetSessionResponseObject, error) {
 	caller := httpd.Caller(ctx)
-	row, err := s.conversations.Get(ctx, caller.AccountID, surface, caller.AppID, request.SessionID)
+	row, err := s.conversations.Visit(ctx, caller, surface, request.SessionID)
 	if err != nil {
 		return nil, sessionFault(err)
 	}
@@ -100,6 +100,11 @@ func (s sessions) GetSession(ctx context.Context, request gen.GetSessionRequestO
 // DeleteSession erases a session of the app.
 func (s sessions) DeleteSession(ctx context.Context, request gen.DeleteSessionRequestObject) (gen.DeleteSessionResponseObject, error) {
 	caller := httpd.Caller(ctx)
+	if caller.Kind == key.Publishable {
+		if _, err := s.conversations.Visit(ctx, caller, surface, request.SessionID); err != nil {
+			return nil, sessionFault(err)
+		}
+	}
 	if err := s.conversations.Delete(ctx, caller.AccountID, surface, caller.AppID, request.SessionID); err != nil {
 		return nil, sessionFault(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"parley/db"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
+	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
 	"parley/impl/core/turn"
@@ -18,6 +19,8 @@ import (
 // historyMax is how many messages a model is offered at most; the model's
 // context cuts further. It bounds the cost of a turn in an endless conversation.
 const historyMax = 200
+
+var errMissing = fault.New(fault.NotFound, "Conversation not found")
 
 // Service makes, reads and deletes conversations.
 type Service struct {
@@ -34,6 +37,7 @@ type CreateInput struct {
 	AppID        string
 	IDPrefix     string // of package id
 	AgentID      string // "" without an agent
+	EndUser      string // whom it is begun for; "" for nobody in particular
 	ModelID      string // "" for the default
 	Title        string
 	SystemPrompt string
@@ -57,6 +61,9 @@ func (s *Service) Prepare(ctx context.Context, in CreateInput) (db.Conversation,
 	c := db.Conversation{
 		AccountID: in.AccountID, ID: id.New(in.IDPrefix), Surface: in.Surface, AppID: in.AppID, Title: in.Title,
 		SystemPrompt: in.SystemPrompt, LastSeq: int64(len(in.Messages)), CreatedAt: now, LastMessageAt: now,
+	}
+	if in.EndUser != "" {
+		c.EndUser = &in.EndUser
 	}
 	if in.AgentID != "" {
 		if _, err := s.DB.Agent(ctx, in.AccountID, in.AgentID); errors.Is(err, db.ErrNotFound) {
@@ -96,7 +103,17 @@ func (s *Service) insert(ctx context.Context, c db.Conversation, first []provide
 func (s *Service) Get(ctx context.Context, accountID, surface, appID, conversationID string) (db.Conversation, error) {
 	c, err := s.DB.Conversation(ctx, accountID, surface, conversationID)
 	if errors.Is(err, db.ErrNotFound) || (err == nil && appID != "" && c.AppID != appID) {
-		return db.Conversation{}, fault.New(fault.NotFound, "Conversation not found")
+		return db.Conversation{}, errMissing
+	}
+	return c, err
+}
+
+// Visit returns a conversation of the surface that the caller reaches: of its
+// app, and for a publishable key of its end user. Any other is the same NotFound fault as Get's.
+func (s *Service) Visit(ctx context.Context, caller key.Caller, surface, conversationID string) (db.Conversation, error) {
+	c, err := s.Get(ctx, caller.AccountID, surface, caller.AppID, conversationID)
+	if err == nil && !caller.Reaches(c.ID, c.EndUser) {
+		return db.Conversation{}, errMissing
 	}
 	return c, err
 }
@@ -143,7 +160,7 @@ func (s *Service) Delete(ctx context.Context, accountID, surface, appID, convers
 	s.Turns.CancelConversation(ctx, accountID, conversationID)
 	err := s.DB.DeleteConversation(ctx, accountID, surface, appID, conversationID)
 	if errors.Is(err, db.ErrNotFound) {
-		return fault.New(fault.NotFound, "Conversation not found")
+		return errMissing
 	}
 	return err
 }

@@ -7,6 +7,7 @@
 // what was never minted, however well it is formed, without asking the
 // database, so that a flood of invented credentials costs the database nothing.
 // It does not replace the look-up: what was minted may have been revoked since.
+// The token of an end user is longer: it carries what it says (see Sign).
 package credential
 
 import (
@@ -35,7 +36,7 @@ const (
 )
 
 var kinds = map[Kind]bool{
-	SecretKey: true, PublishableKey: true, ClientSecret: true, AccessToken: true, UserSession: true, OneTimeLink: true, EndUser: true,
+	SecretKey: true, PublishableKey: true, ClientSecret: true, AccessToken: true, UserSession: true, OneTimeLink: true,
 }
 
 const (
@@ -44,7 +45,7 @@ const (
 	codeChars     = 11
 	checksumChars = 6
 
-	// Chars is the length of every credential.
+	// Chars is the length of every credential but end users' tokens.
 	Chars = prefixChars + randomChars + codeChars + checksumChars
 	// ShownChars is how much of a text may be shown again, for people to tell credentials apart.
 	ShownChars = prefixChars + 6

@@ -17,6 +17,7 @@ const (
 	Key          = "key_"
 	Client       = "client_" // of OAuth
 	User         = "user_"
+	Visitor      = "anon_" // an end user whom nobody named
 	Agent        = "agent_"
 	Conversation = "conv_"
 	Session      = "sess_"

@@ -43,6 +43,9 @@ type Caller struct {
 	Agents            []string // that may answer; none: all, and the bare models
 	Plan              string
 	EndUser           string // whom the credential was made for; "" when it names nobody
+	SessionID         string // the only session that an end user's token reaches; "" is all of the end user
+	ByToken           bool   // an end user's token was presented instead of a key
+	FromSecret        bool   // the token was made by a secret key, whose rule for origins holds
 	RequestsPerMinute int    // 0: not limited, as in the next two
 	ConcurrentStreams int    // answers of the key that may run at once
 	TokensPerMinute   int    // of all keys that share Bucket
@@ -53,10 +56,11 @@ type Caller struct {
 // a publishable key needs a listed origin; a secret key with a list refuses
 // other origins and accepts none sent.
 func (c Caller) AdmitsOrigin(origin string) bool {
+	secret := c.Kind == Secret || c.FromSecret
 	if origin == "" {
-		return c.Kind == Secret
+		return secret
 	}
-	if c.Kind == Secret && len(c.Origins) == 0 {
+	if secret && len(c.Origins) == 0 {
 		return true
 	}
 	return slices.Contains(c.Origins, strings.ToLower(origin))
@@ -86,11 +90,19 @@ const lastUsedGrain = time.Minute
 // good is the same Unauthenticated fault. What was never minted here is refused
 // without a statement; unknown, revoked and expired keys take one and the same.
 func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
+	if strings.HasPrefix(text, string(credential.EndUser)) {
+		return s.authenticateEndUser(ctx, text)
+	}
 	kind, genuine := s.Credentials.Genuine(text)
 	find := s.finder(kind)
 	if !genuine || find == nil {
 		return Caller{}, ErrUnknown
 	}
+	return s.caller(ctx, kind, text, find)
+}
+
+// caller looks a genuine credential up.
+func (s *Service) caller(ctx context.Context, kind credential.Kind, text string, find func(context.Context, []byte) (db.Caller, error)) (Caller, error) {
 	digest, now := credential.Digest(text), s.Now()
 	if s.refused.has(digest, now) {
 		return Caller{}, ErrUnknown
@@ -123,7 +135,7 @@ const SessionIdle = 12 * time.Hour
 // touch notes a use. A token's is noted when it is issued.
 func (s *Service) touch(ctx context.Context, kind credential.Kind, row db.Caller, digest []byte, now, since time.Time) error {
 	switch kind {
-	case credential.SecretKey, credential.PublishableKey:
+	case credential.SecretKey, credential.PublishableKey, credential.EndUser:
 		return s.DB.TouchKey(ctx, row.AccountID, row.ID, now, since)
 	case credential.UserSession:
 		return s.DB.TouchUserSession(ctx, row.AccountID, digest, now, now.Add(SessionIdle), since)
@@ -147,7 +159,7 @@ func (s *Service) finder(kind credential.Kind) func(context.Context, []byte) (db
 // actors are the words for who holds a kind of credential, as the audit log has them.
 var actors = map[credential.Kind]string{
 	credential.SecretKey: "key", credential.PublishableKey: "key", credential.AccessToken: "client",
-	credential.UserSession: "user",
+	credential.UserSession: "user", credential.EndUser: "key",
 }
 
 func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before(*end) }
@@ -320,6 +332,9 @@ func (s *Service) newKey(in CreateInput) (db.Key, error) {
 	}
 	if len(k.Scopes) == 0 {
 		k.Scopes = SurfaceScopes
+		if k.Kind == string(Publishable) {
+			k.Scopes = pageScopes
+		}
 	}
 	if in.Plan != "" {
 		k.Plan = &in.Plan

@@ -60,7 +60,7 @@ func (s *Service) Update(ctx context.Context, by Caller, keyID string, in Update
 		if err := checkAgents(ctx, q, *k); err != nil {
 			return err
 		}
-		return by.CheckGrant(k.Scopes)
+		return by.CheckGrant(k.Scopes, k.Agents)
 	})
 }
 
@@ -119,7 +119,7 @@ func (s *Service) change(ctx context.Context, by Caller, keyID, action string, e
 		if k, err = q.LockKey(ctx, by.AccountID, keyID); err != nil {
 			return missing(err)
 		}
-		if err := by.CheckGrant(k.Scopes); err != nil {
+		if err := by.CheckGrant(k.Scopes, k.Agents); err != nil {
 			return err
 		}
 		if err := edit(q, &k); err != nil {

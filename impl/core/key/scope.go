@@ -23,6 +23,10 @@ const (
 // SurfaceScopes are what a key gets that names no scopes: every surface, no administration.
 var SurfaceScopes = []string{"characters", "openai", "webchat"}
 
+// pageScopes are the surfaces that a key in a web page may have: those that chat
+// and show no visitor what others said.
+var pageScopes = []string{"openai", "webchat"}
+
 // Scopes lists every scope that a key can have.
 func Scopes() []string {
 	var all []string
@@ -53,8 +57,13 @@ func holds(held []string, wanted string) bool {
 }
 
 // CheckGrant is a Forbidden fault when one of the scopes is more than the
-// caller holds: nobody hands out rights that they lack.
-func (c Caller) CheckGrant(scopes []string) error {
+// caller holds, or the caller is limited to agents and the others, none for
+// all, are not among them: nobody hands out rights that they lack.
+func (c Caller) CheckGrant(scopes, agents []string) error {
+	beyond := func(agentID string) bool { return !c.AdmitsAgent(agentID) }
+	if len(c.Agents) > 0 && (len(agents) == 0 || slices.ContainsFunc(agents, beyond)) {
+		return fault.New(fault.Forbidden, "The credential of this request is limited to agents, and so must be what it makes or changes.")
+	}
 	for _, s := range scopes {
 		for _, verb := range verbsOf(s) {
 			if !c.May(verb) {
@@ -72,7 +81,7 @@ func (c Caller) checkCreate(k db.Key) error {
 	if k.Plan != nil && !c.May(ScopeOperator+verbWrite) {
 		return fault.New(fault.Forbidden, "Only the server's operator gives a key a plan of its own.")
 	}
-	return c.CheckGrant(k.Scopes)
+	return c.CheckGrant(k.Scopes, k.Agents)
 }
 
 // verbsOf spells a scope out with its verbs.
@@ -91,14 +100,14 @@ func IsAdministrative(scope string) bool {
 }
 
 // CheckScopes is an Invalid fault for a scope that does not exist, and a Conflict
-// for an administrative one of a publishable key.
+// for one of a publishable key that does more than chat.
 func CheckScopes(kind Kind, scopes []string) error {
 	known := Scopes()
 	for _, scope := range scopes {
 		if !slices.Contains(known, scope) {
 			return fault.New(fault.Invalid, "Unknown scope %q; the scopes are %s.", scope, strings.Join(known, ", "))
 		}
-		if kind == Publishable && IsAdministrative(scope) {
+		if area, _, _ := strings.Cut(scope, ":"); kind == Publishable && !slices.Contains(pageScopes, area) {
 			return fault.New(fault.Conflict, "A publishable key cannot have the scope %s.", scope)
 		}
 	}

@@ -72,7 +72,7 @@ func check(by key.Caller, c db.OauthClient) error {
 	if err := key.CheckScopes(key.Secret, c.Scopes); err != nil {
 		return err
 	}
-	return by.CheckGrant(c.Scopes)
+	return by.CheckGrant(c.Scopes, nil)
 }
 
 // record books what was done to a client.
@@ -143,7 +143,7 @@ func (s *Service) change(ctx context.Context, by key.Caller, clientID, action st
 		if c, err = q.LockOauthClient(ctx, by.AccountID, clientID); err != nil {
 			return missing(err)
 		}
-		if err := by.CheckGrant(c.Scopes); err != nil {
+		if err := by.CheckGrant(c.Scopes, nil); err != nil {
 			return err
 		}
 		if err := edit(q, &c); err != nil {

@@ -111,7 +111,7 @@ func mayRule(by *key.Caller, u db.User) error {
 	if role == key.Owner && by.Role != key.Owner {
 		return fault.New(fault.Forbidden, "Only an owner who signed in rules over owners.")
 	}
-	return by.CheckGrant(role.Scopes())
+	return by.CheckGrant(role.Scopes(), nil)
 }
 
 // record books what was done to a person.
