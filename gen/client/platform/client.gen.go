@@ -3174,9 +3174,10 @@ type ClientInterface interface {
 	// CreateKeyWithBody Create a key
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+	// use every surface, a publishable one those two.
 	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3186,9 +3187,10 @@ type ClientInterface interface {
 	// CreateKey Create a key
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+	// use every surface, a publishable one those two.
 	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3212,7 +3214,7 @@ type ClientInterface interface {
 	// UpdateKeyWithBody Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+	// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3222,7 +3224,7 @@ type ClientInterface interface {
 	// UpdateKey Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+	// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4679,9 +4681,10 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // CreateKeyWithBody Create a key
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+// use every surface, a publishable one those two.
 // A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4701,9 +4704,10 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // CreateKey Create a key
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+// use every surface, a publishable one those two.
 // A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4757,7 +4761,7 @@ func (c *Client) GetKey(ctx context.Context, keyID KeyIDPath, reqEditors ...Requ
 // UpdateKeyWithBody Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4777,7 +4781,7 @@ func (c *Client) UpdateKeyWithBody(ctx context.Context, keyID KeyIDPath, content
 // UpdateKey Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8692,9 +8696,10 @@ type ClientWithResponsesInterface interface {
 	// CreateKeyWithBodyWithResponse Create a key
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+	// use every surface, a publishable one those two.
 	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8704,9 +8709,10 @@ type ClientWithResponsesInterface interface {
 	// CreateKeyWithResponse Create a key
 	//
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-	// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+	// use every surface, a publishable one those two.
 	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-	// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8734,7 +8740,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateKeyWithBodyWithResponse Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+	// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8744,7 +8750,7 @@ type ClientWithResponsesInterface interface {
 	// UpdateKeyWithResponse Change a key
 	//
 	// Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-	// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+	// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -16205,9 +16211,10 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // CreateKeyWithBodyWithResponse Create a key
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+// use every surface, a publishable one those two.
 // A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16223,9 +16230,10 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // CreateKeyWithResponse Create a key
 //
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
-// key is for web pages and works only from the `origins` that it lists. Without `scopes` a key may use every surface but the platform.
+// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
+// use every surface, a publishable one those two.
 // A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
-// a publishable key with an administrative scope with 409, a scope that the request's own credential lacks with 403.
+// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16271,7 +16279,7 @@ func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, keyID KeyI
 // UpdateKeyWithBodyWithResponse Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16287,7 +16295,7 @@ func (c *ClientWithResponses) UpdateKeyWithBodyWithResponse(ctx context.Context,
 // UpdateKeyWithResponse Change a key
 //
 // Changes what is given and leaves the rest. `status: inactive` refuses the key from the next request on, `active` admits it
-// again. A publishable key cannot get an administrative scope: that is answered with 409. A scope that the request's own credential lacks is answered with 403.
+// again. A publishable key gets the scopes of chats only, others are answered with 409. A scope that the request's own credential lacks is answered with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
