@@ -16,6 +16,7 @@ Two things are rewritten in the copy that Schemathesis reads:
 
 The key that a run authenticates with is spared: an operation that would change or end it is sent to another one
 (`PARLEY_OWN_KEY`, `PARLEY_SPARE_KEY`), or the rest of the run would only see 401; likewise the plan of that key, for 429.
+The header `Parley-End-User`, whose values only the server can make, is not sent.
 A good `Idempotency-Key` gets a new end in every request: the tests of ours hold what a repeated one does.
 
 One kind of failure is dropped: a body that is valid by its schema but breaks a rule that the document's introduction
@@ -58,6 +59,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if case.path_parameters and case.path_parameters.get("plan_name") == OWN_PLAN:
         case.path_parameters["plan_name"] = SPARE_PLAN
     make_key_fresh(case)
+    drop_made_up_visitor(case)
 
 
 def make_key_fresh(case: schemathesis.Case) -> None:
@@ -66,6 +68,12 @@ def make_key_fresh(case: schemathesis.Case) -> None:
     key = headers.get("Idempotency-Key")
     if isinstance(key, str) and GOOD_KEY.fullmatch(key):
         case.headers["Idempotency-Key"] = f"{key[:200]}-{uuid.uuid4()}"
+
+
+def drop_made_up_visitor(case: schemathesis.Case) -> None:
+    """Takes away an end user's token: only the server can make one, and another is a 401 by decision."""
+    for name in [name for name in case.headers or {} if name.lower() == "parley-end-user"]:
+        del case.headers[name]
 
 
 @schemathesis.hook
