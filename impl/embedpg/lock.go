@@ -68,7 +68,11 @@ func (l *lock) announce(socket string) error {
 	return nil
 }
 
-func (l *lock) release() error { return l.file.Close() }
+// release unlocks before it closes: a child that is being forked at this moment
+// still has the file, and the lock with it, until it becomes another program.
+func (l *lock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
 
 func readLock(dir string) (pid int, socket string) {
 	data, err := os.ReadFile(lockPath(dir))
