@@ -40,7 +40,8 @@ func (s *Service) Handle(r *job.Runner) {
 
 func wait(attempt int) time.Duration { return schedule[min(attempt, len(schedule))-1] }
 
-// fanOut stores a delivery of the event for each webhook that wants it.
+// fanOut stores a delivery of the event for each webhook that wants it and was
+// there when it happened.
 func (s *Service) fanOut(ctx context.Context, r job.Run) error {
 	return s.DB.InTx(ctx, func(q *db.Queries) error {
 		e, err := q.Event(ctx, r.AccountID, r.ID)
@@ -55,6 +56,9 @@ func (s *Service) fanOut(ctx context.Context, r job.Run) error {
 			return err
 		}
 		for _, w := range wanting {
+			if w.CreatedAt.After(e.CreatedAt) {
+				continue
+			}
 			if _, err := s.dispatch(ctx, q, e, w.ID); err != nil {
 				return err
 			}
