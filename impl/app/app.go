@@ -85,7 +85,6 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
 	a.turns.Listen(database.direct)
-	a.loops.Go(func() { a.sweep(life) })
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -134,25 +133,6 @@ func (a *App) authenticator() httpd.Authenticator {
 	return &oidc.Service{
 		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
 		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
-	}
-}
-
-// sweepEvery is how often lapsed Idempotency-Keys are removed.
-const sweepEvery = 10 * time.Minute
-
-// sweep removes what has lapsed until ctx ends.
-func (a *App) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := a.Repeats.Sweep(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("removing lapsed idempotency keys failed", "error", err)
-		}
 	}
 }
 

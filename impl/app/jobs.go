@@ -14,6 +14,7 @@ func (a *App) worker() *job.Runner {
 	r := job.NewRunner(a.database.DB, a.log, now)
 	a.Webhooks.Handle(r)
 	a.Privacy.Handle(r)
+	a.Repeats.Handle(r)
 	return r
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/fault"
+	"parley/impl/core/job"
 	"parley/impl/core/secret"
 )
 
@@ -102,8 +103,16 @@ func (s *Service) Open(c db.Claim) (Answer, error) {
 
 func place(c db.Claim) string { return c.AccountID + " " + c.AppID + " " + c.Key }
 
-// Sweep removes the claims that have lapsed.
-func (s *Service) Sweep(ctx context.Context) error {
+// SweepKind is the periodic job that removes claims that have lapsed.
+const SweepKind = "idempotency.sweep"
+
+// Handle registers the job.
+func (s *Service) Handle(r *job.Runner) {
+	r.Handle(SweepKind, job.Handler{Do: s.sweep, Slots: 1, Timeout: 10 * time.Minute})
+	r.Every(SweepKind, 10*time.Minute)
+}
+
+func (s *Service) sweep(ctx context.Context, _ job.Run) error {
 	for {
 		n, err := s.DB.DropClaims(ctx, s.Now(), sweepBatch)
 		if err != nil || n < sweepBatch {
