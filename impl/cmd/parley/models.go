@@ -96,7 +96,7 @@ type modelsCmd struct {
 }
 
 type modelsListCmd struct {
-	Type    string `enum:"llm,sd" default:"llm" help:"llm or sd."`
+	Type    string `enum:"llm,sd,embedding" default:"llm" help:"llm, sd or embedding."`
 	Account string `help:"Id or name of an account, to see its own too."`
 }
 

@@ -59,6 +59,8 @@ type OpenAI struct {
 	chat   openai.ChatCompletionService
 	models openai.ModelService
 
+	embeddings openai.EmbeddingService
+
 	mu     sync.Mutex
 	quirks map[string]quirks // by model
 }
@@ -81,6 +83,8 @@ func NewOpenAI(o OpenAIOptions) *OpenAI {
 		opts:   o,
 		chat:   openai.NewChatCompletionService(sdk...),
 		models: openai.NewModelService(sdk...),
+
+		embeddings: openai.NewEmbeddingService(sdk...),
 		quirks: map[string]quirks{},
 	}
 }

@@ -8,6 +8,7 @@
 package tokens
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -82,6 +83,19 @@ func Count(model, text string) int {
 		text = text[size:]
 	}
 	return n
+}
+
+// ErrNoToken is the error of Text for a number that stands for no token.
+var ErrNoToken = errors.New("no token has this number")
+
+// Text returns what cl100k_base tokens stand for: clients of embeddings that
+// were written for OpenAI's cut texts themselves, and send the tokens' numbers.
+func Text(numbers []uint) (string, error) {
+	text, err := cl100k().Decode(numbers)
+	if err != nil {
+		return "", ErrNoToken
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"), nil
 }
 
 // CountMessages returns how many tokens model reads for messages as one prompt,

@@ -19,6 +19,9 @@ type offer struct {
 // offers returns what may answer, in order: the model wanted and its fallbacks,
 // from the first on whose provider is not failing. There is one at least.
 func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
+	if in.Work != nil {
+		return e.workOffer(ctx, in)
+	}
 	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
 	if err != nil {
 		return nil, err

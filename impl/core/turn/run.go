@@ -45,6 +45,7 @@ type run struct {
 	provider provider.Provider
 	prompt   []provider.Message
 	sampling Sampling
+	work     *Work
 
 	fallbacks []offer // what may answer instead, in order
 	switched  bool    // another model answers than the stored beginning names; its first event says so
@@ -76,7 +77,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling,
+		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
 		fallbacks: offers[1:], tokens: most, next: 1, flushed: now,
 	}
 	r.take(offers[0])
@@ -104,6 +105,9 @@ func (r *run) chat() (result provider.Result, err error) {
 			err = fmt.Errorf("provider panicked: %v", p)
 		}
 	}()
+	if r.work != nil {
+		return r.work.Do(r.ctx, r.provider, r.model, r.emit)
+	}
 	return r.provider.Chat(r.ctx, provider.Request{
 		Model: r.model.UpstreamName, Messages: r.prompt, MaxOutputTokens: r.model.MaxOutputTokens,
 		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser, Extra: r.sampling.Extra,

@@ -67,6 +67,7 @@ type Input struct {
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
+	Work         *Work              // in place of a chat; History and Question are not read
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
 }
 
