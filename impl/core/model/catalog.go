@@ -56,6 +56,8 @@ type Catalog struct {
 	// Upstream is the operator's, nil when there is none.
 	Upstream provider.Provider
 
+	aliases aliases
+
 	mu        sync.Mutex
 	connected map[string]provider.Provider // by account, provider id, address and sealed key
 }

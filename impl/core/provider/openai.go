@@ -85,7 +85,7 @@ func NewOpenAI(o OpenAIOptions) *OpenAI {
 		models: openai.NewModelService(sdk...),
 
 		embeddings: openai.NewEmbeddingService(sdk...),
-		quirks: map[string]quirks{},
+		quirks:     map[string]quirks{},
 	}
 }
 
