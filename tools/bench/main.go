@@ -51,6 +51,7 @@ type bench struct {
 	each    time.Duration // of one load
 	only    []string
 	million bool
+	profile string // folder for profiles; "" for none
 	wire    *wire
 	counted *server // behind wire
 }
@@ -61,6 +62,8 @@ func run1(args []string, measure func(*bench) error) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each load is run")
 	flags.DurationVar(&b.each, "each", 2*time.Second, "how long a load is")
 	flags.BoolVar(&b.million, "million", false, "also compare with a database of a million messages, which takes a minute to fill")
+	keep := flags.Bool("keep", false, "leave the folder with logs and data")
+	flags.StringVar(&b.profile, "profile", "", "folder to keep profiles of the server in")
 	only := flags.String("only", "", "measures to run, by comma: "+strings.Join(names(), ","))
 	file := flags.String("json", "bench.json", "file for all figures")
 	if err := flags.Parse(args); err != nil {
@@ -76,6 +79,7 @@ func run1(args []string, measure func(*bench) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.rig.close()) }()
+	b.rig.keep = *keep
 	err = measure(b)
 	if saved := b.report.save(*file); saved != nil {
 		err = errors.Join(err, saved)
@@ -91,6 +95,7 @@ var measures = []struct {
 }{
 	{"memory", (*bench).memory}, // while the server is fresh
 	{"throughput", (*bench).throughput},
+	{"profiles", (*bench).profiles},
 	{"statements", (*bench).statements},
 	{"first", (*bench).firstToken},
 	{"paced", (*bench).pacedStreams},

@@ -21,5 +21,10 @@ func serveProxy(listen, target string) error {
 		FlushInterval: -1,
 		ErrorLog:      log.Default(),
 	}
-	return http.ListenAndServe(listen, proxy) //nolint:gosec // on the loopback, for the benchmark alone
+	passing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Without it the server takes the request's body away when an upstream answers before its last read.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	})
+	return http.ListenAndServe(listen, passing) //nolint:gosec // on the loopback, for the benchmark alone
 }

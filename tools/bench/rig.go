@@ -34,6 +34,7 @@ type rig struct {
 	folder    string
 	self      string // this program, which is upstream, proxy and driver too
 	binary    string // the server
+	keep      bool   // leave the folder at the end
 	loadEnv   []string
 	postgres  *embedpg.Server
 	processes []*process
@@ -137,6 +138,10 @@ func (g *rig) close() error {
 	}
 	if g.postgres != nil {
 		failures = append(failures, g.postgres.Stop())
+	}
+	if g.keep {
+		fmt.Fprintln(os.Stderr, "logs and data:", g.folder)
+		return errors.Join(failures...)
 	}
 	return errors.Join(append(failures, os.RemoveAll(g.folder))...)
 }

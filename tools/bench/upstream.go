@@ -101,7 +101,7 @@ func (p program) stream(w http.ResponseWriter, r *http.Request) {
 		if !send(head + `{"content":"` + p.piece() + `"}` + tail) {
 			return
 		}
-		if i == 0 && !pause(r, p.HoldFor) {
+		if i == 0 && !p.hold(r, send) {
 			return
 		}
 		next = next.Add(p.Pace) // by the clock, so that delays do not add up
@@ -112,6 +112,17 @@ func (p program) stream(w http.ResponseWriter, r *http.Request) {
 	if send(last) {
 		send(fmt.Sprintf(counted, p.Tokens, p.Tokens+40))
 	}
+}
+
+// hold keeps a stream open without a piece. Comments show that it lives.
+func (p program) hold(r *http.Request, send func(string) bool) bool {
+	const beat = 10 * time.Second
+	for left := p.HoldFor; left > 0; left -= beat {
+		if !pause(r, min(left, beat)) || !send(":\n\n") {
+			return false
+		}
+	}
+	return true
 }
 
 func (p program) piece() string {
