@@ -31,7 +31,6 @@ type load struct {
 	Hold     bool          `json:"hold"`   // each connection stays in its first stream until standard input ends
 	Follow   string        `json:"follow"` // address of another server that follows streams
 	Follows  int           `json:"follows"`
-	Received int           `json:"received"` // with Hold: first pieces after which the driver says that all are open
 }
 
 // result is what the driver saw. Times are in milliseconds.
@@ -119,9 +118,19 @@ func (d *driver) work(i int) {
 			c.close()
 			d.broken(err)
 		}
+		if d.Hold && !c.held {
+			d.opened() // it never will be
+		}
 		if d.Hold {
 			return
 		}
+	}
+}
+
+// opened counts a held stream and tells when there will be no more.
+func (d *driver) opened() {
+	if d.open.Add(1) == int64(d.Conns) {
+		fmt.Fprintln(os.Stdout, `"open"`)
 	}
 }
 
@@ -145,6 +154,7 @@ type client struct {
 	requests map[string][]byte // by body
 	conn     net.Conn
 	reader   *bufio.Reader
+	held     bool // was in a stream when all were open
 	body     bytes.Buffer
 }
 
@@ -202,6 +212,7 @@ func (c *client) send(body string) error {
 	if c.Stream && response.StatusCode == http.StatusOK {
 		c.follow(response.Header.Get("Parley-Turn"))
 		err = s.read(c.driver, response.Body)
+		c.held = errors.Is(err, errHeld)
 	} else {
 		c.body.Reset()
 		_, err = c.body.ReadFrom(response.Body)

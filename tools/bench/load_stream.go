@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,9 +54,7 @@ func (s *stream) read(d *driver, body io.Reader) error {
 		}
 		s.piece(rest[:end], &previous)
 		if d.Hold {
-			if d.open.Add(1) == int64(d.Received) {
-				fmt.Fprintln(os.Stdout, `"open"`)
-			}
+			d.opened()
 			<-d.hold
 			s.right = true
 			return errHeld

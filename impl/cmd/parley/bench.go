@@ -8,7 +8,7 @@ import (
 	"net/http"
 	_ "net/http/pprof" // the profiles of the default mux
 	"os"
-	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 )
 
@@ -24,6 +24,6 @@ func init() {
 		metrics.Read(samples)
 		_ = json.NewEncoder(w).Encode(map[string]uint64{"objects": samples[0].Value.Uint64(), "bytes": samples[1].Value.Uint64()})
 	})
-	http.HandleFunc("/gc", func(http.ResponseWriter, *http.Request) { runtime.GC() })
+	http.HandleFunc("/gc", func(http.ResponseWriter, *http.Request) { debug.FreeOSMemory() })
 	go func() { log.Fatal(http.ListenAndServe(addr, nil)) }()
 }
