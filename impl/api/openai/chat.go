@@ -56,8 +56,8 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	}
 	in := turn.Input{
 		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: sampling,
-		Unstored: body.Store != nil && !*body.Store,
-		Options:  options{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
+		Unstored: body.Store != nil && !*body.Store, Awaited: true,
+		Options: options{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}
 	if who.model != nil {
 		in.ModelID = who.model.ID

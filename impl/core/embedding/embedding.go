@@ -72,7 +72,7 @@ func (s *Service) Do(ctx context.Context, r Request) (Answer, error) {
 	}
 	live, err := s.Turns.Start(ctx, turn.Input{
 		Caller: r.Caller, Surface: r.Surface, ModelID: r.ModelID, Work: work, Options: r.Options,
-		Sampling: turn.Sampling{EndUser: r.EndUser}, Unstored: !kept(ctx, r),
+		Sampling: turn.Sampling{EndUser: r.EndUser}, Unstored: !kept(ctx, r), Awaited: true,
 	})
 	if err != nil {
 		return Answer{}, err
