@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +70,7 @@ func newCluster(t *testing.T, n int, upstream string) *cluster {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
 	}}
 	c.env = append(environment(), "DATABASE_URL="+dsn, "PARLEY_SECRET_KEY="+secretKey, "PARLEY_UPSTREAM="+upstream,
-		"PARLEY_DATABASE_CONNS=12", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
+		"PARLEY_DATABASE_CONNS=12", "PARLEY_ALLOW_PRIVATE_NETWORKS=127.0.0.0/8", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
 	for i := range n {
 		c.start(i)
 	}
@@ -123,8 +124,14 @@ var urlLine = regexp.MustCompile(`serves on (http://\S+)`)
 // start runs server i and waits until it tells its address.
 func (c *cluster) start(i int) {
 	c.t.Helper()
-	p := &process{cmd: exec.Command(binary, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
-	p.cmd.Env = c.env
+	c.startAs(i, binary)
+}
+
+// startAs is start for another build of the program, with settings of its own.
+func (c *cluster) startAs(i int, program string, settings ...string) {
+	c.t.Helper()
+	p := &process{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
+	p.cmd.Env = append(slices.Clone(c.env), settings...)
 	log, err := os.CreateTemp(c.logs, "server-*")
 	if err != nil {
 		c.t.Fatal(err)
@@ -206,6 +213,14 @@ func (c *cluster) account(plan string, credit int64) account {
 	c.command(&made, "keys", "create", "--name", "faults", "--account", a.ID)
 	a.Key, a.KeyID = made.Key, made.ID
 	return a
+}
+
+// admin is a key that may administer the account.
+func (c *cluster) admin(a account) string {
+	c.t.Helper()
+	var made struct{ Key string }
+	c.command(&made, "keys", "create", "--name", "admin", "--account", a.ID, "--scopes", "admin")
+	return made.Key
 }
 
 // price makes the upstream's model cost the same for input and output, in micro-units per 1,000 tokens.

@@ -63,7 +63,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling,
+		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling,
 		fallbacks: offers[1:], tokens: most, next: 1,
 	}
 	r.take(offers[0])
