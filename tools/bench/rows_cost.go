@@ -61,11 +61,11 @@ func (b *bench) memory() error {
 	return b.openStreams(fresh)
 }
 
-// openStreams opens as many streams as descriptors allow, up to 10,000: a
+// openStreams opens as many streams as asked for and as descriptors allow: a
 // server needs two for each, its reader's and the upstream's.
 func (b *bench) openStreams(s *server) error {
 	g := b.rig
-	streams := min(10_000, (descriptors()-500)/2)
+	streams := min(b.streams, (descriptors()-500)/2)
 	p := program{Tokens: 2, HoldFor: 10 * time.Minute, Stamped: true}
 	if err := g.tell(p); err != nil {
 		return err
