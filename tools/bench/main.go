@@ -66,7 +66,7 @@ func run1(args []string, measure func(*bench) error) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each load is run")
 	flags.DurationVar(&b.each, "each", 2*time.Second, "how long a load is")
 	flags.BoolVar(&b.million, "million", false, "also compare with a database of a million messages, which takes a minute to fill")
-	flags.IntVar(&b.streams, "streams", 10_000, "streams to hold open, as far as descriptors allow")
+	flags.IntVar(&b.streams, "streams", 3_000, "streams to hold open, as far as descriptors allow")
 	flags.StringVar(&b.against, "against", "", "another build of the server, made with -tags bench, to compare with")
 	flags.StringVar(&b.settings, "settings", "", "settings of Postgres for the rival's connections, such as jit=off")
 	flags.IntVar(&b.conns, "conns", connections, "connections of the comparison with a rival")
