@@ -66,14 +66,14 @@ func run1(args []string, measure func(*bench) error) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each load is run")
 	flags.DurationVar(&b.each, "each", 2*time.Second, "how long a load is")
 	flags.BoolVar(&b.million, "million", false, "also compare with a database of a million messages, which takes a minute to fill")
-	flags.IntVar(&b.streams, "streams", 3_000, "streams to hold open, as far as descriptors allow")
+	flags.IntVar(&b.streams, "streams", 2_000, "streams to hold open, as far as descriptors allow")
 	flags.StringVar(&b.against, "against", "", "another build of the server, made with -tags bench, to compare with")
 	flags.StringVar(&b.settings, "settings", "", "settings of Postgres for the rival's connections, such as jit=off")
 	flags.IntVar(&b.conns, "conns", connections, "connections of the comparison with a rival")
 	keep := flags.Bool("keep", false, "leave the folder with logs and data")
 	flags.StringVar(&b.profile, "profile", "", "folder to keep profiles of the server in")
 	only := flags.String("only", "", "measures to run, by comma: "+strings.Join(names(), ","))
-	file := flags.String("json", "bench.json", "file for all figures")
+	file := flags.String("json", ".cache/bench.json", "file for all figures")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
