@@ -193,12 +193,13 @@ func pgbench() (string, error) {
 
 var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
 
+// pgbench runs the script. Its time includes that of connecting, so that many clients get more of it.
 func (b *bench) pgbench(program, script string, s statement, conns, round int) (float64, error) {
 	socket, err := b.rig.socket()
 	if err != nil {
 		return 0, err
 	}
-	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2", "-T", "1", "-f", script, "-h", socket, "-U", "parley",
+	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2", "-T", strconv.Itoa(1 + conns/32), "-f", script, "-h", socket, "-U", "parley",
 		"-D", "round=" + strconv.Itoa(1+round+100*conns)}
 	for _, p := range s.parameters {
 		args = append(args, "-D", p)

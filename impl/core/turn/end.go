@@ -7,6 +7,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/event"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/money"
@@ -38,7 +39,9 @@ func (r *run) finish(result provider.Result, failure error) {
 		last.Finish, a.FinishReason = result.FinishReason, result.FinishReason
 	}
 	r.turn.LastEvent = last.N
+	failpoint.Here(failpoint.BeforeEnd)
 	err := r.store(r.ending(a, last, previous, from), last)
+	failpoint.Here(failpoint.Ended)
 	if errors.Is(err, errTakenOver) {
 		r.live.lose(err)
 		return
@@ -49,6 +52,7 @@ func (r *run) finish(result provider.Result, failure error) {
 		last = Event{N: last.N, Kind: Failed, Text: a.Failure.Message}
 	}
 	r.live.end(last, a)
+	failpoint.Here(failpoint.Told)
 	r.hint()
 }
 

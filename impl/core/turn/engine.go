@@ -9,6 +9,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/agent"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/idempotency"
@@ -202,10 +203,12 @@ func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	if in.Begins {
 		b.Conversation = in.Conversation
 	}
+	failpoint.Here(failpoint.BeforeBegin)
 	begun, err := e.beginTurn(ctx, r.turn, b)
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.Begun)
 	return refusal(in, b.Ceilings, begun)
 }
 

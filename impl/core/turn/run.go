@@ -65,7 +65,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
+		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
 		fallbacks: offers[1:], tokens: most, next: 1,
 	}
 	r.take(offers[0])

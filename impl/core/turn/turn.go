@@ -54,6 +54,12 @@ type Usage struct {
 // Terminal tells whether the event ends the log.
 func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought && e.Kind != Calls }
 
+// eventBytes is what an event takes beside its text.
+const eventBytes = 200
+
+// size is what the event takes in memory.
+func (e Event) size() int64 { return eventBytes + int64(len(e.Text)) }
+
 // Input describes an answer to make.
 type Input struct {
 	Caller       key.Caller
