@@ -3,7 +3,7 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults
+.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults pgbouncer
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -19,3 +19,6 @@ overdraft: ## Ask three servers 1,000 times for more calls than there is money f
 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults
+
+pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
+	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
