@@ -40,6 +40,17 @@ func TestServersBehindPgBouncer(t *testing.T) {
 	c.checkOnce(t, a.ID)
 }
 
+// ownerOf is who may use the folder of a socket; nobody in particular for a server elsewhere.
+func ownerOf(host string) syscall.Credential {
+	const nobody = 65534
+	if info, err := os.Stat(host); err == nil {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
+			return syscall.Credential{Uid: stat.Uid, Gid: stat.Gid}
+		}
+	}
+	return syscall.Credential{Uid: nobody, Gid: nobody}
+}
+
 // pgBouncer starts one before the database of dsn and returns the way through it.
 func pgBouncer(t *testing.T, dsn string) string {
 	t.Helper()
@@ -58,9 +69,13 @@ func pgBouncer(t *testing.T, dsn string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	server := fmt.Sprintf("%s = host=%s port=%d user=%s", cfg.Database, cfg.Host, cfg.Port, cfg.User)
+	if cfg.Password != "" {
+		server += " password=" + cfg.Password
+	}
 	ini := filepath.Join(folder, "pgbouncer.ini")
 	text := fmt.Sprintf(`[databases]
-%s = host=%s port=%d user=%s password=%s
+%s
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %d
@@ -70,17 +85,17 @@ pool_mode = transaction
 default_pool_size = 12
 max_client_conn = 200
 ignore_startup_parameters = extra_float_digits
-`, cfg.Database, cfg.Host, cfg.Port, cfg.User, cfg.Password, port)
+`, server, port)
 	if err := os.WriteFile(ini, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("pgbouncer", ini)
 	cmd.Stderr = t.Output()
 	if os.Getuid() == 0 { // it refuses to run as root
-		const nobody = 65534
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		who := ownerOf(cfg.Host)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &who}
 		for _, path := range []string{folder, ini} {
-			if err := os.Chown(path, nobody, nobody); err != nil {
+			if err := os.Chown(path, int(who.Uid), int(who.Gid)); err != nil {
 				t.Fatal(err)
 			}
 		}
