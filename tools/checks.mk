@@ -3,7 +3,9 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults pgbouncer
+BENCH_FLAGS ?=
+
+.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -22,3 +24,9 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+
+bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
+	@go run ./tools/bench $(BENCH_FLAGS)
+
+bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
+	@go run ./tools/bench peers $(BENCH_FLAGS)

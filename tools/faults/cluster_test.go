@@ -45,6 +45,7 @@ type cluster struct {
 	db   *db.DB
 	dsn  string
 	env  []string
+	logs string // the folder of what servers log
 	http *http.Client
 
 	mu      sync.Mutex
@@ -71,7 +72,7 @@ func newCluster(t *testing.T, n int, upstream string) *cluster {
 func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn string) []string) *cluster {
 	t.Helper()
 	d, dsn := dbtest.Own(t)
-	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), http: &http.Client{
+	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), logs: t.TempDir(), http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
 	}}
 	c.env = append(environment(), "DATABASE_URL="+dsn, "PARLEY_SECRET_KEY="+secretKey, "PARLEY_UPSTREAM="+upstream,
@@ -80,6 +81,7 @@ func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn stri
 	for i := range n {
 		c.start(i)
 	}
+	t.Cleanup(c.tellErrors)
 	t.Cleanup(func() {
 		for i := range c.servers {
 			c.kill(i)
@@ -87,6 +89,30 @@ func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn stri
 		c.http.CloseIdleConnections()
 	})
 	return c
+}
+
+// errorsTold bounds what a test that failed tells of the servers' logs.
+const errorsTold = 40
+
+// tellErrors shows, when the test has failed, what went wrong in the servers by their logs.
+func (c *cluster) tellErrors() {
+	if !c.t.Failed() {
+		return
+	}
+	names, err := filepath.Glob(filepath.Join(c.logs, "server-*"))
+	if err != nil {
+		c.t.Error(err)
+	}
+	told := 0
+	for _, name := range names {
+		said, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(said)) {
+			if (strings.Contains(line, "level=ERROR") || strings.Contains(line, "level=WARN")) && told < errorsTold {
+				told++
+				c.t.Log(line)
+			}
+		}
+	}
 }
 
 // environment is the test's without what would configure the servers.
@@ -113,8 +139,12 @@ func (c *cluster) startAs(i int, program string, settings ...string) {
 	c.t.Helper()
 	p := &process{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
 	p.cmd.Env = append(slices.Clone(c.env), settings...)
-	var log bytes.Buffer
-	p.cmd.Stderr = &log
+	log, err := os.CreateTemp(c.logs, "server-*")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close() // the server has its own
+	p.cmd.Stderr = log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
@@ -136,7 +166,8 @@ func (c *cluster) startAs(i int, program string, settings ...string) {
 	}()
 	if p.url == "" {
 		<-p.ended
-		c.t.Fatalf("server %d does not start:\n%s", i, log.String())
+		said, _ := os.ReadFile(log.Name())
+		c.t.Fatalf("server %d does not start:\n%s", i, said)
 	}
 	c.mu.Lock()
 	c.servers[i] = p

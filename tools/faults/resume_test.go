@@ -31,10 +31,10 @@ func TestResumedStreamsAreTheSame(t *testing.T) {
 				way = dbtest.NewProxy(t, dsn)
 				return []string{"DATABASE_DIRECT_URL=" + way.DSN}
 			})
+			a := c.account("unlimited", 1_000_000_000)
 			if silent {
 				way.Cut() // what servers hear of each other goes that way
 			}
-			a := c.account("unlimited", 1_000_000_000)
 			d := &driver{cluster: c, key: a.Key}
 			var cuts atomic.Int64
 			var all sync.WaitGroup
@@ -85,7 +85,7 @@ func (d *driver) stitch(t *testing.T, r *rand.Rand, n int, cuts *atomic.Int64) s
 	for server := r.IntN(2); ; server++ {
 		cut := everything
 		if left > 0 {
-			cut = 1 + r.IntN(1500)
+			cut = 1 + r.IntN(400)
 		}
 		got, seen, err := d.part(server, s.turn, body, cursor, cut)
 		if err != nil {
