@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"parley/db/dbtest"
 )
 
 // Two servers behind a PgBouncer in transaction mode answer, resume each
@@ -40,21 +42,11 @@ func TestServersBehindPgBouncer(t *testing.T) {
 	c.checkOnce(t, a.ID)
 }
 
-// ownerOf is who may use the folder of a socket; nobody in particular for a server elsewhere.
-func ownerOf(host string) syscall.Credential {
-	const nobody = 65534
-	if info, err := os.Stat(host); err == nil {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
-			return syscall.Credential{Uid: stat.Uid, Gid: stat.Gid}
-		}
-	}
-	return syscall.Credential{Uid: nobody, Gid: nobody}
-}
-
 // pgBouncer starts one before the database of dsn and returns the way through it.
 func pgBouncer(t *testing.T, dsn string) string {
 	t.Helper()
-	cfg, err := pq.NewConfig(dsn)
+	// PgBouncer runs as somebody else, who may not use the socket of the test's Postgres.
+	cfg, err := pq.NewConfig(dbtest.NewProxy(t, dsn).DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +73,7 @@ listen_addr = 127.0.0.1
 listen_port = %d
 unix_socket_dir =
 auth_type = any
+server_tls_sslmode = disable
 pool_mode = transaction
 default_pool_size = 12
 max_client_conn = 200
@@ -92,10 +85,10 @@ ignore_startup_parameters = extra_float_digits
 	cmd := exec.Command("pgbouncer", ini)
 	cmd.Stderr = t.Output()
 	if os.Getuid() == 0 { // it refuses to run as root
-		who := ownerOf(cfg.Host)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &who}
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		for _, path := range []string{folder, ini} {
-			if err := os.Chown(path, int(who.Uid), int(who.Gid)); err != nil {
+			if err := os.Chown(path, nobody, nobody); err != nil {
 				t.Fatal(err)
 			}
 		}
