@@ -36,8 +36,6 @@ type statement struct {
 	parameters []string // that are texts, for -D
 }
 
-var events = []byte(`[{"n":1,"k":"delta","t":"word word word word"}]`)
-
 // Ids are numbers in the rig's set of rows, because pgbench can make no others.
 var statements = []statement{
 	{
@@ -60,12 +58,11 @@ var statements = []statement{
 	},
 	{
 		name: "one-statement writes", atLeast: 0.9, aim: 1.0,
-		call: func(ctx context.Context, d *db.DB, client, n int) error {
-			t := db.Turn{AccountID: storeAccount, ID: strconv.Itoa(1 + client%turnsRunning), Owner: "bench"}
-			return d.AppendEvents(ctx, t, int64(client)*10_000_000+int64(n)+1, events)
+		call: func(ctx context.Context, d *db.DB, client, _ int) error {
+			return d.RequestCancel(ctx, storeAccount, strconv.Itoa(1+client%turnsRunning))
 		},
-		variables:  "\\set n :n + 1\n\\set v2 1 + :client_id % 256\n\\set v4 (:client_id + 100 * :round) * 10000000 + :n\n",
-		parameters: []string{"v1=" + storeAccount, "v3=bench", "v5=" + string(events), "n=0"},
+		variables:  "\\set v2 1 + :client_id % 256\n",
+		parameters: []string{"v1=" + storeAccount},
 	},
 }
 
