@@ -92,7 +92,8 @@ func (b *bench) openStreams(s *server) error {
 	return nil
 }
 
-var flush = regexp.MustCompile(`^\s*insert into turn_events`)
+// flush matches the statement that stores events of running turns.
+var flush = regexp.MustCompile(`json_to_recordset[\s\S]*insert into turn_events`)
 
 // durableTokens measures 500 streams of 20 tokens a second, with one of them,
 // and then with all of them followed from another server.

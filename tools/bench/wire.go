@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,15 +46,18 @@ type traffic struct {
 	statements []executed
 }
 
-// writes counts the statements that end in a commit; those of transactions would count once each.
-func (t traffic) writes() int {
-	n := 0
+// writes counts the statements that end in a commit, and those of them whose
+// commits wait for the disk; those of transactions would count once each.
+func (t traffic) writes() (all, waiting int) {
 	for _, s := range t.statements {
 		if writing.MatchString(s.sql) {
-			n++
+			all++
+			if !strings.Contains(s.sql, "'synchronous_commit', 'off'") {
+				waiting++
+			}
 		}
 	}
-	return n
+	return all, waiting
 }
 
 // times are those of the statements that match, in order of time.
