@@ -63,11 +63,12 @@ var statements = []statement{
 			word := "word"
 			return d.InsertConversation(ctx, db.Conversation{
 				AccountID: storeAccount, ID: strconv.Itoa(client*10_000_000 + n + 2000), Surface: "webchat", AppID: "app", AgentID: &word, ModelID: &word,
+				Title: "title", SystemPrompt: "prompt", Preview: "preview",
 				CreatedAt: storeTime, LastMessageAt: storeTime, EndUser: &word,
 			})
 		},
 		variables: "\\set n :n + 1\n\\set v2 (:client_id + 100 * :round) * 10000000 + :n\n",
-		parameters: []string{"v1=" + storeAccount, "v3=webchat", "v4=app", "v5=word", "v6=word", "v7=", "v8=", "v9=0", "v10=0", "v11=0", "v12=",
+		parameters: []string{"v1=" + storeAccount, "v3=webchat", "v4=app", "v5=word", "v6=word", "v7=title", "v8=prompt", "v9=0", "v10=0", "v11=0", "v12=preview",
 			"v13=" + storeTime.Format(time.RFC3339), "v14=" + storeTime.Format(time.RFC3339), "v15=word", "n=2000"},
 	},
 }
