@@ -97,7 +97,7 @@ func (c *client) follow(turnID string) {
 }
 
 func (c *client) readAbroad(turnID string) error {
-	conn, err := dial(c.driver.load.Follow)
+	conn, err := dial(c.Follow)
 	if err != nil {
 		return err
 	}

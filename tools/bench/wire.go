@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -107,7 +108,7 @@ func (w *wire) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial(w.network, w.address)
+		server, err := (&net.Dialer{}).DialContext(context.Background(), w.network, w.address)
 		if err != nil {
 			_ = client.Close()
 			continue
