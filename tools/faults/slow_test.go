@@ -25,6 +25,9 @@ func TestReadersThatDoNotReadHoldUpNobody(t *testing.T) {
 		stalled, healthy = 500, 50
 	}
 	c := newCluster(t, 2, newUpstream(t, 50*time.Millisecond))
+	if _, err := c.raw(t).Exec(`update models set context_tokens = 3000000, max_output_tokens = 2000000 where kind = 'llm'`); err != nil {
+		t.Fatal(err)
+	}
 	a := c.account("unlimited", 1_000_000_000)
 	d := &driver{cluster: c, key: a.Key}
 	turn := make(chan string, 1)
