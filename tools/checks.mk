@@ -5,13 +5,16 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults pgbouncer bench bench-peers
+.PHONY: schemathesis sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
 
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
+
+sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
+	@tools/sdk/openai/run
 
 upstream-litellm: build ## Run the server on LiteLLM's proxy
 	@tools/upstreams/litellm/run
