@@ -28,11 +28,11 @@ const (
 	// prefixShare is the share of chunks above which a word is common enough without what begins like it.
 	prefixShare = 0.01
 	// keepShare is how much of the best passage's score another one has to have to be worth reading.
-	keepShare = 0.4
+	keepShare = 0.5
 	// prefixRunesMin keeps short words from matching half the dictionary.
 	prefixRunesMin = 5
 	// supportMin is the least share of a question's words, by their rarity, that a passage holds which supports an answer.
-	supportMin = 0.2
+	supportMin = 0.18
 	// fusionRank is the constant of reciprocal rank fusion.
 	fusionRank = 60
 	// vectorShare is what the order by vectors counts against that by text: meaning settles what words leave open.
