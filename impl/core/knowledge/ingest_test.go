@@ -401,3 +401,18 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 		wantKind(t, err, fault.NotFound)
 	}
 }
+
+func TestErasingAnAccountErasesItsKnowledge(t *testing.T) {
+	t.Parallel()
+	b := own(t)
+	b.addFile(t, "a.txt", "A\nWords.", true)
+	b.idle(t)
+	if err := b.db.EraseAccount(t.Context(), b.account, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"collections", "sources", "pages", "chunks"} {
+		if n := b.count(t, "select count(*) from "+table+" where account_id = $1", b.account); n != 0 {
+			t.Errorf("%d rows in %s", n, table)
+		}
+	}
+}
