@@ -158,6 +158,12 @@ func (d *DB) inAct(ctx context.Context, do func(*Queries) error) (bool, error) {
 	return true, savepoint(ctx, q.tx, func() error { return do(q) })
 }
 
+// inActOf tells whether statements under ctx belong to a transaction that others share.
+func (q *Queries) inActOf(ctx context.Context) bool {
+	a, bound := ctx.Value(actKey{}).(*Act)
+	return q.tx != nil || bound && a.db.prepared == q.prepared
+}
+
 func savepoint(ctx context.Context, tx *sqlx.Tx, do func() error) error {
 	if _, err := tx.ExecContext(ctx, `savepoint step`); err != nil {
 		return translateIn(ctx, err)

@@ -111,7 +111,7 @@ func (n tenant) calls() []call {
 		{"UpdateBudget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.UpdateBudget(ctx, a, n.budget, 5) }},
 		{"SpreadMoney", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.SpreadMoney(ctx, a, 1)) }},
 		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
+			return did(appendEvents(ctx, d.Queries, as(n.turnRow(n.turn), a), 1, 2, `[{"n":2}]`))
 		}},
 		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RequestCancel(ctx, a, n.turn))

@@ -51,7 +51,8 @@ func Listen(ctx context.Context, dsn, channel string, hear func(payload string),
 
 // Notify sends payload, at most 8000 bytes, to all who listen to the channel.
 // It is a statement of its own: within a writing transaction it would make commits wait for each other.
+// Nor does it wait for the disk: there is nothing in it to keep.
 func (d *DB) Notify(ctx context.Context, channel, payload string) error {
-	_, err := d.pool.ExecContext(ctx, `select pg_notify($1, $2)`, channel, payload)
+	_, err := d.pool.ExecContext(ctx, `select set_config('synchronous_commit', 'off', true), pg_notify($1, $2)`, channel, payload)
 	return translateIn(ctx, err)
 }

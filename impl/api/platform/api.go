@@ -15,6 +15,7 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
 	"parley/impl/core/oauth"
+	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/usage"
 	"parley/impl/core/user"
@@ -35,6 +36,7 @@ type Services struct {
 	Usage    *usage.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
+	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
 	Secure bool
 }
@@ -51,6 +53,7 @@ type API struct {
 	health
 	keys
 	oauthClients
+	oidcSignIn
 	signIn
 	users
 	plans
@@ -63,6 +66,7 @@ var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
 func New(s Services) httpd.Surface {
+	people := signIn{service: s.Users, secure: s.Secure}
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
@@ -71,7 +75,7 @@ func New(s Services) httpd.Surface {
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy},
-		signIn:    signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},
+		signIn:    people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

@@ -23,6 +23,7 @@ type Live struct {
 	events  []Event
 	changed chan struct{} // closed and replaced at each publication
 	answer  Answer
+	lost    error // why its readers have to look elsewhere for the rest
 }
 
 func newLive(id string, cancel context.CancelCauseFunc, enc encoding) *Live {
@@ -45,6 +46,32 @@ func (l *Live) end(e Event, a Answer) {
 	close(l.ended)
 }
 
+// lose leaves the turn to the server that took it over: readers are cut without
+// a terminal event, and find it in the stored log.
+func (l *Live) lose(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = err
+	l.answer = Answer{TurnID: l.ID, Failure: fault.From(err)}
+	close(l.changed)
+	l.changed = make(chan struct{})
+	close(l.ended)
+}
+
+// lostTo is why the events do not go on to a terminal one; nil when they do.
+func (l *Live) lostTo() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// upTo returns the events from a number on and the last one, which is not
+// published yet.
+func (l *Live) upTo(last Event, from int64) []Event {
+	events, _ := l.after(from - 1)
+	return append(events[:len(events):len(events)], last)
+}
+
 // refuse ends a turn that never began, for whoever found it and waits.
 func (l *Live) refuse(err error) {
 	l.cancel(err)
@@ -53,12 +80,15 @@ func (l *Live) refuse(err error) {
 }
 
 // after returns the events beyond number n, and what signals the next ones: nil
-// when there are none to come. Beyond the end of a log is its terminal event.
+// when there are none to come, here at least. Beyond the end of a log is its terminal event.
 // The events must not be changed.
 func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stored := int64(len(l.events))
+	if l.lost != nil {
+		return l.events[min(n, stored):], nil
+	}
 	if stored == 0 || !l.events[stored-1].Terminal() {
 		return l.events[min(n, stored):], l.changed
 	}

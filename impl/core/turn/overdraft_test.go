@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"parley/db"
 	"parley/db/dbtest"
@@ -229,7 +228,8 @@ func TestHoldsInPursesOfADeadServerAreSettled(t *testing.T) {
 		t.Fatalf("%d turns began, in %d purses", len(begun), where)
 	}
 	heir := c.newEngine(t, c.db)
-	if err := heir.TakeOver(t.Context(), c.clock.now().Add(time.Hour)); err != nil {
+	expire(t, c.dsn)
+	if err := heir.TakeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	close(gate)

@@ -101,6 +101,9 @@ func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] 
 				return
 			}
 		}
+		if err := l.lostTo(); err != nil {
+			yield(Event{}, err)
+		}
 	}
 	return l.encode.frames(events, after)
 }
@@ -196,19 +199,26 @@ func (e *Engine) stored(ctx context.Context, t db.Turn, after int64) ([]Event, e
 	if err != nil {
 		return nil, err
 	}
-	var events []Event
+	events, _, err := decode(batches, after)
+	return events, err
+}
+
+// decode reads the events beyond a number, each once, up to the first that is
+// missing: batches may overlap, and the last ones of a log can be gone. Last is
+// the first event of the batch that ends with the last of them.
+func decode(batches []db.EventBatch, after int64) (events []Event, last int64, err error) {
 	for _, b := range batches {
 		var batch []Event
 		if err := json.Unmarshal(b.Events, &batch); err != nil {
-			return nil, fmt.Errorf("decode events of turn %s: %w", t.ID, err)
+			return nil, 0, fmt.Errorf("decode events from %d on: %w", b.First, err)
 		}
 		for _, ev := range batch {
-			if ev.N > after {
-				events = append(events, ev)
+			if ev.N == after+1 {
+				events, after, last = append(events, ev), ev.N, b.First
 			}
 		}
 	}
-	return events, nil
+	return events, last, nil
 }
 
 // erased tells whether a turn ended without leaving a log to wait for.

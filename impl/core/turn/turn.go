@@ -67,6 +67,12 @@ type Input struct {
 	Sampling     Sampling           // how the model shall write
 	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
+
+	// Awaited says that the caller takes nothing for granted before the turn's end:
+	// its response, or the stream that it gets, ends with it. Then the beginning
+	// need not wait for the disk: only a crash of Postgres itself can lose it, the
+	// end is then told as a failure, and no end that was told as more is ever lost.
+	Awaited bool
 }
 
 // Sampling is what a request asks of the model's writing. Zero values leave it to the model.
