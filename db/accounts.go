@@ -103,6 +103,19 @@ func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, e
 	return a, err
 }
 
+// LockPurses keeps others from the account's purses until the transaction ends.
+// Who changes them beside the account's own row locks them first: whoever has that row never waits for a purse.
+func (q *Queries) LockPurses(ctx context.Context, accountID string) error {
+	_, err := q.exec(ctx, `
+		select purse
+		from purses
+		where account_id = $1
+		order by purse
+		for no key update`,
+		accountID)
+	return err
+}
+
 // UpdateAccount stores an account's name, plan and settings.
 func (q *Queries) UpdateAccount(ctx context.Context, a Account) error {
 	return q.execOne(ctx, `
@@ -115,19 +128,19 @@ func (q *Queries) UpdateAccount(ctx context.Context, a Account) error {
 // Withdraw takes amount from the balance, wherever it lies, and books it under
 // entryID. It is false, and changes nothing, when the balance does not hold the
 // amount. For a transaction that has locked the account, or it may not see all
-// purses; run again, it would take again.
+// purses, and its purses before; run again, it would take again.
 func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
 	n, err := q.exec(ctx, `
-		with account as materialized (
-			select granted_micros, balance_micros, held_micros, spent_micros
-			from accounts
-			where account_id = $1
-			for no key update
-		), full_purse as materialized (
+		with full_purse as materialized (
 			select purse, granted_micros, balance_micros, held_micros, spent_micros
 			from purses
-			where account_id = $1 and exists (select 1 from account)
+			where account_id = $1
 			order by purse
+			for no key update
+		), account as materialized (
+			select granted_micros, balance_micros, held_micros, spent_micros
+			from accounts
+			where account_id = $1 and (select count(*) from full_purse) >= 0
 			for no key update
 		), total as materialized (
 			select coalesce(sum(balance_micros), 0)::bigint as micros

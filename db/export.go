@@ -41,6 +41,7 @@ var exportTables = []exportTable{
 	{name: "pages", where: wholeAccount},
 	{name: "chunks", where: wholeAccount, omit: []string{"terms", "embedding"}},
 	{name: "models", where: wholeAccount},
+	{name: "model_aliases", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},

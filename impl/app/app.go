@@ -117,7 +117,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
@@ -159,10 +159,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.stopping.Store(true)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
+	go func() { a.jobs.Stop(grace); close(stopped) }()
+	// Requests that have arrived may still begin turns, and streams end when their
+	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
 		// The turns that did not finish have been ended; their readers still have to be told.

@@ -186,6 +186,7 @@ func TestWhoMayNotSignIn(t *testing.T) {
 	t.Parallel()
 	c := startConsole(t)
 	c.invite(t, "grace@example.com", key.Member)
+	c.invite(t, "grace@example.comk", key.Member)
 	gone := c.invite(t, "gone@example.com", key.Member)
 	off := false
 	if _, err := c.App.Users.Update(t.Context(), c.account.ID, nil, gone.ID, user.UpdateInput{Active: &off}); err != nil {
@@ -204,6 +205,7 @@ func TestWhoMayNotSignIn(t *testing.T) {
 		"somebody inactive":   {verified("gone@example.com"), http.StatusForbidden},
 		"an unverified one":   {map[string]any{"email": "grace@example.com", "email_verified": false}, http.StatusUnauthorized},
 		"verification untold": {map[string]any{"email": "grace@example.com"}, http.StatusUnauthorized},
+		"a disguised one":     {verified("grace@example.com\u212a"), http.StatusUnauthorized},
 		"no address":          {map[string]any{"email_verified": true}, http.StatusUnauthorized},
 		"another audience":    {with("aud", "another client"), http.StatusUnauthorized},
 		"another party":       {with("azp", "another client"), http.StatusUnauthorized},

@@ -18,19 +18,19 @@ import (
 // load is what the driver sends. It runs as a process of its own, so that its
 // processor time is nobody else's.
 type load struct {
-	Addr     string        `json:"addr"`
-	Path     string        `json:"path"`
-	Keys     []string      `json:"keys"`   // connection i sends with key i modulo their number
-	Bodies   []string      `json:"bodies"` // connection i sends body i, i+conns, … modulo their number
-	Conns    int           `json:"conns"`
-	For      time.Duration `json:"for"`   // new requests are sent so long; 0: Count decides
-	Count    int           `json:"count"` // requests in all; 0: For decides
-	Text     string        `json:"text"`  // what every answer must read; "" for any
-	Stream   bool          `json:"stream"`
-	Ramp     time.Duration `json:"ramp"`   // between the starts of connections
-	Hold     bool          `json:"hold"`   // each connection stays in its first stream until standard input ends
-	Follow   string        `json:"follow"` // address of another server that follows streams
-	Follows  int           `json:"follows"`
+	Addr    string        `json:"addr"`
+	Path    string        `json:"path"`
+	Keys    []string      `json:"keys"`   // connection i sends with key i modulo their number
+	Bodies  []string      `json:"bodies"` // connection i sends body i, i+conns, … modulo their number
+	Conns   int           `json:"conns"`
+	For     time.Duration `json:"for"`   // new requests are sent so long; 0: Count decides
+	Count   int           `json:"count"` // requests in all; 0: For decides
+	Text    string        `json:"text"`  // what every answer must read; "" for any
+	Stream  bool          `json:"stream"`
+	Ramp    time.Duration `json:"ramp"`   // between the starts of connections
+	Hold    bool          `json:"hold"`   // each connection stays in its first stream until standard input ends
+	Follow  string        `json:"follow"` // address of another server that follows streams
+	Follows int           `json:"follows"`
 }
 
 // result is what the driver saw. Times are in milliseconds.
@@ -212,7 +212,9 @@ func (c *client) send(body string) error {
 	if c.Stream && response.StatusCode == http.StatusOK {
 		c.follow(response.Header.Get("Parley-Turn"))
 		err = s.read(c.driver, response.Body)
-		c.held = errors.Is(err, errHeld)
+		if c.held = errors.Is(err, errHeld); c.held {
+			c.close() // closing the body would wait for its end
+		}
 	} else {
 		c.body.Reset()
 		_, err = c.body.ReadFrom(response.Body)

@@ -45,15 +45,19 @@ func role(args []string) error {
 
 // bench is a run of the benchmark.
 type bench struct {
-	rig     *rig
-	report  *report
-	rounds  int
-	each    time.Duration // of one load
-	only    []string
-	million bool
-	profile string // folder for profiles; "" for none
-	wire    *wire
-	counted *server // behind wire
+	rig      *rig
+	report   *report
+	rounds   int
+	each     time.Duration // of one load
+	only     []string
+	million  bool
+	profile  string // folder for profiles; "" for none
+	streams  int    // held open to measure their memory
+	against  string // another build of the server to compare with
+	settings string // of the rival's connections, such as "jit=off"
+	conns    int    // of the comparison
+	wire     *wire
+	counted  *server // behind wire
 }
 
 func run1(args []string, measure func(*bench) error) (err error) {
@@ -62,10 +66,14 @@ func run1(args []string, measure func(*bench) error) (err error) {
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each load is run")
 	flags.DurationVar(&b.each, "each", 2*time.Second, "how long a load is")
 	flags.BoolVar(&b.million, "million", false, "also compare with a database of a million messages, which takes a minute to fill")
+	flags.IntVar(&b.streams, "streams", 2_000, "streams to hold open, as far as descriptors allow")
+	flags.StringVar(&b.against, "against", "", "another build of the server, made with -tags bench, to compare with")
+	flags.StringVar(&b.settings, "settings", "", "settings of Postgres for the rival's connections, such as jit=off")
+	flags.IntVar(&b.conns, "conns", connections, "connections of the comparison with a rival")
 	keep := flags.Bool("keep", false, "leave the folder with logs and data")
 	flags.StringVar(&b.profile, "profile", "", "folder to keep profiles of the server in")
 	only := flags.String("only", "", "measures to run, by comma: "+strings.Join(names(), ","))
-	file := flags.String("json", "bench.json", "file for all figures")
+	file := flags.String("json", ".cache/bench.json", "file for all figures")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -95,6 +103,7 @@ var measures = []struct {
 }{
 	{"memory", (*bench).memory}, // while the server is fresh
 	{"throughput", (*bench).throughput},
+	{"rival", (*bench).rival},
 	{"profiles", (*bench).profiles},
 	{"statements", (*bench).statements},
 	{"first", (*bench).firstToken},

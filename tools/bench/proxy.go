@@ -26,5 +26,5 @@ func serveProxy(listen, target string) error {
 		_ = http.NewResponseController(w).EnableFullDuplex()
 		proxy.ServeHTTP(w, r)
 	})
-	return http.ListenAndServe(listen, passing) //nolint:gosec // on the loopback, for the benchmark alone
+	return http.ListenAndServe(listen, passing)
 }

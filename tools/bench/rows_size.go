@@ -82,7 +82,7 @@ var million = []string{
 		from (select account_id, app_id, row_number() over (order by account_id) as n from keys where name = 'tenant') k, generate_series(1, 10000) c
 		where c % 64 = n - 1`,
 	`insert into messages (account_id, conversation_id, seq, message_id, role, content, created_at)
-		select account_id, conversation_id, s, 'msg_' || conversation_id || s, case when s % 2 = 1 then 'user' else 'assistant' end, repeat('words ', 40), created_at
+		select account_id, conversation_id, s, 'msg_' || conversation_id || '_' || s, case when s % 2 = 1 then 'user' else 'assistant' end, repeat('words ', 40), created_at
 		from conversations, generate_series(1, 100) s where conversation_id like 'sess_m%'`,
 	`insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at, ended_at)
 		select account_id, 'turn_m' || message_id, 'webchat', conversation_id, 'app', 'key', 'mock', 'completed', 'srv', now(), 0, created_at, created_at

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -29,6 +30,11 @@ func (b *bench) throughput() error {
 	if err != nil {
 		return err
 	}
+	synced, err := b.rig.disk()
+	if err != nil {
+		return err
+	}
+	b.report.Remarks = append(b.report.Remarks, fmt.Sprintf("The disk kept 8 kB within %.1f ms (p50) and %.1f ms (p99) right after the loads.", synced.P50, synced.P99))
 	thin, passing, durable, one := runs[1], runs[2], runs[3], runs[4]
 	b.report.add(
 		least("P requests/s ÷ thin proxy", ratio(passing, thin, rate), 0.40, 0.60, "").with("%.0f/s ÷ %.0f/s; the driver and the upstream share the cores", middle(passing, rate), middle(thin, rate)),

@@ -39,7 +39,7 @@ func serveUpstream(listen string) error {
 		fmt.Fprintf(w, `{"object":"list","data":[{"id":%q,"object":"model","created":1,"owned_by":"bench","context_length":%d}]}`, modelName, contextTokens)
 	})
 	mux.HandleFunc("POST /v1/chat/completions", u.answer)
-	return http.ListenAndServe(listen, mux) //nolint:gosec // a mock on the loopback, for the benchmark alone
+	return http.ListenAndServe(listen, mux)
 }
 
 func (u *upstream) setProgram(w http.ResponseWriter, r *http.Request) {

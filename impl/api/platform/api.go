@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/model"
 	"parley/impl/core/oauth"
 	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
@@ -36,6 +37,7 @@ type Services struct {
 	Usage    *usage.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
+	Models   *model.Catalog
 	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
 	Secure bool
@@ -44,6 +46,7 @@ type Services struct {
 // API implements the generated server, one struct a resource.
 type API struct {
 	accounts
+	aliases
 	auditLog
 	budgets
 	document
@@ -68,7 +71,7 @@ var _ gen.StrictServerInterface = API{}
 func New(s Services) httpd.Surface {
 	people := signIn{service: s.Users, secure: s.Secure}
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, aliases: aliases{models: s.Models}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
 		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages:       usages{service: s.Usage},

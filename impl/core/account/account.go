@@ -173,6 +173,9 @@ func (s *Service) Adjust(ctx context.Context, accountID string, amount int64, re
 	}
 	done := Adjustment{EntryID: id.New(id.Entry), Amount: amount}
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.LockPurses(ctx, accountID); err != nil {
+			return err
+		}
 		if _, err := q.LockAccount(ctx, accountID); err != nil {
 			return missing(err)
 		}

@@ -64,7 +64,7 @@ func (m *cache) find(key counted) (int, bool) {
 func (m *cache) add(key counted, n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.put(key, int32(n)) //nolint:gosec // text is bounded by the size of a request
+	m.put(key, int32(n))
 }
 
 // put needs m.mu.

@@ -9,6 +9,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/agent"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/idempotency"
@@ -164,8 +165,9 @@ func wantedModel(in Input) string {
 }
 
 // buildPrompt joins persona, system prompt, history and question, cut to the
-// model's context beside the passages that it is offered, and counts the tokens of all.
-func buildPrompt(in Input, m db.Model) ([]provider.Message, []provider.Passage, int, error) {
+// model's context beside the passages that it is offered, and counts the tokens
+// of all, with those that it reads beside.
+func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, []provider.Passage, int, error) {
 	var all []tokens.Message
 	if in.Agent != nil {
 		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
@@ -178,7 +180,7 @@ func buildPrompt(in Input, m db.Model) ([]provider.Message, []provider.Passage, 
 		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
 	}
 	passages, used := passagesFor(in, m)
-	return fit(all, passages, used, m)
+	return fit(all, passages, used, m, beside)
 }
 
 // hold is the highest cost of a turn. Upstreams count input by vocabularies
@@ -199,10 +201,12 @@ func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	if in.Begins {
 		b.Conversation = in.Conversation
 	}
+	failpoint.Here(failpoint.BeforeBegin)
 	begun, err := e.beginTurn(ctx, r.turn, b)
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.Begun)
 	return refusal(in, b.Ceilings, begun)
 }
 

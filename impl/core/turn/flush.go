@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/failpoint"
 )
 
 const (
@@ -151,7 +152,9 @@ func (e *Engine) append(ctx context.Context, batches []flushing) {
 	for i, b := range batches {
 		rows[i] = b.rows
 	}
+	failpoint.Here(failpoint.BeforeFlush)
 	kept, err := e.db.AppendEvents(ctx, e.owner, rows)
+	failpoint.Here(failpoint.Flushed)
 	if err != nil {
 		if e.running.Err() == nil {
 			e.log.Warn("storing events failed; they stay to be stored", "turns", len(batches), "error", err)

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"parley/impl/core/fault"
 )
@@ -14,7 +15,8 @@ import (
 type Live struct {
 	ID     string
 	cancel context.CancelCauseFunc
-	encode encoding      // the surface's view of it
+	encode encoding // the surface's view of it
+	now    func() time.Time
 	ended  chan struct{} // closed after the terminal event is published
 
 	followed atomic.Bool // somebody follows it from another server
@@ -22,20 +24,29 @@ type Live struct {
 	mu      sync.Mutex
 	events  []Event
 	changed chan struct{} // closed and replaced at each publication
+	bytes   int64         // what the events take
 	answer  Answer
 	lost    error // why its readers have to look elsewhere for the rest
 }
 
-func newLive(id string, cancel context.CancelCauseFunc, enc encoding) *Live {
-	return &Live{ID: id, cancel: cancel, encode: enc, ended: make(chan struct{}), changed: make(chan struct{})}
+func newLive(id string, cancel context.CancelCauseFunc, enc encoding, now func() time.Time) *Live {
+	return &Live{ID: id, cancel: cancel, encode: enc, now: now, ended: make(chan struct{}), changed: make(chan struct{})}
 }
 
 func (l *Live) publish(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, e)
+	l.bytes += e.size()
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+// size is what the events published so far take.
+func (l *Live) size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
 }
 
 func (l *Live) end(e Event, a Answer) {

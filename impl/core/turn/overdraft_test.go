@@ -181,6 +181,9 @@ func TestMoneyInPursesIsConserved(t *testing.T) {
 	})
 	move(func(n int64) error {
 		return c.db.InTx(t.Context(), func(q *db.Queries) error {
+			if err := q.LockPurses(t.Context(), id); err != nil {
+				return err
+			}
 			if _, err := q.LockAccount(t.Context(), id); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/provider"
 )
@@ -138,6 +139,9 @@ func (e *Engine) TakeOver(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("take over turns: %w", err)
 	}
+	if len(abandoned) > 0 {
+		failpoint.Here(failpoint.TakenOver)
+	}
 	var failures []error // one turn that cannot be ended must not hold up the others
 	for _, t := range abandoned {
 		if err := e.endAbandoned(ctx, t); err != nil {
@@ -158,7 +162,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 	if err != nil {
 		return err
 	}
-	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t)), ctx: ctx, turn: t, next: 1}
+	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t), e.now), ctx: ctx, turn: t, next: 1}
 	r.live.followed.Store(true) // by readers that its owner left waiting
 	events, previous, err := decode(batches, 0)
 	if err != nil {
@@ -172,6 +176,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 	if r.model, err = e.models.Priced(ctx, t.AccountID, r.turn.ModelID); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.BeforeTakenEnd)
 	r.finish(provider.Result{}, fault.New(fault.Unavailable, "The server that made this answer stopped."))
 	e.log.Warn("took over an abandoned turn", "turn", t.ID, "account", t.AccountID, "events", r.next-1)
 	return nil
@@ -186,6 +191,9 @@ func (r *run) replay(e Event) {
 	switch e.Kind {
 	case Delta:
 		r.text.WriteString(e.Text)
+		r.calls.logprobs(e.Logprobs)
+	case Calls:
+		r.calls.add(e.Text)
 	case Thought:
 		r.thought.WriteString(e.Text)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 
 	"parley/db"
 	"parley/impl/core/audit"
@@ -46,7 +47,7 @@ func (s *Service) SignInAs(ctx context.Context, who Identity) (Session, error) {
 		return Session{}, err
 	}
 	switch {
-	case !who.Verified || !emailForm.MatchString(email):
+	case !who.Verified || disguised(who.Email) || !emailForm.MatchString(email):
 		return Session{}, s.refuse(ctx, u, email, byIssuer, "unverified", errUnverified)
 	case unknown && s.Admission.admits(email):
 		return s.admit(ctx, who)
@@ -54,6 +55,17 @@ func (s *Service) SignInAs(ctx context.Context, who Identity) (Session, error) {
 		return Session{}, s.refuse(ctx, u, email, byIssuer, "inactive", errStranger)
 	}
 	return s.enter(ctx, u, false)
+}
+
+// disguised tells whether an address becomes another one in lower case: some
+// letters beyond ASCII have an ASCII one as theirs, and another mailbox would pass for somebody's.
+func disguised(email string) bool {
+	for _, r := range email {
+		if r > unicode.MaxASCII && unicode.ToLower(r) <= unicode.MaxASCII {
+			return true
+		}
+	}
+	return false
 }
 
 // admit makes a person of an admitted domain and signs them in.
