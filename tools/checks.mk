@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: schemathesis sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
+.PHONY: eval search-bench schemathesis sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -21,6 +21,12 @@ upstream-litellm: build ## Run the server on LiteLLM's proxy
 
 overdraft: ## Ask three servers 1,000 times for more calls than there is money for
 	@go run ./tools/withdb go test -count=1 -timeout 60m -run TestNobodyEverOverdraws -v ./impl/core/turn -overdraft-trials 1000
+
+eval: ## Measure what the search of knowledge finds: recall, rank, precision of citations
+	@go run ./tools/withdb go test -count=1 -v -run TestEvaluation ./impl/core/knowledge -evaluate
+
+search-bench: ## Measure searches among 1,000, 20,000 and 100,000 chunks; takes some minutes
+	@go run ./tools/withdb go test -count=1 -timeout 90m -v -run TestSearchIsFast ./impl/core/knowledge -search-bench
 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults

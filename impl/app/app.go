@@ -25,6 +25,7 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/limit"
 	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
@@ -39,8 +40,10 @@ type App struct {
 	Handler  http.Handler
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
-	Watch    *key.Watch
-	FirstKey string // the text of the first key; "" unless this start made it
+	// Knowledge keeps what agents and apps answer from.
+	Knowledge *knowledge.Service
+	Watch     *key.Watch
+	FirstKey  string // the text of the first key; "" unless this start made it
 
 	cfg      Config
 	log      *slog.Logger
@@ -83,7 +86,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
-	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
+	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
 	a.turns.Listen(database.direct)
 	if a.Handler, err = a.router(); err != nil {

@@ -3,7 +3,11 @@ package app
 import (
 	"context"
 
+	"parley/impl/core/chunk"
+	"parley/impl/core/crawl"
+	"parley/impl/core/extract"
 	"parley/impl/core/job"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/privacy"
 	"parley/impl/core/webhook"
 	"parley/impl/outbound"
@@ -16,6 +20,7 @@ func (a *App) worker() *job.Runner {
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
 	a.Users.Handle(r)
+	a.Knowledge.Handle(r)
 	return r
 }
 
@@ -23,6 +28,16 @@ func (a *App) worker() *job.Runner {
 func (a *App) webhookService() *webhook.Service {
 	post := outbound.NewPoster(outbound.Options{Allow: a.cfg.allowed})
 	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: now, Check: post.Check, Post: post.Post}
+}
+
+// knowledgeService crawls where an account's outgoing requests may go.
+func (a *App) knowledgeService() *knowledge.Service {
+	reader := extract.New(extract.Limits{})
+	web := outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed})
+	return &knowledge.Service{
+		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawl.New(crawl.Options{Web: web, Pages: reader}), Reader: reader,
+		Split: chunk.Split, Now: now, Log: a.log,
+	}
 }
 
 func (a *App) privacyService() *privacy.Service {

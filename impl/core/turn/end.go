@@ -29,9 +29,10 @@ var errTakenOver = fault.New(fault.Unavailable, "Another server has taken over t
 func (r *run) finish(result provider.Result, failure error) {
 	previous, from := r.log.seal()
 	a := r.settle(result.Usage, failure)
+	a.Citations = r.citations(result.Cited)
 	last := Event{
 		N: r.next, Kind: stateOf(a.Failure), MessageID: a.MessageID, At: *r.turn.EndedAt,
-		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens}, Model: r.fallback(),
+		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens}, Model: r.fallback(), Citations: a.Citations,
 	}
 	if a.Failure != nil {
 		last.Text = a.Failure.Message
@@ -67,7 +68,7 @@ func (r *run) hint() {
 // hold: the account cannot be overdrawn by an upstream that counts more.
 func (r *run) settle(u provider.Usage, failure error) Answer {
 	now := r.engine.now()
-	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len()+len(r.calls.pieces) > 0 {
+	if u.InputTokens == 0 && u.OutputTokens == 0 && !r.unanswerable() && r.text.Len()+r.thought.Len()+len(r.calls.pieces) > 0 {
 		u = provider.Usage{InputTokens: int(r.turn.InputTokens), Estimated: true,
 			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String()+r.calls.text())}
 	}
@@ -113,6 +114,9 @@ func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
 	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == "" && a.Calls == nil
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
+		if len(a.Citations) > 0 {
+			e.Answer.Citations = db.JSON(encode(a.Citations))
+		}
 		e.Preview = preview(a.Content)
 	}
 	e.Told = event.OfTurn(r.turn, a.MessageID)

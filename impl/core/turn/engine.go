@@ -165,8 +165,9 @@ func wantedModel(in Input) string {
 }
 
 // buildPrompt joins persona, system prompt, history and question, cut to the
-// model's context, and counts its tokens, with those that it reads beside.
-func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, int, error) {
+// model's context beside the passages that it is offered, and counts the tokens
+// of all, with those that it reads beside.
+func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, []provider.Passage, int, error) {
 	var all []tokens.Message
 	if in.Agent != nil {
 		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
@@ -178,11 +179,8 @@ func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, int, err
 	if in.Question != "" {
 		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
 	}
-	fitted, err := tokens.Fit(m.UpstreamName, all, m.ContextTokens, m.MaxOutputTokens+beside)
-	if err != nil {
-		return nil, 0, err
-	}
-	return fitted, tokens.CountMessages(m.UpstreamName, fitted) + beside, nil
+	passages, used := passagesFor(in, m)
+	return fit(all, passages, used, m, beside)
 }
 
 // hold is the highest cost of a turn. Upstreams count input by vocabularies

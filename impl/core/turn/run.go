@@ -37,6 +37,9 @@ type run struct {
 	sampling Sampling
 	work     *Work
 
+	knowledge *Knowledge         // of the request; nil without one
+	passages  []provider.Passage // what the model is offered of it
+
 	fallbacks []offer // what may answer instead, in order
 	switched  bool    // another model answers than the stored beginning names; its first event says so
 	tokens    int64   // the most that any offer can take
@@ -66,7 +69,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 	}
 	r := &run{
 		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
-		fallbacks: offers[1:], tokens: most, next: 1,
+		fallbacks: offers[1:], tokens: most, next: 1, knowledge: in.Knowledge,
 	}
 	r.take(offers[0])
 	return r
@@ -97,7 +100,7 @@ func (r *run) chat() (result provider.Result, err error) {
 		return r.work.Do(r.ctx, r.provider, r.model, r.emit)
 	}
 	return r.provider.Chat(r.ctx, provider.Request{
-		Model: r.model.UpstreamName, Messages: r.prompt, MaxOutputTokens: r.model.MaxOutputTokens,
+		Model: r.model.UpstreamName, Messages: r.prompt, Knowledge: r.passages, MaxOutputTokens: r.model.MaxOutputTokens,
 		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser, Extra: r.sampling.Extra,
 	}, r.emit)
 }
