@@ -3,6 +3,8 @@ package openai
 import (
 	"context"
 
+	"github.com/tidwall/gjson"
+
 	gen "parley/gen/openai"
 	"parley/impl/core/fault"
 	"parley/impl/core/turn"
@@ -40,8 +42,12 @@ func (c completions) CreateChatCompletion(ctx context.Context, request gen.Creat
 // input is a request as a turn.
 func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest) (turn.Input, error) {
 	caller := httpd.Caller(ctx)
-	history, err := fromAPIMessages(body.Messages)
+	history, err := readMessages(gjson.GetBytes(httpd.Body(ctx), "messages"))
 	if err != nil {
+		return turn.Input{}, err
+	}
+	sampling := fromAPISampling(body)
+	if sampling.Extra, err = readExtra(httpd.Body(ctx)); err != nil {
 		return turn.Input{}, err
 	}
 	who, err := c.names.answering(ctx, caller.AccountID, body.Model)
@@ -49,7 +55,7 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 		return turn.Input{}, err
 	}
 	in := turn.Input{
-		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: fromAPISampling(body),
+		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: sampling,
 		Unstored: body.Store != nil && !*body.Store,
 		Options:  streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}

@@ -35,7 +35,14 @@ func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	switch e.Kind {
 	case turn.Delta:
-		return chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)
+		frames := chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)
+		if e.Logprobs != "" {
+			c := frames[len(frames)-1].Data.(gen.ChatCompletionChunk)
+			c.Choices[0].Logprobs = toAPILogprobs(e.Logprobs)
+		}
+		return frames
+	case turn.Calls:
+		return chunks(v, e, gen.ChatCompletionDelta{ToolCalls: toAPICallPieces(e.Text)}, nil)
 	case turn.Thought:
 		return chunks(v, e, gen.ChatCompletionDelta{ReasoningContent: &e.Text}, nil)
 	case turn.Completed:
@@ -70,7 +77,7 @@ func chunk(v turn.View) gen.ChatCompletionChunk {
 func ending(v turn.View, e turn.Event) []turn.Frame {
 	var options streamOptions
 	_ = json.Unmarshal(v.Options, &options) // stored by us in this shape
-	finish := finishReason(e.Finish)
+	finish := e.Finish
 	frames := chunks(v, e, gen.ChatCompletionDelta{}, &finish)
 	if options.IncludeUsage && e.Usage != nil {
 		c, usage := chunk(v), toAPIUsage(e.Usage.InputTokens, e.Usage.OutputTokens)

@@ -94,6 +94,7 @@ func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) 
 	for retries := 0; ; {
 		a := &answer{req: req, emit: emit, bytesMax: o.outputBytesMax(req)}
 		failure := o.attempt(w, a, q)
+		blame(failure, req)
 		if failure == nil {
 			q.proven = true
 			o.learn(req.Model, q)

@@ -23,12 +23,20 @@ const (
 	RoleSystem    Role = "system"
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"
+	RoleTool      Role = "tool" // what a tool gave back to the model that called it
 )
 
 // Message is one entry of what a model reads.
 type Message struct {
 	Role    Role
 	Content string
+
+	// Raw is the message as its sender wrote it, a JSON object in OpenAI's shape, when it
+	// holds more than Role and Content can say; otherwise "". Models that understand that shape read it in their place.
+	Raw string
+	// Beside and Pictures are what of Raw a model reads beside Content.
+	Beside   string
+	Pictures int
 }
 
 const (
@@ -45,6 +53,8 @@ const (
 	// and its role, and the answer is primed with three more.
 	messageTokens = 4
 	primingTokens = 3
+	// pictureTokens is what a picture of ordinary size costs with the usual models.
+	pictureTokens = 1000
 )
 
 var (
@@ -88,7 +98,7 @@ func CountMessages(model string, messages []Message) int {
 }
 
 func countMessage(model string, m Message) int {
-	return messageTokens + Count(model, m.Content)
+	return messageTokens + Count(model, m.Content) + Count(model, m.Beside) + m.Pictures*pictureTokens
 }
 
 // codecFor names the vocabulary by the model's name without the vendor's prefix

@@ -63,7 +63,8 @@ func newOffer(in Input, m db.Model, p provider.Provider) (offer, error) {
 	if n := in.Sampling.MaxOutputTokens; n > 0 {
 		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
 	}
-	prompt, inputTokens, err := buildPrompt(in, m)
+	reads := provider.ExtraTokens(m.UpstreamName, in.Sampling.Extra)
+	prompt, inputTokens, err := buildPrompt(in, m, reads)
 	return offer{model: m, provider: p, prompt: prompt, inputTokens: inputTokens}, err
 }
 

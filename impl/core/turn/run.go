@@ -53,6 +53,7 @@ type run struct {
 	storing sync.Mutex // held while events are added or stored
 
 	text, thought strings.Builder
+	calls         calls
 	pending       []Event // published, not yet stored
 	next          int64   // number of the next event
 	flushed       time.Time
@@ -105,7 +106,7 @@ func (r *run) chat() (result provider.Result, err error) {
 	}()
 	return r.provider.Chat(r.ctx, provider.Request{
 		Model: r.model.UpstreamName, Messages: r.prompt, MaxOutputTokens: r.model.MaxOutputTokens,
-		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser,
+		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser, Extra: r.sampling.Extra,
 	}, r.emit)
 }
 
@@ -121,9 +122,16 @@ func (r *run) emit(d provider.Delta) error {
 		r.thought.WriteString(d.Thought)
 		r.publish(Thought, d.Thought)
 	}
-	if d.Text != "" {
+	if d.Text != "" || d.Logprobs != "" {
 		r.text.WriteString(d.Text)
-		r.publish(Delta, d.Text)
+		r.calls.logprobs(d.Logprobs)
+		e := r.event(Delta, d.Text)
+		e.Logprobs = d.Logprobs
+		r.keep(e)
+	}
+	if d.Calls != "" {
+		r.calls.add(d.Calls)
+		r.publish(Calls, d.Calls)
 	}
 	if !r.due() {
 		return nil
@@ -162,9 +170,6 @@ func (r *run) flushDue() {
 func (r *run) event(kind, text string) Event {
 	e := Event{N: r.next, Kind: kind, Text: text, Model: r.fallback()}
 	r.next++
-	if !r.turn.Unstored {
-		r.pending = append(r.pending, e)
-	}
 	return e
 }
 
@@ -177,7 +182,15 @@ func (r *run) fallback() string {
 	return r.model.ID
 }
 
-func (r *run) publish(kind, text string) { r.live.publish(r.event(kind, text)) }
+func (r *run) publish(kind, text string) { r.keep(r.event(kind, text)) }
+
+// keep notes an event to be stored and shows it to readers.
+func (r *run) keep(e Event) {
+	if !r.turn.Unstored {
+		r.pending = append(r.pending, e)
+	}
+	r.live.publish(e)
+}
 
 // flush stores the pending events. A database that is away does not stop the
 // stream: they stay pending. A turn that is no longer ours does.
@@ -237,15 +250,15 @@ func (r *run) hint() {
 // hold: the account cannot be overdrawn by an upstream that counts more.
 func (r *run) settle(u provider.Usage, failure error) Answer {
 	now := r.engine.now()
-	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len() > 0 {
+	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len()+len(r.calls.pieces) > 0 {
 		u = provider.Usage{InputTokens: int(r.turn.InputTokens), Estimated: true,
-			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String())}
+			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String()+r.calls.text())}
 	}
 	t := &r.turn
 	t.InputTokens, t.OutputTokens, t.Estimated, t.EndedAt = int64(u.InputTokens), int64(u.OutputTokens), u.Estimated, &now
 	t.CostMicros = min(t.HeldMicros, money.Cost(t.InputTokens, t.OutputTokens, r.model.InputMicrosPer1K, r.model.OutputMicrosPer1K))
 	a := Answer{
-		TurnID: t.ID, ModelID: r.model.ID, Content: r.text.String(), Thought: r.thought.String(),
+		TurnID: t.ID, ModelID: r.model.ID, Content: r.text.String(), Thought: r.thought.String(), Calls: r.calls.joined(), Logprobs: r.calls.allLogprobs(),
 		Usage: u, CostMicros: t.CostMicros, CreatedAt: now,
 	}
 	if t.ConversationID != nil {
@@ -279,7 +292,7 @@ func (r *run) ending(a Answer) db.Ending {
 	if len(r.pending) > 0 {
 		e.FirstEvent, e.Events = r.pending[0].N, encode(r.pending)
 	}
-	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
+	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == "" && a.Calls == nil
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
 		e.Preview = preview(a.Content)
