@@ -15,7 +15,8 @@ var erased = map[string]string{
 	"idempotency_keys": "lose what they answered", "users": "go", "user_emails": "go", "user_sessions": "go", "user_links": "go",
 	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
-	"key_habits": "go",
+	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
+	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
 	"exports":    "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
@@ -44,6 +45,9 @@ func TestEveryTableIsExportedAndErased(t *testing.T) {
 		t.Fatalf("%d columns, %v", len(columns), err)
 	}
 	for _, c := range columns {
+		if strings.HasPrefix(c.Table, "engagement_events_") {
+			continue // a part of engagement_events
+		}
 		if !slices.Contains(shown, c.Table) && left[c.Table] == "" {
 			t.Errorf("exports neither show nor leave out %s", c.Table)
 		}

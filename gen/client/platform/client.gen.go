@@ -145,6 +145,9 @@ const (
 	KeyScopeCharacters      KeyScope = "characters"
 	KeyScopeCharactersRead  KeyScope = "characters:read"
 	KeyScopeCharactersWrite KeyScope = "characters:write"
+	KeyScopeEngagement      KeyScope = "engagement"
+	KeyScopeEngagementRead  KeyScope = "engagement:read"
+	KeyScopeEngagementWrite KeyScope = "engagement:write"
 	KeyScopeOpenai          KeyScope = "openai"
 	KeyScopeOpenaiRead      KeyScope = "openai:read"
 	KeyScopeOpenaiWrite     KeyScope = "openai:write"
@@ -170,6 +173,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeCharactersRead:
 		return true
 	case KeyScopeCharactersWrite:
+		return true
+	case KeyScopeEngagement:
+		return true
+	case KeyScopeEngagementRead:
+		return true
+	case KeyScopeEngagementWrite:
 		return true
 	case KeyScopeOpenai:
 		return true

@@ -86,6 +86,9 @@ var BuiltIn = []Agent{
 	},
 }
 
+// Schema is the JSON schema of the agent's structured answers.
+func (a Agent) Schema() map[string]any { return a.form.schema }
+
 // Find returns a built-in agent by its id.
 func Find(id string) (Agent, bool) {
 	i := slices.IndexFunc(BuiltIn, func(a Agent) bool { return a.ID == id })

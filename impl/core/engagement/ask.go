@@ -48,10 +48,10 @@ type Question struct {
 }
 
 // Ask begins an answer of a built-in agent. It belongs to no conversation.
-func (a *Advisor) Ask(ctx context.Context, caller key.Caller, q Question) (*turn.Live, error) {
+func (a *Advisor) Ask(ctx context.Context, caller key.Caller, q Question) (*turn.Live, Options, error) {
 	portrait, err := a.Figures.portrait(ctx, caller.AccountID, q.UserID)
 	if err != nil {
-		return nil, err
+		return nil, Options{}, err
 	}
 	in := turn.Input{
 		Caller: caller, Surface: a.Surface, ModelID: q.ModelID, Agent: q.Agent.Persona(), SystemPrompt: portrait.told(),
@@ -63,11 +63,12 @@ func (a *Advisor) Ask(ctx context.Context, caller key.Caller, q Question) (*turn
 	}
 	if q.Structured {
 		if options.Proposal, err = q.Agent.structure(&in, portrait); err != nil {
-			return nil, err
+			return nil, Options{}, err
 		}
 	}
 	in.Options = options
-	return a.Turns.Start(ctx, in)
+	live, err := a.Turns.Start(ctx, in)
+	return live, options, err
 }
 
 // portrait reads a user's last four weeks.
@@ -132,32 +133,33 @@ type Interaction struct {
 
 // Interact begins the agent's answer in its lasting conversation with the
 // user. The agent may be built in or one of the account's; any other is a NotFound fault.
-func (a *Advisor) Interact(ctx context.Context, caller key.Caller, i Interaction) (*turn.Live, State, error) {
+func (a *Advisor) Interact(ctx context.Context, caller key.Caller, i Interaction) (*turn.Live, Options, error) {
 	builtIn, own, err := a.find(ctx, caller.AccountID, i.AgentID)
 	if err != nil {
-		return nil, State{}, err
+		return nil, Options{}, err
 	}
 	portrait, err := a.Figures.portrait(ctx, caller.AccountID, i.UserID)
 	if err != nil {
-		return nil, State{}, err
+		return nil, Options{}, err
 	}
 	state, err := a.remember(ctx, caller, i, own, portrait)
 	if err != nil {
-		return nil, State{}, err
+		return nil, Options{}, err
 	}
 	c, err := a.Conversations.Get(ctx, caller.AccountID, a.Surface, "", state.ConversationID)
 	if err != nil {
-		return nil, State{}, err
+		return nil, Options{}, err
 	}
+	options := Options{Agent: i.AgentID, UserID: i.UserID}
 	in := turn.Input{
 		Caller: caller, Surface: a.Surface, Conversation: &c, Agent: own, Question: i.Prompt, Sampling: turn.Sampling{EndUser: i.UserID},
-		SystemPrompt: strings.TrimSpace(portrait.told() + "\n" + state.told()), Options: Options{Agent: i.AgentID, UserID: i.UserID},
+		SystemPrompt: strings.TrimSpace(portrait.told() + "\n" + state.told()), Options: options,
 	}
 	if builtIn.ID != "" {
 		in.Agent = builtIn.Persona()
 	}
 	live, err := a.Conversations.Ask(ctx, in)
-	return live, state, err
+	return live, options, err
 }
 
 // find returns the built-in agent or the account's own.
