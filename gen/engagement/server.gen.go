@@ -1210,8 +1210,8 @@ type CursorQuery = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
-// EngagementUserIDPath defines model for EngagementUserIdPath.
-type EngagementUserIDPath = string
+// EndUserPath defines model for EndUserPath.
+type EndUserPath = string
 
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
@@ -1473,14 +1473,14 @@ type ServerInterface interface {
 	// (POST /api/v1/agents/{agent_id}/interact)
 	InteractWithAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
 	// GetAgentState Show what an agent keeps in mind of a user
-	// (GET /api/v1/agents/{agent_id}/states/{user_id})
-	GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath)
+	// (GET /api/v1/agents/{agent_id}/states/{end_user})
+	GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath)
 	// UpdateAgentState Set a user's goals and themes
-	// (PATCH /api/v1/agents/{agent_id}/states/{user_id})
-	UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath)
+	// (PATCH /api/v1/agents/{agent_id}/states/{end_user})
+	UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath)
 	// ListAgentStateVersions Show how a state came to be
-	// (GET /api/v1/agents/{agent_id}/states/{user_id}/versions)
-	ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath, params ListAgentStateVersionsParams)
+	// (GET /api/v1/agents/{agent_id}/states/{end_user}/versions)
+	ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath, params ListAgentStateVersionsParams)
 	// AnalyzeEngagement Analyse how engaged users are
 	// (POST /api/v1/analyze)
 	AnalyzeEngagement(w http.ResponseWriter, r *http.Request, params AnalyzeEngagementParams)
@@ -1515,20 +1515,20 @@ func (_ Unimplemented) InteractWithAgent(w http.ResponseWriter, r *http.Request,
 }
 
 // GetAgentState Show what an agent keeps in mind of a user
-// (GET /api/v1/agents/{agent_id}/states/{user_id})
-func (_ Unimplemented) GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath) {
+// (GET /api/v1/agents/{agent_id}/states/{end_user})
+func (_ Unimplemented) GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // UpdateAgentState Set a user's goals and themes
-// (PATCH /api/v1/agents/{agent_id}/states/{user_id})
-func (_ Unimplemented) UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath) {
+// (PATCH /api/v1/agents/{agent_id}/states/{end_user})
+func (_ Unimplemented) UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // ListAgentStateVersions Show how a state came to be
-// (GET /api/v1/agents/{agent_id}/states/{user_id}/versions)
-func (_ Unimplemented) ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath, params ListAgentStateVersionsParams) {
+// (GET /api/v1/agents/{agent_id}/states/{end_user}/versions)
+func (_ Unimplemented) ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath, params ListAgentStateVersionsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1624,17 +1624,17 @@ func (siw *ServerInterfaceWrapper) GetAgentState(w http.ResponseWriter, r *http.
 		return
 	}
 
-	// ------------- Path parameter "user_id" -------------
-	var userID EngagementUserIDPath
+	// ------------- Path parameter "end_user" -------------
+	var endUser EndUserPath
 
-	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "end_user", chi.URLParam(r, "end_user"), &endUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "end_user", Err: err})
 		return
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetAgentState(w, r, agentID, userID)
+		siw.Handler.GetAgentState(w, r, agentID, endUser)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1659,17 +1659,17 @@ func (siw *ServerInterfaceWrapper) UpdateAgentState(w http.ResponseWriter, r *ht
 		return
 	}
 
-	// ------------- Path parameter "user_id" -------------
-	var userID EngagementUserIDPath
+	// ------------- Path parameter "end_user" -------------
+	var endUser EndUserPath
 
-	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "end_user", chi.URLParam(r, "end_user"), &endUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "end_user", Err: err})
 		return
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateAgentState(w, r, agentID, userID)
+		siw.Handler.UpdateAgentState(w, r, agentID, endUser)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1694,12 +1694,12 @@ func (siw *ServerInterfaceWrapper) ListAgentStateVersions(w http.ResponseWriter,
 		return
 	}
 
-	// ------------- Path parameter "user_id" -------------
-	var userID EngagementUserIDPath
+	// ------------- Path parameter "end_user" -------------
+	var endUser EndUserPath
 
-	err = runtime.BindStyledParameterWithOptions("simple", "user_id", chi.URLParam(r, "user_id"), &userID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	err = runtime.BindStyledParameterWithOptions("simple", "end_user", chi.URLParam(r, "end_user"), &endUser, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user_id", Err: err})
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "end_user", Err: err})
 		return
 	}
 
@@ -1733,7 +1733,7 @@ func (siw *ServerInterfaceWrapper) ListAgentStateVersions(w http.ResponseWriter,
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListAgentStateVersions(w, r, agentID, userID, params)
+		siw.Handler.ListAgentStateVersions(w, r, agentID, endUser, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2053,13 +2053,13 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/agents/{agent_id}/interact", wrapper.InteractWithAgent)
 	})
 	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/states/{user_id}", wrapper.GetAgentState)
+		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/states/{end_user}", wrapper.GetAgentState)
 	})
 	r.Group(func(r chi.Router) {
-		r.Patch(options.BaseURL+"/api/v1/agents/{agent_id}/states/{user_id}", wrapper.UpdateAgentState)
+		r.Patch(options.BaseURL+"/api/v1/agents/{agent_id}/states/{end_user}", wrapper.UpdateAgentState)
 	})
 	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/states/{user_id}/versions", wrapper.ListAgentStateVersions)
+		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/states/{end_user}/versions", wrapper.ListAgentStateVersions)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/analyze", wrapper.AnalyzeEngagement)
@@ -2393,8 +2393,8 @@ func (response InteractWithAgent503JSONResponse) VisitInteractWithAgentResponse(
 }
 
 type GetAgentStateRequestObject struct {
-	AgentID AgentIDPath          `json:"agent_id"`
-	UserID  EngagementUserIDPath `json:"user_id"`
+	AgentID AgentIDPath `json:"agent_id"`
+	EndUser EndUserPath `json:"end_user"`
 }
 
 type GetAgentStateResponseObject interface {
@@ -2526,8 +2526,8 @@ func (response GetAgentState503JSONResponse) VisitGetAgentStateResponse(w http.R
 }
 
 type UpdateAgentStateRequestObject struct {
-	AgentID AgentIDPath          `json:"agent_id"`
-	UserID  EngagementUserIDPath `json:"user_id"`
+	AgentID AgentIDPath `json:"agent_id"`
+	EndUser EndUserPath `json:"end_user"`
 	Body    *UpdateAgentStateJSONRequestBody
 }
 
@@ -2706,8 +2706,8 @@ func (response UpdateAgentState503JSONResponse) VisitUpdateAgentStateResponse(w 
 }
 
 type ListAgentStateVersionsRequestObject struct {
-	AgentID AgentIDPath          `json:"agent_id"`
-	UserID  EngagementUserIDPath `json:"user_id"`
+	AgentID AgentIDPath `json:"agent_id"`
+	EndUser EndUserPath `json:"end_user"`
 	Params  ListAgentStateVersionsParams
 }
 
@@ -4081,13 +4081,13 @@ type StrictServerInterface interface {
 	// (POST /api/v1/agents/{agent_id}/interact)
 	InteractWithAgent(ctx context.Context, request InteractWithAgentRequestObject) (InteractWithAgentResponseObject, error)
 	// GetAgentState Show what an agent keeps in mind of a user
-	// (GET /api/v1/agents/{agent_id}/states/{user_id})
+	// (GET /api/v1/agents/{agent_id}/states/{end_user})
 	GetAgentState(ctx context.Context, request GetAgentStateRequestObject) (GetAgentStateResponseObject, error)
 	// UpdateAgentState Set a user's goals and themes
-	// (PATCH /api/v1/agents/{agent_id}/states/{user_id})
+	// (PATCH /api/v1/agents/{agent_id}/states/{end_user})
 	UpdateAgentState(ctx context.Context, request UpdateAgentStateRequestObject) (UpdateAgentStateResponseObject, error)
 	// ListAgentStateVersions Show how a state came to be
-	// (GET /api/v1/agents/{agent_id}/states/{user_id}/versions)
+	// (GET /api/v1/agents/{agent_id}/states/{end_user}/versions)
 	ListAgentStateVersions(ctx context.Context, request ListAgentStateVersionsRequestObject) (ListAgentStateVersionsResponseObject, error)
 	// AnalyzeEngagement Analyse how engaged users are
 	// (POST /api/v1/analyze)
@@ -4185,11 +4185,11 @@ func (sh *strictHandler) InteractWithAgent(w http.ResponseWriter, r *http.Reques
 }
 
 // GetAgentState operation middleware
-func (sh *strictHandler) GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath) {
+func (sh *strictHandler) GetAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath) {
 	var request GetAgentStateRequestObject
 
 	request.AgentID = agentID
-	request.UserID = userID
+	request.EndUser = endUser
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetAgentState(ctx, request.(GetAgentStateRequestObject))
@@ -4212,11 +4212,11 @@ func (sh *strictHandler) GetAgentState(w http.ResponseWriter, r *http.Request, a
 }
 
 // UpdateAgentState operation middleware
-func (sh *strictHandler) UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath) {
+func (sh *strictHandler) UpdateAgentState(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath) {
 	var request UpdateAgentStateRequestObject
 
 	request.AgentID = agentID
-	request.UserID = userID
+	request.EndUser = endUser
 
 	var body UpdateAgentStateJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -4246,11 +4246,11 @@ func (sh *strictHandler) UpdateAgentState(w http.ResponseWriter, r *http.Request
 }
 
 // ListAgentStateVersions operation middleware
-func (sh *strictHandler) ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, userID EngagementUserIDPath, params ListAgentStateVersionsParams) {
+func (sh *strictHandler) ListAgentStateVersions(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, endUser EndUserPath, params ListAgentStateVersionsParams) {
 	var request ListAgentStateVersionsRequestObject
 
 	request.AgentID = agentID
-	request.UserID = userID
+	request.EndUser = endUser
 	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {

@@ -1082,8 +1082,8 @@ type CursorQuery = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
-// EngagementUserIDPath defines model for EngagementUserIdPath.
-type EngagementUserIDPath = string
+// EndUserPath defines model for EndUserPath.
+type EndUserPath = string
 
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
@@ -1306,8 +1306,8 @@ type ClientInterface interface {
 	//
 	// The newest version of the state. Agent and user that never met have none.
 	//
-	// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id} (the `GetAgentState` operationId).
-	GetAgentState(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user} (the `GetAgentState` operationId).
+	GetAgentState(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAgentStateWithBody Set a user's goals and themes
 	//
@@ -1315,8 +1315,8 @@ type ClientInterface interface {
 	//
 	// Takes any type of body and a specified content type.
 	//
-	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-	UpdateAgentStateWithBody(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+	UpdateAgentStateWithBody(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAgentState Set a user's goals and themes
 	//
@@ -1324,15 +1324,15 @@ type ClientInterface interface {
 	//
 	// Takes a body of the `application/json` content type.
 	//
-	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-	UpdateAgentState(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+	UpdateAgentState(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAgentStateVersions Show how a state came to be
 	//
 	// The versions of a state, the newest first. When there are more, the `Link` header names the next page.
 	//
-	// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id}/versions (the `ListAgentStateVersions` operationId).
-	ListAgentStateVersions(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user}/versions (the `ListAgentStateVersions` operationId).
+	ListAgentStateVersions(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AnalyzeEngagementWithBody Analyse how engaged users are
 	//
@@ -1559,9 +1559,9 @@ func (c *Client) InteractWithAgent(ctx context.Context, agentID AgentIDPath, bod
 //
 // The newest version of the state. Agent and user that never met have none.
 //
-// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id} (the `GetAgentState` operationId).
-func (c *Client) GetAgentState(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetAgentStateRequest(c.Server, agentID, userID)
+// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user} (the `GetAgentState` operationId).
+func (c *Client) GetAgentState(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentStateRequest(c.Server, agentID, endUser)
 	if err != nil {
 		return nil, err
 	}
@@ -1578,9 +1578,9 @@ func (c *Client) GetAgentState(ctx context.Context, agentID AgentIDPath, userID 
 //
 // Takes any type of body and a specified content type.
 //
-// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-func (c *Client) UpdateAgentStateWithBody(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateAgentStateRequestWithBody(c.Server, agentID, userID, contentType, body)
+// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+func (c *Client) UpdateAgentStateWithBody(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentStateRequestWithBody(c.Server, agentID, endUser, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1597,9 +1597,9 @@ func (c *Client) UpdateAgentStateWithBody(ctx context.Context, agentID AgentIDPa
 //
 // Takes a body of the `application/json` content type.
 //
-// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-func (c *Client) UpdateAgentState(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateAgentStateRequest(c.Server, agentID, userID, body)
+// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+func (c *Client) UpdateAgentState(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentStateRequest(c.Server, agentID, endUser, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1614,9 +1614,9 @@ func (c *Client) UpdateAgentState(ctx context.Context, agentID AgentIDPath, user
 //
 // The versions of a state, the newest first. When there are more, the `Link` header names the next page.
 //
-// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id}/versions (the `ListAgentStateVersions` operationId).
-func (c *Client) ListAgentStateVersions(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListAgentStateVersionsRequest(c.Server, agentID, userID, params)
+// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user}/versions (the `ListAgentStateVersions` operationId).
+func (c *Client) ListAgentStateVersions(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentStateVersionsRequest(c.Server, agentID, endUser, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1959,7 +1959,7 @@ func NewInteractWithAgentRequestWithBody(server string, agentID AgentIDPath, con
 }
 
 // NewGetAgentStateRequest constructs an http.Request for the GetAgentState method
-func NewGetAgentStateRequest(server string, agentID AgentIDPath, userID EngagementUserIDPath) (*http.Request, error) {
+func NewGetAgentStateRequest(server string, agentID AgentIDPath, endUser EndUserPath) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1971,7 +1971,7 @@ func NewGetAgentStateRequest(server string, agentID AgentIDPath, userID Engageme
 
 	var pathParam1 string
 
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "end_user", endUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -2000,18 +2000,18 @@ func NewGetAgentStateRequest(server string, agentID AgentIDPath, userID Engageme
 }
 
 // NewUpdateAgentStateRequest calls the generic UpdateAgentState builder with application/json body
-func NewUpdateAgentStateRequest(server string, agentID AgentIDPath, userID EngagementUserIDPath, body UpdateAgentStateJSONRequestBody) (*http.Request, error) {
+func NewUpdateAgentStateRequest(server string, agentID AgentIDPath, endUser EndUserPath, body UpdateAgentStateJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewUpdateAgentStateRequestWithBody(server, agentID, userID, "application/json", bodyReader)
+	return NewUpdateAgentStateRequestWithBody(server, agentID, endUser, "application/json", bodyReader)
 }
 
 // NewUpdateAgentStateRequestWithBody constructs an http.Request for the UpdateAgentState method, with any body, and a specified content type
-func NewUpdateAgentStateRequestWithBody(server string, agentID AgentIDPath, userID EngagementUserIDPath, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateAgentStateRequestWithBody(server string, agentID AgentIDPath, endUser EndUserPath, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2023,7 +2023,7 @@ func NewUpdateAgentStateRequestWithBody(server string, agentID AgentIDPath, user
 
 	var pathParam1 string
 
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "end_user", endUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -2054,7 +2054,7 @@ func NewUpdateAgentStateRequestWithBody(server string, agentID AgentIDPath, user
 }
 
 // NewListAgentStateVersionsRequest constructs an http.Request for the ListAgentStateVersions method
-func NewListAgentStateVersionsRequest(server string, agentID AgentIDPath, userID EngagementUserIDPath, params *ListAgentStateVersionsParams) (*http.Request, error) {
+func NewListAgentStateVersionsRequest(server string, agentID AgentIDPath, endUser EndUserPath, params *ListAgentStateVersionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2066,7 +2066,7 @@ func NewListAgentStateVersionsRequest(server string, agentID AgentIDPath, userID
 
 	var pathParam1 string
 
-	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "user_id", userID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "end_user", endUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
 	if err != nil {
 		return nil, err
 	}
@@ -2558,8 +2558,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id} (the `GetAgentState` operationId).
-	GetAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, reqEditors ...RequestEditorFn) (*GetAgentStateResult, error)
+	// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user} (the `GetAgentState` operationId).
+	GetAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, reqEditors ...RequestEditorFn) (*GetAgentStateResult, error)
 
 	// UpdateAgentStateWithBodyWithResponse Set a user's goals and themes
 	//
@@ -2567,8 +2567,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-	UpdateAgentStateWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error)
+	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+	UpdateAgentStateWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error)
 
 	// UpdateAgentStateWithResponse Set a user's goals and themes
 	//
@@ -2576,8 +2576,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-	UpdateAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error)
+	// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+	UpdateAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error)
 
 	// ListAgentStateVersionsWithResponse Show how a state came to be
 	//
@@ -2585,8 +2585,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id}/versions (the `ListAgentStateVersions` operationId).
-	ListAgentStateVersionsWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*ListAgentStateVersionsResult, error)
+	// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user}/versions (the `ListAgentStateVersions` operationId).
+	ListAgentStateVersionsWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*ListAgentStateVersionsResult, error)
 
 	// AnalyzeEngagementWithBodyWithResponse Analyse how engaged users are
 	//
@@ -3999,9 +3999,9 @@ func (c *ClientWithResponses) InteractWithAgentWithResponse(ctx context.Context,
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id} (the `GetAgentState` operationId).
-func (c *ClientWithResponses) GetAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, reqEditors ...RequestEditorFn) (*GetAgentStateResult, error) {
-	rsp, err := c.GetAgentState(ctx, agentID, userID, reqEditors...)
+// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user} (the `GetAgentState` operationId).
+func (c *ClientWithResponses) GetAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, reqEditors ...RequestEditorFn) (*GetAgentStateResult, error) {
+	rsp, err := c.GetAgentState(ctx, agentID, endUser, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4014,9 +4014,9 @@ func (c *ClientWithResponses) GetAgentStateWithResponse(ctx context.Context, age
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
-// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-func (c *ClientWithResponses) UpdateAgentStateWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error) {
-	rsp, err := c.UpdateAgentStateWithBody(ctx, agentID, userID, contentType, body, reqEditors...)
+// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+func (c *ClientWithResponses) UpdateAgentStateWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error) {
+	rsp, err := c.UpdateAgentStateWithBody(ctx, agentID, endUser, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4029,9 +4029,9 @@ func (c *ClientWithResponses) UpdateAgentStateWithBodyWithResponse(ctx context.C
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
-// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{user_id} (the `UpdateAgentState` operationId).
-func (c *ClientWithResponses) UpdateAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error) {
-	rsp, err := c.UpdateAgentState(ctx, agentID, userID, body, reqEditors...)
+// Corresponds with PATCH /api/v1/agents/{agent_id}/states/{end_user} (the `UpdateAgentState` operationId).
+func (c *ClientWithResponses) UpdateAgentStateWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, body UpdateAgentStateJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentStateResult, error) {
+	rsp, err := c.UpdateAgentState(ctx, agentID, endUser, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4044,9 +4044,9 @@ func (c *ClientWithResponses) UpdateAgentStateWithResponse(ctx context.Context, 
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /api/v1/agents/{agent_id}/states/{user_id}/versions (the `ListAgentStateVersions` operationId).
-func (c *ClientWithResponses) ListAgentStateVersionsWithResponse(ctx context.Context, agentID AgentIDPath, userID EngagementUserIDPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*ListAgentStateVersionsResult, error) {
-	rsp, err := c.ListAgentStateVersions(ctx, agentID, userID, params, reqEditors...)
+// Corresponds with GET /api/v1/agents/{agent_id}/states/{end_user}/versions (the `ListAgentStateVersions` operationId).
+func (c *ClientWithResponses) ListAgentStateVersionsWithResponse(ctx context.Context, agentID AgentIDPath, endUser EndUserPath, params *ListAgentStateVersionsParams, reqEditors ...RequestEditorFn) (*ListAgentStateVersionsResult, error) {
+	rsp, err := c.ListAgentStateVersions(ctx, agentID, endUser, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
