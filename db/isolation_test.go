@@ -82,7 +82,9 @@ func (n tenant) calls() []call {
 			_, err := d.RecordEngagement(ctx, a, []db.EngagementEvent{n.engagementRow()})
 			return nil, err // the stranger's own, under the same names
 		}},
-		{"EngagementState", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.EngagementState(ctx, a, n.agent, n.user) }},
+		{"EngagementState", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementState(ctx, a, n.agent, n.user)
+		}},
 		{"EngagementStates", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EngagementStates(ctx, a, n.agent, n.user, 0, 10)
 		}},
@@ -97,7 +99,9 @@ func (n tenant) calls() []call {
 		{"DeleteEngagementHit", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.DeleteEngagementHit(ctx, a, n.rule, n.user))
 		}},
-		{"DeleteEngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteEngagementRule(ctx, a, n.rule)) }},
+		{"DeleteEngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteEngagementRule(ctx, a, n.rule))
+		}},
 		{"FoldLedger", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.FoldLedger(ctx, a)) }},
 		{"Usage", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Usage(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}, Limit: 10})
@@ -134,7 +138,7 @@ func (n tenant) calls() []call {
 		{"UpdateBudget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.UpdateBudget(ctx, a, n.budget, 5) }},
 		{"SpreadMoney", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.SpreadMoney(ctx, a, 1)) }},
 		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
+			return did(appendEvents(ctx, d.Queries, as(n.turnRow(n.turn), a), 1, 2, `[{"n":2}]`))
 		}},
 		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RequestCancel(ctx, a, n.turn))
@@ -222,6 +226,10 @@ func (n tenant) calls() []call {
 		{"EraseConversationsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
 		}},
+		{"ModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ModelAlias(ctx, a, n.alias) }},
+		{"DeleteModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteModelAlias(ctx, a, n.alias))
+		}},
 		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
@@ -230,7 +238,7 @@ func (n tenant) calls() []call {
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
-	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "LockPurses": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Notify": "no rows",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
@@ -247,6 +255,7 @@ var apart = map[string]string{
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
 	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
+	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
 

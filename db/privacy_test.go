@@ -17,11 +17,13 @@ var erased = map[string]string{
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
 	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
 	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
-	"exports":    "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
+	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
-	"models": "stay: the operator's configuration, to which the ledger refers", "providers": "stay: the operator's configuration",
+	"model_aliases": "stay: the operator's configuration",
+	"models":        "stay: the operator's configuration, to which the ledger refers",
+	"providers":     "stay: the operator's configuration",
 }
 
 // A new table has to say what exports show of it and what an erasure leaves of it.

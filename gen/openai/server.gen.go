@@ -258,6 +258,54 @@ func (e ChatCompletionToolNameType) Valid() bool {
 	}
 }
 
+// Defines values for EmbeddingObject.
+const (
+	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingObject enum.
+func (e EmbeddingObject) Valid() bool {
+	switch e {
+	case EmbeddingObjectEmbedding:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingListObject.
+const (
+	EmbeddingListObjectList EmbeddingListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingListObject enum.
+func (e EmbeddingListObject) Valid() bool {
+	switch e {
+	case EmbeddingListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingRequestEncodingFormat.
+const (
+	EmbeddingRequestEncodingFormatBase64 EmbeddingRequestEncodingFormat = "base64"
+	EmbeddingRequestEncodingFormatFloat  EmbeddingRequestEncodingFormat = "float"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingRequestEncodingFormat enum.
+func (e EmbeddingRequestEncodingFormat) Valid() bool {
+	switch e {
+	case EmbeddingRequestEncodingFormatBase64:
+		return true
+	case EmbeddingRequestEncodingFormatFloat:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenaiErrorType.
 const (
 	OpenaiErrorTypeInsufficientQuota   OpenaiErrorType = "insufficient_quota"
@@ -914,6 +962,132 @@ type ChatCompletionUsage struct {
 	TotalTokens int64 `json:"total_tokens"`
 }
 
+// Embedding A text's vector.
+type Embedding struct {
+	// Object Says what this is.
+	//
+	// Example: embedding
+	Object EmbeddingObject `json:"object"`
+
+	// Index Which text it is of.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// Embedding The vector.
+	Embedding Embedding_Embedding `json:"embedding"`
+}
+
+// EmbeddingObject Says what this is.
+//
+// Example: embedding
+type EmbeddingObject string
+
+// Embedding_Embedding The vector.
+type Embedding_Embedding struct {
+	union json.RawMessage
+}
+
+// EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
+//
+// Example: AACAPg==
+type EmbeddingBase64 = []byte
+
+// EmbeddingFloats A vector as numbers.
+type EmbeddingFloats = []float32
+
+// EmbeddingList Vectors, in the order of the texts.
+type EmbeddingList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object EmbeddingListObject `json:"object"`
+
+	// Data The vectors.
+	Data []Embedding `json:"data"`
+
+	// Model The model that was really used.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Usage What it took.
+	Usage EmbeddingUsage `json:"usage"`
+}
+
+// EmbeddingListObject Says that this is a list.
+//
+// Example: list
+type EmbeddingListObject string
+
+// EmbeddingRequest Texts to turn into vectors.
+type EmbeddingRequest struct {
+	// Model The id of a model for embeddings. While the server has no upstream, any other name means the built-in one.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+	Input EmbeddingRequest_Input `json:"input"`
+
+	// EncodingFormat How a vector is written.
+	//
+	// Example: float
+	EncodingFormat *EmbeddingRequestEncodingFormat `json:"encoding_format,omitempty"`
+
+	// Dimensions How many numbers a vector shall have; some models know one length only and refuse others.
+	//
+	// Example: 256
+	Dimensions *int32 `json:"dimensions,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+}
+
+// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingRequest_Input struct {
+	union json.RawMessage
+}
+
+// EmbeddingRequestEncodingFormat How a vector is written.
+//
+// Example: float
+type EmbeddingRequestEncodingFormat string
+
+// EmbeddingText A text.
+//
+// Example: Tell me about AI.
+type EmbeddingText = string
+
+// EmbeddingTexts Texts.
+type EmbeddingTexts = []EmbeddingText
+
+// EmbeddingToken A token's number in cl100k_base.
+//
+// Example: 9906
+type EmbeddingToken = int32
+
+// EmbeddingTokenLists Texts as tokens.
+type EmbeddingTokenLists = []EmbeddingTokens
+
+// EmbeddingTokens A text as tokens.
+type EmbeddingTokens = []EmbeddingToken
+
+// EmbeddingUsage What it took.
+type EmbeddingUsage struct {
+	// PromptTokens Tokens that the model read.
+	//
+	// Example: 5
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// TotalTokens The same.
+	//
+	// Example: 5
+	TotalTokens int64 `json:"total_tokens"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1039,6 +1213,9 @@ type ExportIDPath = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
@@ -1095,6 +1272,9 @@ type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
+
+// CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
+type CreateEmbeddingJSONRequestBody = EmbeddingRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1573,11 +1753,190 @@ func (t *ChatCompletionStreamEvent_Data) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
+func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
+func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
+func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
+func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
+func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
+func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
+func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+	var body EmbeddingText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
+func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
+func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
+func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+	var body EmbeddingTexts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
+func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+	var body EmbeddingTokens
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
+func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+	var body EmbeddingTokenLists
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
 	// (POST /v1/chat/completions)
 	CreateChatCompletion(w http.ResponseWriter, r *http.Request)
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	// (POST /v1/embeddings)
+	CreateEmbedding(w http.ResponseWriter, r *http.Request)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(w http.ResponseWriter, r *http.Request)
@@ -1593,6 +1952,12 @@ type Unimplemented struct{}
 // CreateChatCompletion Answer a list of messages as OpenAI does
 // (POST /v1/chat/completions)
 func (_ Unimplemented) CreateChatCompletion(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateEmbedding Turn texts into vectors as OpenAI does
+// (POST /v1/embeddings)
+func (_ Unimplemented) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1622,6 +1987,20 @@ func (siw *ServerInterfaceWrapper) CreateChatCompletion(w http.ResponseWriter, r
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateChatCompletion(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateEmbedding operation middleware
+func (siw *ServerInterfaceWrapper) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateEmbedding(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1786,6 +2165,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/chat/completions", wrapper.CreateChatCompletion)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/embeddings", wrapper.CreateEmbedding)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/models", wrapper.ListOpenaiModels)
@@ -2072,6 +2454,210 @@ func (response CreateChatCompletion503JSONResponse) VisitCreateChatCompletionRes
 	return err
 }
 
+type CreateEmbeddingRequestObject struct {
+	Body *CreateEmbeddingJSONRequestBody
+}
+
+type CreateEmbeddingResponseObject interface {
+	VisitCreateEmbeddingResponse(w http.ResponseWriter) error
+}
+
+type CreateEmbedding200ResponseHeaders struct {
+	ParleyTurn string
+}
+
+type CreateEmbedding200JSONResponse struct {
+	Body    EmbeddingList
+	Headers CreateEmbedding200ResponseHeaders
+}
+
+func (response CreateEmbedding200JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response CreateEmbedding400JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response CreateEmbedding401JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response CreateEmbedding403JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding404JSONResponse struct{ OpenaiNotFoundJSONResponse }
+
+func (response CreateEmbedding404JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding409JSONResponse struct{ OpenaiConflictJSONResponse }
+
+func (response CreateEmbedding409JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding413JSONResponse struct {
+	OpenaiContentTooLargeJSONResponse
+}
+
+func (response CreateEmbedding413JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding415JSONResponse struct {
+	OpenaiUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateEmbedding415JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding422JSONResponse struct{ OpenaiKeyReusedJSONResponse }
+
+func (response CreateEmbedding422JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding429JSONResponse struct{ OpenaiLimitedJSONResponse }
+
+func (response CreateEmbedding429JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response CreateEmbedding500JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding502JSONResponse struct{ OpenaiBadGatewayJSONResponse }
+
+func (response CreateEmbedding502JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response CreateEmbedding503JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOpenaiModelsRequestObject struct {
 }
 
@@ -2296,6 +2882,9 @@ type StrictServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
 	// (POST /v1/chat/completions)
 	CreateChatCompletion(ctx context.Context, request CreateChatCompletionRequestObject) (CreateChatCompletionResponseObject, error)
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	// (POST /v1/embeddings)
+	CreateEmbedding(ctx context.Context, request CreateEmbeddingRequestObject) (CreateEmbeddingResponseObject, error)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(ctx context.Context, request ListOpenaiModelsRequestObject) (ListOpenaiModelsResponseObject, error)
@@ -2367,6 +2956,37 @@ func (sh *strictHandler) CreateChatCompletion(w http.ResponseWriter, r *http.Req
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateChatCompletionResponseObject); ok {
 		if err := validResponse.VisitCreateChatCompletionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateEmbedding operation middleware
+func (sh *strictHandler) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
+	var request CreateEmbeddingRequestObject
+
+	var body CreateEmbeddingJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEmbedding(ctx, request.(CreateEmbeddingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEmbedding")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateEmbeddingResponseObject); ok {
+		if err := validResponse.VisitCreateEmbeddingResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

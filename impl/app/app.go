@@ -28,13 +28,11 @@ import (
 	"parley/impl/core/job"
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
-	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
-	"parley/impl/issuer"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -79,6 +77,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
+	if err := a.checkAdmission(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
@@ -120,7 +121,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
@@ -138,18 +139,6 @@ func (a *App) newAdvisor() *engagement.Advisor {
 		Figures: &engagement.Service{DB: a.database.DB, Now: now}, Agents: &agent.Service{DB: a.database.DB, Models: a.Models, Now: now},
 		Conversations: &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now},
 		Turns:         a.turns, Surface: engagementapi.Name,
-	}
-}
-
-// authenticator admits keys and, with an issuer, its tokens.
-func (a *App) authenticator() httpd.Authenticator {
-	if a.cfg.OIDCIssuer == "" {
-		return a.Keys
-	}
-	tokens := issuer.New(issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now})
-	return &oidc.Service{
-		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
-		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
 	}
 }
 
@@ -184,10 +173,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.stopping.Store(true)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
+	go func() { a.jobs.Stop(grace); close(stopped) }()
+	// Requests that have arrived may still begin turns, and streams end when their
+	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
 		// The turns that did not finish have been ended; their readers still have to be told.

@@ -259,6 +259,54 @@ func (e ChatCompletionToolNameType) Valid() bool {
 	}
 }
 
+// Defines values for EmbeddingObject.
+const (
+	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingObject enum.
+func (e EmbeddingObject) Valid() bool {
+	switch e {
+	case EmbeddingObjectEmbedding:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingListObject.
+const (
+	EmbeddingListObjectList EmbeddingListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingListObject enum.
+func (e EmbeddingListObject) Valid() bool {
+	switch e {
+	case EmbeddingListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingRequestEncodingFormat.
+const (
+	EmbeddingRequestEncodingFormatBase64 EmbeddingRequestEncodingFormat = "base64"
+	EmbeddingRequestEncodingFormatFloat  EmbeddingRequestEncodingFormat = "float"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingRequestEncodingFormat enum.
+func (e EmbeddingRequestEncodingFormat) Valid() bool {
+	switch e {
+	case EmbeddingRequestEncodingFormatBase64:
+		return true
+	case EmbeddingRequestEncodingFormatFloat:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenaiErrorType.
 const (
 	OpenaiErrorTypeInsufficientQuota   OpenaiErrorType = "insufficient_quota"
@@ -894,6 +942,132 @@ type ChatCompletionUsage struct {
 	TotalTokens int64 `json:"total_tokens"`
 }
 
+// Embedding A text's vector.
+type Embedding struct {
+	// Object Says what this is.
+	//
+	// Example: embedding
+	Object EmbeddingObject `json:"object"`
+
+	// Index Which text it is of.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// Embedding The vector.
+	Embedding Embedding_Embedding `json:"embedding"`
+}
+
+// EmbeddingObject Says what this is.
+//
+// Example: embedding
+type EmbeddingObject string
+
+// Embedding_Embedding The vector.
+type Embedding_Embedding struct {
+	union json.RawMessage
+}
+
+// EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
+//
+// Example: AACAPg==
+type EmbeddingBase64 = []byte
+
+// EmbeddingFloats A vector as numbers.
+type EmbeddingFloats = []float32
+
+// EmbeddingList Vectors, in the order of the texts.
+type EmbeddingList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object EmbeddingListObject `json:"object"`
+
+	// Data The vectors.
+	Data []Embedding `json:"data"`
+
+	// Model The model that was really used.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Usage What it took.
+	Usage EmbeddingUsage `json:"usage"`
+}
+
+// EmbeddingListObject Says that this is a list.
+//
+// Example: list
+type EmbeddingListObject string
+
+// EmbeddingRequest Texts to turn into vectors.
+type EmbeddingRequest struct {
+	// Model The id of a model for embeddings. While the server has no upstream, any other name means the built-in one.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+	Input EmbeddingRequest_Input `json:"input"`
+
+	// EncodingFormat How a vector is written.
+	//
+	// Example: float
+	EncodingFormat *EmbeddingRequestEncodingFormat `json:"encoding_format,omitempty"`
+
+	// Dimensions How many numbers a vector shall have; some models know one length only and refuse others.
+	//
+	// Example: 256
+	Dimensions *int32 `json:"dimensions,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+}
+
+// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingRequest_Input struct {
+	union json.RawMessage
+}
+
+// EmbeddingRequestEncodingFormat How a vector is written.
+//
+// Example: float
+type EmbeddingRequestEncodingFormat string
+
+// EmbeddingText A text.
+//
+// Example: Tell me about AI.
+type EmbeddingText = string
+
+// EmbeddingTexts Texts.
+type EmbeddingTexts = []EmbeddingText
+
+// EmbeddingToken A token's number in cl100k_base.
+//
+// Example: 9906
+type EmbeddingToken = int32
+
+// EmbeddingTokenLists Texts as tokens.
+type EmbeddingTokenLists = []EmbeddingTokens
+
+// EmbeddingTokens A text as tokens.
+type EmbeddingTokens = []EmbeddingToken
+
+// EmbeddingUsage What it took.
+type EmbeddingUsage struct {
+	// PromptTokens Tokens that the model read.
+	//
+	// Example: 5
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// TotalTokens The same.
+	//
+	// Example: 5
+	TotalTokens int64 `json:"total_tokens"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1019,6 +1193,9 @@ type ExportIDPath = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
@@ -1075,6 +1252,9 @@ type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
+
+// CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
+type CreateEmbeddingJSONRequestBody = EmbeddingRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1465,6 +1645,182 @@ func (t *ChatCompletionRequest_ToolChoice) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
+func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
+func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
+func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
+func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
+func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
+func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
+func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+	var body EmbeddingText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
+func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
+func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
+func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+	var body EmbeddingTexts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
+func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+	var body EmbeddingTokens
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
+func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+	var body EmbeddingTokenLists
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -1583,10 +1939,48 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
 	CreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOpenaiModels List models and agents
 	//
 	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 	//
 	// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
 	ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1663,10 +2057,68 @@ func (c *Client) CreateChatCompletion(ctx context.Context, body CreateChatComple
 	return c.Client.Do(req)
 }
 
+// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *Client) CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEmbeddingRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateEmbedding Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *Client) CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEmbeddingRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOpenaiModels List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 //
 // Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
 func (c *Client) ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1719,6 +2171,46 @@ func NewCreateChatCompletionRequestWithBody(server string, contentType string, b
 	}
 
 	operationPath := fmt.Sprintf("/v1/chat/completions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateEmbeddingRequest calls the generic CreateEmbedding builder with application/json body
+func NewCreateEmbeddingRequest(server string, body CreateEmbeddingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateEmbeddingRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateEmbeddingRequestWithBody constructs an http.Request for the CreateEmbedding method, with any body, and a specified content type
+func NewCreateEmbeddingRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/embeddings")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1887,10 +2379,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
 	CreateChatCompletionWithResponse(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error)
 
+	// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
+
+	// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
+
 	// ListOpenaiModelsWithResponse List models and agents
 	//
 	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2033,6 +2563,138 @@ func (r CreateChatCompletionResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateChatCompletionResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateEmbeddingResult200Headers the declared response headers of an HTTP 200 response for CreateEmbedding
+type CreateEmbeddingResult200Headers struct {
+	ParleyTurn string
+}
+
+type CreateEmbeddingResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmbeddingList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *OpenaiConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *OpenaiContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *OpenaiUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *OpenaiKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiLimited
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *OpenaiBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateEmbeddingResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateEmbeddingResult) GetJSON200() *EmbeddingList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateEmbeddingResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateEmbeddingResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateEmbeddingResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateEmbeddingResult) GetJSON404() *OpenaiNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateEmbeddingResult) GetJSON409() *OpenaiConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateEmbeddingResult) GetJSON413() *OpenaiContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateEmbeddingResult) GetJSON415() *OpenaiUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateEmbeddingResult) GetJSON422() *OpenaiKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateEmbeddingResult) GetJSON429() *OpenaiLimited {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateEmbeddingResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateEmbeddingResult) GetJSON502() *OpenaiBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateEmbeddingResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateEmbeddingResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateEmbeddingResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateEmbeddingResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateEmbeddingResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2261,10 +2923,60 @@ func (c *ClientWithResponses) CreateChatCompletionWithResponse(ctx context.Conte
 	return ParseCreateChatCompletionResult(rsp)
 }
 
+// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *ClientWithResponses) CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
+	rsp, err := c.CreateEmbeddingWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEmbeddingResult(rsp)
+}
+
+// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *ClientWithResponses) CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
+	rsp, err := c.CreateEmbedding(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEmbeddingResult(rsp)
+}
+
 // ListOpenaiModelsWithResponse List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2405,6 +3117,129 @@ func ParseCreateChatCompletionResult(rsp *http.Response) (*CreateChatCompletionR
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateChatCompletionResult200Headers
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateEmbeddingResult parses an HTTP response from a CreateEmbeddingWithResponse call
+func ParseCreateEmbeddingResult(rsp *http.Response) (*CreateEmbeddingResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateEmbeddingResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmbeddingList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest OpenaiConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest OpenaiContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest OpenaiUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest OpenaiKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest OpenaiBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateEmbeddingResult200Headers
 		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

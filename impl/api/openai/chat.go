@@ -24,7 +24,7 @@ func (c completions) CreateChatCompletion(ctx context.Context, request gen.Creat
 	}
 	live, err := c.turns.Start(ctx, in)
 	if err != nil {
-		return nil, overContext(err)
+		return nil, overContext(err, "/messages")
 	}
 	if isTrue(request.Body.Stream) || httpd.WantsEvents(ctx) {
 		return stream{ctx: ctx, live: live}, nil
@@ -56,8 +56,8 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	}
 	in := turn.Input{
 		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: sampling,
-		Unstored: body.Store != nil && !*body.Store,
-		Options:  streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
+		Unstored: body.Store != nil && !*body.Store, Awaited: true,
+		Options: options{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}
 	if who.model != nil {
 		in.ModelID = who.model.ID
@@ -65,13 +65,13 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	return in, nil
 }
 
-// overContext says as OpenAI does, with 400, that the messages are too long for the model.
-func overContext(err error) error {
+// overContext says as OpenAI does, with 400, that what stands at a path is too long for the model.
+func overContext(err error, path string) error {
 	f := fault.From(err)
 	if f.Kind != fault.TooLarge {
 		return err
 	}
 	over := fault.New(fault.Invalid, "%s", f.Message)
-	over.Fields = []fault.Field{{In: "body", Path: "/messages", Rule: ruleContext, Reason: f.Message}}
+	over.Fields = []fault.Field{{In: "body", Path: path, Rule: ruleContext, Reason: f.Message}}
 	return over
 }

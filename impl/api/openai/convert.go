@@ -57,7 +57,12 @@ func toAPICompletion(a turn.Answer) gen.ChatCompletion {
 }
 
 // Whole is this surface's answer that is not streamed.
-func Whole(_ json.RawMessage, a turn.Answer) any { return toAPICompletion(a) }
+func Whole(options json.RawMessage, a turn.Answer) any {
+	if o := readOptions(options); o.API == apiEmbeddings {
+		return toAPIEmbeddingsOf(a, o.Base64)
+	}
+	return toAPICompletion(a)
+}
 
 func toAPIUsage(input, output int64) gen.ChatCompletionUsage {
 	return gen.ChatCompletionUsage{PromptTokens: input, CompletionTokens: output, TotalTokens: input + output}

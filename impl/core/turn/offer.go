@@ -19,6 +19,9 @@ type offer struct {
 // offers returns what may answer, in order: the model wanted and its fallbacks,
 // from the first on whose provider is not failing. There is one at least.
 func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
+	if in.Work != nil {
+		return e.workOffer(ctx, in)
+	}
 	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
 	if err != nil {
 		return nil, err
@@ -102,8 +105,6 @@ func (r *run) fallBack(refusal error) bool {
 		}
 		r.engine.log.Info("a model's provider refused; another model answers", "turn", r.turn.ID, "model", r.model.ID,
 			"fallback", next.model.ID, "error", refusal)
-		r.storing.Lock()
-		defer r.storing.Unlock()
 		r.take(next)
 		r.switched = true
 		return true
