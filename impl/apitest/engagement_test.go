@@ -83,7 +83,7 @@ func TestAnAnalysisCanBeRecomputedByHand(t *testing.T) {
 		{"user_id":"bob","type":"dm","at":"2026-03-03T10:00:00Z"}]}`)
 	a := x.analyze(t, "user_id=ann&timeframe=2026-03-01..2026-03-04", `{}`)
 	want := map[engagement.MetricName][2]float64{ // value, and that of 25 to 28 February
-		"participation": {2.0 / 3, 0.7}, "consistency": {0.5, 0.25}, "frequency": {1.5, 1}, "depth": {0.75, 0}, "streaks": {1, 0},
+		"participation": {2.0 / 3, 0.7}, "consistency": {0.5, 0.25}, "frequency": {1.5, 1}, "depth": {0.75, 0}, "streaks": {1, 1},
 		"social": {0.3, 1}, "retention": {1, 1}, "trend": {-1.0 / 3, 1}, "overall": {0.4*2/3 + 0.15 + 0.15 + 0.03, 0.28 + 0.075 + 0.1},
 	}
 	if a.Events != 3 || a.ActiveDays != 2 || a.Users != 1 || len(a.Metrics) != len(want) || *a.UserID != "ann" {
@@ -124,7 +124,7 @@ func TestEveryBuiltInAgentAnswersInItsForm(t *testing.T) {
 			var got engagement.EngagementAnswer
 			x.do(t, testkit.Request{Path: "/api/v1/generate?agent=" + agent.ID, Body: map[string]any{"prompt": "What now?", "user_id": user, "structured": true}}).
 				Want(t, http.StatusOK).JSON(t, &got)
-			if got.Agent != agent.ID || *got.ResultSource != engagement.Model || len(got.Result) != len(agent.Schema["required"].([]any)) {
+			if got.Agent != agent.ID || *got.ResultSource != engagement.EngagementAnswerResultSourceModel || len(got.Result) != len(agent.Schema["required"].([]any)) {
 				t.Errorf("%s of %s: %+v", agent.ID, user, got)
 			}
 		}
@@ -148,11 +148,11 @@ func TestAnAnswerThatDoesNotFitTheFormGivesTheMethodsOwn(t *testing.T) {
 		x.do(t, testkit.Request{Path: "/api/v1/generate?agent=motivation_mapping", Body: map[string]any{
 			"prompt": "What drives her?", "user_id": "ann", "structured": true, "model": testkit.UpstreamModel,
 		}}).Want(t, http.StatusOK).JSON(t, &got)
-		if got.Result["primary"] != want || (*got.ResultSource == engagement.Method) != (want == "mastery") {
+		if got.Result["primary"] != want || (*got.ResultSource == engagement.EngagementAnswerResultSourceMethod) != (want == "mastery") {
 			t.Errorf("got %+v", got)
 		}
 	}
-	if said := prompt(u.Received()[0]); !strings.Contains(said, "of mastery 1") || !strings.Contains(said, "Weigh four motives") {
+	if said := strings.Join(prompt(u.Received()[0]), "\n"); !strings.Contains(said, "of mastery 1") || !strings.Contains(said, "Weigh four motives") {
 		t.Errorf("the model was told %s", said)
 	}
 }
@@ -163,6 +163,7 @@ func TestAnAgentGoesOnWhereItWasWithAUser(t *testing.T) {
 	u := x.Upstream(t, providertest.SSE("Begin small."), providertest.SSE("Go on."), providertest.SSE("Who are you?"))
 	own := x.Agent(t)
 	say := func(agent, user, text string) {
+		t.Helper()
 		x.do(t, testkit.Request{Path: "/api/v1/agents/" + agent + "/interact", Body: map[string]any{"prompt": text, "user_id": user}}).Want(t, http.StatusOK)
 	}
 	say("habit_formation", "ann", "How do I begin?")
@@ -173,7 +174,7 @@ func TestAnAgentGoesOnWhereItWasWithAUser(t *testing.T) {
 		Want(t, http.StatusOK).JSON(t, &second)
 	x.report(t, `{"user_id":"ann","type":"post"}`)
 	say("habit_formation", "ann", "And now?")
-	said := prompt(u.Received()[1])
+	said := strings.Join(prompt(u.Received()[1]), "\n")
 	for _, want := range []string{"How do I begin?", "Begin small.", `goal "Walks": 1 of 3 a week`, "mornings", "events: 1"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the model was not told %q: %s", want, said)
@@ -191,7 +192,7 @@ func TestAnAgentGoesOnWhereItWasWithAUser(t *testing.T) {
 		t.Errorf("versions %+v, %s", versions, page.Header.Get("Link"))
 	}
 	say(own.ID, "bob", "Hello")
-	if said := prompt(u.Received()[2]); strings.Contains(said, "Begin small.") || !strings.Contains(said, own.Name) {
+	if said := strings.Join(prompt(u.Received()[2]), "\n"); strings.Contains(said, "Begin small.") || !strings.Contains(said, own.Name) {
 		t.Errorf("another agent was told %s", said)
 	}
 	x.do(t, testkit.Request{Path: "/api/v1/agents/habit_formation/states/bob"}).Want(t, http.StatusNotFound)

@@ -111,7 +111,7 @@ func (o Options) Structured(answer string) (result json.RawMessage, byModel bool
 	if !ok || o.Proposal == nil {
 		return nil, false
 	}
-	if raw := jsonObject(answer); raw != nil && a.form.check(raw) == nil {
+	if raw := jsonObject(answer); raw != nil && a.form.fits(raw) {
 		return raw, true
 	}
 	return o.Proposal, false

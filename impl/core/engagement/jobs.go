@@ -72,6 +72,9 @@ func (a *Advisor) prepare(ctx context.Context, r job.Run, args messageArgs) erro
 
 // final ends a job at once when its failure is one that time does not heal.
 func final(err error) error {
+	if err == nil {
+		return nil
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.NotFound, fault.Forbidden, fault.TooLarge:
 		return job.Final(err)

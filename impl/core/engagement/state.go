@@ -64,13 +64,14 @@ func (s State) told() string {
 // first time it makes the state and its conversation.
 func (a *Advisor) remember(ctx context.Context, caller key.Caller, i Interaction, own *db.Agent, p Portrait) (State, error) {
 	state, err := a.State(ctx, caller.AccountID, i.AgentID, i.UserID)
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	switch {
+	case errors.Is(err, errNoState):
 		if err := a.begin(ctx, caller, i, own); err != nil {
 			return State{}, err
 		}
-	} else if err != nil {
+	case err != nil:
 		return State{}, err
-	} else if p.sees(state.Memory) {
+	case p.sees(state.Memory):
 		return state, nil
 	}
 	return a.change(ctx, caller.AccountID, i.AgentID, i.UserID, func(m *Memory) {
