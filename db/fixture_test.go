@@ -72,6 +72,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		}
 	}
 	n.storeCredentials(t, d)
+	n.storeImages(t, d)
 	return n
 }
 

@@ -11,7 +11,7 @@ import (
 
 // erased tells of every table with an account what becomes of its rows when the account is erased.
 var erased = map[string]string{
-	"accounts": "loses its name", "apps": "lose their names", "keys": "lose their names", "oauth_clients": "lose their names", "oauth_secrets": "stay: digests", "oauth_tokens": "stay: digests", "agents": "go",
+	"accounts": "loses its name", "apps": "lose their names", "keys": "lose their names", "oauth_clients": "lose their names", "oauth_secrets": "stay: digests", "oauth_tokens": "stay: digests", "agents": "go", "images": "go, with their blobs",
 	"idempotency_keys": "lose what they answered", "users": "go", "user_emails": "go", "user_sessions": "go", "user_links": "go",
 	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",

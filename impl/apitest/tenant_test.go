@@ -74,6 +74,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"agent_id":        x.Agent(t).ID,
 		"plan_name":       "",
 		"conversation_id": x.Conversation(t, nil).ID,
+		"image_id":        x.Image(t).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,

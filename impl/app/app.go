@@ -23,6 +23,8 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
+	"parley/impl/core/file"
+	"parley/impl/core/image"
 	"parley/impl/core/job"
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
@@ -42,6 +44,7 @@ type App struct {
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
 	Watch    *key.Watch
+	Images   *image.Service
 	FirstKey string // the text of the first key; "" unless this start made it
 
 	cfg      Config
@@ -84,6 +87,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
+	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
 	a.turns.Listen(database.direct)
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -97,7 +101,12 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 func (a *App) router() (http.Handler, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
+	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
 	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
+	personas := characters.Services{
+		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
+	}
+	a.turns.Pictures = characters.Repeated(personas)
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
@@ -113,11 +122,11 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
+				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
-			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 		},

@@ -35,6 +35,7 @@ const (
 	Export       = "export_"
 	Erasure      = "erasure_"
 	Audit        = "audit_"
+	Image        = "img_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.

@@ -282,7 +282,7 @@ func (r *run) ending(a Answer) db.Ending {
 	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
-		e.Preview = preview(a.Content)
+		e.Preview = shortened(a.Content)
 	}
 	e.Told = event.OfTurn(r.turn, a.MessageID)
 	return e
@@ -335,7 +335,7 @@ func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")
 }
 
-func preview(text string) string {
+func shortened(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) <= previewRunes {
 		return text
