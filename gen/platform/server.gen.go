@@ -1871,10 +1871,10 @@ type Provider struct {
 	// Example: sdwebui
 	Kind ProviderKind `json:"kind"`
 
-	// BaseURL Where it is; empty for the server itself, and for who may not see it.
+	// BaseURL Where it is; absent for the server itself, and for who may not see it.
 	//
 	// Example: https://gpu.example
-	BaseURL string `json:"base_url"`
+	BaseURL *string `json:"base_url,omitempty"`
 
 	// HasKey Whether a key is stored for it.
 	//
@@ -1951,6 +1951,8 @@ type ProviderTest struct {
 	TookMs int64 `json:"took_ms"`
 
 	// Models What its models are called; the first 1,000 of them.
+	//
+	// Example: ["sd_xl_base_1.0"]
 	Models []ModelName `json:"models"`
 
 	// Offered Whether they are offered now.

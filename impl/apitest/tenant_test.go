@@ -88,6 +88,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"user_id":         "",
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,
+		"provider_id":     x.provider(t).ID,
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	return x

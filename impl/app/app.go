@@ -106,7 +106,8 @@ func (a *App) router() (http.Handler, error) {
 	personas := characters.Services{
 		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 	}
-	a.turns.Pictures = characters.Repeated(personas)
+	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
+	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
@@ -128,7 +129,7 @@ func (a *App) router() (http.Handler, error) {
 			webchat.New(conversations, usages, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
-			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
+			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 		},
 	})
 }

@@ -12,7 +12,6 @@ import (
 
 	gen "parley/gen/openai"
 	"parley/impl/core/agent"
-	"parley/impl/core/model"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
@@ -23,14 +22,15 @@ const surface = "openai"
 // Services are what the surface speaks for.
 type Services struct {
 	Agents *agent.Service
-	Models *model.Catalog
 	Turns  *turn.Engine
+	Pictures
 }
 
 // API implements the generated server, one struct a resource.
 type API struct {
 	completions
 	models
+	pictures
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -38,7 +38,7 @@ var _ gen.StrictServerInterface = API{}
 // New returns the surface.
 func New(s Services) httpd.Surface {
 	names := names{agents: s.Agents, models: s.Models}
-	api := API{completions: completions{names: names, turns: s.Turns}, models: models{names: names}}
+	api := API{completions: completions{names: names, turns: s.Turns}, models: models{names: names}, pictures: pictures{s.Pictures}}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }
 

@@ -87,11 +87,11 @@ func (p providers) TestProvider(ctx context.Context, request gen.TestProviderReq
 // toAPIProvider shows a provider. Where those are that the server offers is the operator's to know.
 func toAPIProvider(caller key.Caller, p db.Provider) gen.Provider {
 	out := gen.Provider{
-		ID: p.ID, Name: p.Name, Kind: gen.ProviderKind(p.Kind), BaseURL: p.BaseURL, HasKey: p.SealedKey != nil,
+		ID: p.ID, Name: p.Name, Kind: gen.ProviderKind(p.Kind), HasKey: p.SealedKey != nil,
 		Shared: p.AccountID == db.Everyone, CreatedAt: p.CreatedAt.UTC(),
 	}
-	if out.Shared && !caller.May(key.ScopeOperator+":read") {
-		out.BaseURL = ""
+	if p.BaseURL != "" && (!out.Shared || caller.May(key.ScopeOperator+":read")) {
+		out.BaseURL = &p.BaseURL
 	}
 	return out
 }
@@ -123,7 +123,7 @@ func (m offeredModels) CreateOfferedModel(ctx context.Context, request gen.Creat
 	row := db.Model{
 		ID: b.ID, ProviderID: b.ProviderID, Kind: string(b.Type), Name: value(b.Name), UpstreamName: value(b.UpstreamName),
 		ContextTokens: int(*b.MaxContext), MaxOutputTokens: int(*b.MaxOutput),
-		InputMicrosPer1K: *b.InputMicrosPer1k, OutputMicrosPer1K: *b.OutputMicrosPer1k, ImageMicros: *b.ImageMicros,
+		InputMicrosPer1K: *b.InputMicrosPer1K, OutputMicrosPer1K: *b.OutputMicrosPer1K, ImageMicros: *b.ImageMicros,
 	}
 	if row.Name == "" {
 		row.Name = row.ID
@@ -144,7 +144,7 @@ func (m offeredModels) CreateOfferedModel(ctx context.Context, request gen.Creat
 func (m offeredModels) UpdateOfferedModel(ctx context.Context, request gen.UpdateOfferedModelRequestObject) (gen.UpdateOfferedModelResponseObject, error) {
 	b := request.Body
 	row, err := m.catalog.UpdateModel(ctx, httpd.Caller(ctx), request.ModelID, model.ModelChange{
-		Name: b.Name, InputMicros: b.InputMicrosPer1k, OutputMicros: b.OutputMicrosPer1k, Image: b.ImageMicros, Enabled: b.Enabled,
+		Name: b.Name, InputMicros: b.InputMicrosPer1K, OutputMicros: b.OutputMicrosPer1K, Image: b.ImageMicros, Enabled: b.Enabled,
 	})
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func toAPIOfferedModel(m db.Model) gen.OfferedModel {
 	return gen.OfferedModel{
 		ID: m.ID, ProviderID: m.ProviderID, Type: gen.OfferedModelType(m.Kind), Name: m.Name, UpstreamName: m.UpstreamName,
 		MaxContext: int32(m.ContextTokens), MaxOutput: int32(m.MaxOutputTokens), //nolint:gosec // both are bounded where they are stored
-		InputMicrosPer1k: m.InputMicrosPer1K, OutputMicrosPer1k: m.OutputMicrosPer1K, ImageMicros: m.ImageMicros,
+		InputMicrosPer1K: m.InputMicrosPer1K, OutputMicrosPer1K: m.OutputMicrosPer1K, ImageMicros: m.ImageMicros,
 		Enabled: m.Enabled, Shared: m.AccountID == db.Everyone,
 	}
 }
