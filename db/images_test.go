@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"parley/db"
@@ -58,8 +59,31 @@ func (n tenant) imageCalls() []call {
 			return did(d.UpdateAgent(ctx, db.Agent{AccountID: a, ID: n.agent, Name: "Another"}))
 		}},
 		{"DeleteAgent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.DeleteAgent(ctx, a, n.agent) }},
+		{"OfferedModels", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return ownModels(d.OfferedModels(ctx, a, "", 1000))
+		}},
+		{"OfferedModel", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OfferedModel(ctx, a, n.model) }},
+		{"UpdateModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateModel(ctx, db.Model{AccountID: a, ID: n.model, Name: "Another"}))
+		}},
+		{"DeleteModel", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteModel(ctx, a, n.model)) }},
+		{"ProvidersAfter", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return ownProviders(d.ProvidersAfter(ctx, a, "", 1000))
+		}},
+		{"DeleteProvider", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteProvider(ctx, a, n.provider))
+		}},
 		{"UpdateConversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.UpdateConversation(ctx, db.Conversation{AccountID: a, ID: n.conversation, Surface: surface, Title: "Another"}))
 		}},
 	}
+}
+
+// ownModels leaves out what everybody is offered.
+func ownModels(models []db.Model, err error) (any, error) {
+	return slices.DeleteFunc(models, func(m db.Model) bool { return m.AccountID == db.Everyone }), err
+}
+
+func ownProviders(providers []db.Provider, err error) (any, error) {
+	return slices.DeleteFunc(providers, func(p db.Provider) bool { return p.AccountID == db.Everyone }), err
 }

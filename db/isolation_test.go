@@ -221,7 +221,7 @@ var apart = map[string]string{
 	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
