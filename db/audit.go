@@ -11,7 +11,7 @@ type AuditEvent struct {
 	ID        string    `db:"event_id"`
 	Action    string    `db:"action"`
 	Target    string    `db:"target"`
-	ActorKind string    `db:"actor_kind"` // "key", "client", "user", "command" or "system"
+	ActorKind string    `db:"actor_kind"` // "key", "client", "user", "command", "system" or "anonymous"
 	ActorID   string    `db:"actor_id"`
 	Address   string    `db:"address"`
 	RequestID string    `db:"request_id"`

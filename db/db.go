@@ -15,13 +15,30 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq" // the driver
 )
+
+const (
+	// statementMax bounds a statement of a caller without a deadline, and
+	// transactionMax a transaction.
+	statementMax   = 10 * time.Second
+	transactionMax = 30 * time.Second
+	// pingMax bounds asking whether Postgres is there.
+	pingMax = 2 * time.Second
+)
+
+// limited is ctx with a deadline: its own, or else one from now.
+func limited(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	if _, bound := ctx.Deadline(); bound {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, within)
+}
 
 // DB is a pool of connections. Its Queries run each on a connection of the pool.
 type DB struct {
@@ -41,8 +58,13 @@ type Queries struct {
 // Open connects to the Postgres that dsn names (URL or keyword form) with at
 // most maxConns connections, and answers once a connection works.
 func Open(ctx context.Context, dsn string, maxConns int) (*DB, error) {
-	pool, err := sqlx.ConnectContext(ctx, "postgres", dsn)
+	c, err := newConnector(dsn)
 	if err != nil {
+		return nil, fmt.Errorf("connect to postgres: %w", err)
+	}
+	pool := sqlx.NewDb(sql.OpenDB(c), "postgres")
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close() // err says more
 		return nil, fmt.Errorf("connect to postgres: %w", translate(err))
 	}
 	pool.SetMaxOpenConns(maxConns)
@@ -64,6 +86,8 @@ func (d *DB) Close() error {
 // Ping answers when Postgres does. It is a statement rather than the driver's
 // ping, which fails once for every pooled connection that an outage broke.
 func (d *DB) Ping(ctx context.Context) error {
+	ctx, cancel := limited(ctx, pingMax)
+	defer cancel()
 	_, err := d.pool.ExecContext(ctx, `select 1`)
 	return translate(err)
 }
@@ -75,6 +99,8 @@ func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
 	if done, err := d.inAct(ctx, do); done {
 		return err
 	}
+	ctx, cancel := limited(ctx, transactionMax)
+	defer cancel()
 	tx, err := d.pool.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", translateIn(ctx, err))
@@ -176,6 +202,8 @@ func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) err
 	if err != nil {
 		return err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
@@ -189,6 +217,8 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 	if err != nil {
 		return err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
@@ -202,6 +232,8 @@ func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, err
 	if err != nil {
 		return 0, err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return 0, translateIn(ctx, err)

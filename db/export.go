@@ -42,7 +42,7 @@ var exportTables = []exportTable{
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},
 	{name: "images", where: ofItsImages},
-	{name: "turns", where: turnsInScope, omit: []string{"owner", "lease_until"}},
+	{name: "turns", where: turnsInScope, omit: []string{"owner", "generation", "lease_until"}},
 	{name: "turn_events", where: ofItsTurn},
 	{name: "ledger", where: ofItsLedger},
 	{name: "budgets", where: ofItsBudgets},

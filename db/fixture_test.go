@@ -65,7 +65,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error {
 			return d.EnqueueJob(ctx, db.Job{AccountID: n.account, ID: n.job, Kind: "k", Args: []byte(`{}`), MaxAttempts: 1, RunAt: now(), CreatedAt: now()})
 		},
-		func(ctx context.Context) error { return d.AppendEvents(ctx, n.turnRow(n.turn), 1, []byte(`[{"n":1}]`)) },
+		func(ctx context.Context) error {
+			return appendEvents(ctx, d.Queries, n.turnRow(n.turn), 0, 1, `[{"n":1}]`)
+		},
 	} {
 		if err := store(t.Context()); err != nil {
 			t.Fatal(err)
@@ -111,7 +113,24 @@ func (n tenant) conversationRow(id string) *db.Conversation {
 // turnRow is a turn in the tenant's conversation that holds 100 micro-units.
 func (n tenant) turnRow(id string) db.Turn {
 	return db.Turn{AccountID: n.account, ID: id, Surface: surface, ConversationID: &n.conversation, AppID: n.app, KeyID: n.key,
-		ModelID: n.model, Owner: "srv", LeaseUntil: now().Add(time.Hour), HeldMicros: 100, CreatedAt: now()}
+		ModelID: n.model, Owner: "srv", Lease: time.Hour, HeldMicros: 100, CreatedAt: now()}
+}
+
+// appendEvents stores one batch of one turn; ErrNotFound when the turn is not its owner's.
+func appendEvents(ctx context.Context, q *db.Queries, t db.Turn, previous, first int64, events string) error {
+	kept, err := q.AppendEvents(ctx, t.Owner, []db.NewBatch{{Held: t.Held(), Previous: previous, EventBatch: db.EventBatch{First: first, Events: []byte(events)}}})
+	if err == nil && len(kept) == 0 {
+		return db.ErrNotFound
+	}
+	return err
+}
+
+// expire lets the tenant's turn look abandoned.
+func (n tenant) expire(t testing.TB, raw *sqlx.DB) {
+	t.Helper()
+	if _, err := raw.Exec(`update turns set lease_until = '-infinity' where account_id = $1 and turn_id = $2`, n.account, n.turn); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ended is the row as EndTurn takes it, at a cost of 40 micro-units.

@@ -139,7 +139,7 @@ func (q *Queries) EndImage(ctx context.Context, i Image) error {
 
 // KeepImage notes how far an image is, extends the lease of the turn that
 // makes it, and tells whether that turn shall end. A turn that has ended is ErrNotFound.
-func (q *Queries) KeepImage(ctx context.Context, accountID, imageID, turnID string, progress int, until time.Time) (cancel bool, err error) {
+func (q *Queries) KeepImage(ctx context.Context, accountID, imageID, turnID string, progress int, lease time.Duration) (cancel bool, err error) {
 	err = q.get(ctx, &cancel, `
 		with noted as (
 			update images
@@ -147,10 +147,10 @@ func (q *Queries) KeepImage(ctx context.Context, accountID, imageID, turnID stri
 			where account_id = $1 and image_id = $2 and state = 'waiting'
 		)
 		update turns
-		set lease_until = $5
+		set lease_until = `+leaseOf("$5")+`
 		where account_id = $1 and turn_id = $3 and state = 'running'
 		returning cancel_requested`,
-		accountID, imageID, turnID, progress, until)
+		accountID, imageID, turnID, progress, lease.Microseconds())
 	return cancel, err
 }
 

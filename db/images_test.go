@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"parley/db"
 )
@@ -38,7 +39,7 @@ func (n tenant) imageCalls() []call {
 			return used, err
 		}},
 		{"KeepImage", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return d.KeepImage(ctx, a, n.image(), n.turn, 50, now())
+			return d.KeepImage(ctx, a, n.image(), n.turn, 50, time.Hour)
 		}},
 		{"EndImage", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EndImage(ctx, db.Image{AccountID: a, ID: n.image(), State: db.ImageReady}))

@@ -3,7 +3,9 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults
+BENCH_FLAGS ?=
+
+.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -19,3 +21,9 @@ overdraft: ## Ask three servers 1,000 times for more calls than there is money f
 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults
+
+bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
+	@go run ./tools/bench $(BENCH_FLAGS)
+
+bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
+	@go run ./tools/bench peers $(BENCH_FLAGS)

@@ -20,16 +20,19 @@ import (
 
 // Defines values for AuditActorKind.
 const (
-	AuditActorKindClient  AuditActorKind = "client"
-	AuditActorKindCommand AuditActorKind = "command"
-	AuditActorKindKey     AuditActorKind = "key"
-	AuditActorKindSystem  AuditActorKind = "system"
-	AuditActorKindUser    AuditActorKind = "user"
+	AuditActorKindAnonymous AuditActorKind = "anonymous"
+	AuditActorKindClient    AuditActorKind = "client"
+	AuditActorKindCommand   AuditActorKind = "command"
+	AuditActorKindKey       AuditActorKind = "key"
+	AuditActorKindSystem    AuditActorKind = "system"
+	AuditActorKindUser      AuditActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditActorKind enum.
 func (e AuditActorKind) Valid() bool {
 	switch e {
+	case AuditActorKindAnonymous:
+		return true
 	case AuditActorKindClient:
 		return true
 	case AuditActorKindCommand:
@@ -604,6 +607,11 @@ type Account struct {
 	// Example: 1000000
 	SpentMicros int64 `json:"spent_micros"`
 
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never.
+	//
+	// Example: 5000000
+	BalanceLowMicros int64 `json:"balance_low_micros"`
+
 	// CreatedAt When it was created.
 	//
 	// Example: 2025-04-02T00:16:00Z
@@ -625,6 +633,14 @@ type AccountCreate struct {
 
 // AccountList Accounts, newest first.
 type AccountList = []Account
+
+// AccountSettings What to change of the account's settings.
+type AccountSettings struct {
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never. What running answers hold counts as balance.
+	//
+	// Example: 5000000
+	BalanceLowMicros *int64 `json:"balance_low_micros,omitempty"`
+}
 
 // AccountUpdate What to change of an account.
 type AccountUpdate struct {
@@ -672,18 +688,18 @@ type AdjustmentCreate struct {
 
 // AuditActor Who did it.
 type AuditActor struct {
-	// Kind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 	//
 	// Example: key
 	Kind AuditActorKind `json:"kind"`
 
-	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself.
+	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself and for who had not signed in.
 	//
 	// Example: key_01hf3z8k3v0000000000000000
 	ID *string `json:"id"`
 }
 
-// AuditActorKind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+// AuditActorKind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 //
 // Example: key
 type AuditActorKind string
@@ -2231,9 +2247,6 @@ type Webhook struct {
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2273,11 +2286,6 @@ type WebhookCreate struct {
 	//
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
-
-	// BalanceBelowMicros For `balance.low`: told once whenever balance and holds together fall below this amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
 }
 
 // WebhookDelivery One event on its way to the webhook.
@@ -2347,7 +2355,7 @@ type WebhookDeliveryState string
 // Example: The shop's order desk
 type WebhookDescription = string
 
-// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` the balance fell below an amount,
+// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
 // `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
 //
 // Example: message.created
@@ -2397,11 +2405,6 @@ type WebhookUpdate struct {
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2442,9 +2445,6 @@ type WebhookWithSecret struct {
 	//
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
-
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
 
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
@@ -2520,6 +2520,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// StateCookieParameter defines model for StateCookieParameter.
+type StateCookieParameter = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
@@ -2582,6 +2585,12 @@ type PublicContentTooLarge = Problem
 
 // PublicForbidden A problem document (RFC 9457) with an additional `error` member.
 type PublicForbidden = Problem
+
+// PublicNotFound A problem document (RFC 9457) with an additional `error` member.
+type PublicNotFound = Problem
+
+// PublicStranger A problem document (RFC 9457) with an additional `error` member.
+type PublicStranger = Problem
 
 // PublicTooManyRequests A problem document (RFC 9457) with an additional `error` member.
 type PublicTooManyRequests = Problem
@@ -2754,8 +2763,35 @@ type ListKeysParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// StartOidcSignInParams defines parameters for StartOidcSignIn.
+type StartOidcSignInParams struct {
+	// ReturnTo Where the browser goes once the person has signed in, a path of this server.
+	ReturnTo *string `form:"return_to,omitempty" json:"return_to,omitempty"`
+}
+
+// FinishOidcSignInParams defines parameters for FinishOidcSignIn.
+type FinishOidcSignInParams struct {
+	// State What this server gave the issuer.
+	State string `form:"state" json:"state"`
+
+	// Code What the issuer gives for who it is; without one the issuer refused.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Iss Who the issuer says it is (RFC 9207); another one is answered with 401.
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+
+	// Error Why the issuer refused, as RFC 6749 names it.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// ParleySignIn What the beginning left in the browser.
+	ParleySignIn *StateCookieParameter `form:"parley_sign_in,omitempty" json:"parley_sign_in,omitempty"`
+}
+
 // SignOutParams defines parameters for SignOut.
 type SignOutParams struct {
+	// Everywhere Whether all sessions of the person end, on every device.
+	Everywhere *bool `form:"everywhere,omitempty" json:"everywhere,omitempty"`
+
 	// ParleySession The session to end.
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
@@ -2780,6 +2816,9 @@ type GetDocumentYamlParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
 	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
 }
+
+// UpdateOwnAccountJSONRequestBody defines body for UpdateOwnAccount for application/json ContentType.
+type UpdateOwnAccountJSONRequestBody = AccountSettings
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreate
@@ -2870,6 +2909,9 @@ type ServerInterface interface {
 	// GetOwnAccount Read the key's own account
 	// (GET /api/v1/admin/account)
 	GetOwnAccount(w http.ResponseWriter, r *http.Request)
+	// UpdateOwnAccount Change the settings of the key's own account
+	// (PATCH /api/v1/admin/account)
+	UpdateOwnAccount(w http.ResponseWriter, r *http.Request)
 	// ListAccounts List the accounts of the server
 	// (GET /api/v1/admin/accounts)
 	ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams)
@@ -3068,6 +3110,12 @@ type ServerInterface interface {
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(w http.ResponseWriter, r *http.Request)
+	// StartOidcSignIn Go to sign in at the issuer
+	// (GET /api/v1/sign-in/oidc)
+	StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams)
+	// FinishOidcSignIn Come back from the issuer
+	// (GET /api/v1/sign-in/oidc/callback)
+	FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams)
 	// SetPassword Set a password
 	// (POST /api/v1/sign-in/password)
 	SetPassword(w http.ResponseWriter, r *http.Request)
@@ -3098,6 +3146,12 @@ type Unimplemented struct{}
 // GetOwnAccount Read the key's own account
 // (GET /api/v1/admin/account)
 func (_ Unimplemented) GetOwnAccount(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateOwnAccount Change the settings of the key's own account
+// (PATCH /api/v1/admin/account)
+func (_ Unimplemented) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3497,6 +3551,18 @@ func (_ Unimplemented) SignIn(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// StartOidcSignIn Go to sign in at the issuer
+// (GET /api/v1/sign-in/oidc)
+func (_ Unimplemented) StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// FinishOidcSignIn Come back from the issuer
+// (GET /api/v1/sign-in/oidc/callback)
+func (_ Unimplemented) FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // SetPassword Set a password
 // (POST /api/v1/sign-in/password)
 func (_ Unimplemented) SetPassword(w http.ResponseWriter, r *http.Request) {
@@ -3553,6 +3619,20 @@ func (siw *ServerInterfaceWrapper) GetOwnAccount(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetOwnAccount(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateOwnAccount operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateOwnAccount(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -5520,6 +5600,126 @@ func (siw *ServerInterfaceWrapper) SignIn(w http.ResponseWriter, r *http.Request
 	handler.ServeHTTP(w, r)
 }
 
+// StartOidcSignIn operation middleware
+func (siw *ServerInterfaceWrapper) StartOidcSignIn(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartOidcSignInParams
+
+	// ------------- Optional query parameter "return_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "return_to", r.URL.Query(), &params.ReturnTo, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "return_to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "return_to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartOidcSignIn(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FinishOidcSignIn operation middleware
+func (siw *ServerInterfaceWrapper) FinishOidcSignIn(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FinishOidcSignInParams
+
+	// ------------- Required query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", r.URL.Query(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "code"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "code", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "iss" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "iss", r.URL.Query(), &params.Iss, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "iss"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "iss", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", r.URL.Query(), &params.Error, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "error"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "error", Err: err})
+		}
+		return
+	}
+
+	{
+		var cookie *http.Cookie
+
+		if cookie, err = r.Cookie("parley_sign_in"); err == nil {
+			var value StateCookieParameter
+			err = runtime.BindStyledParameterWithOptions("simple", "parley_sign_in", cookie.Value, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
+			if err != nil {
+				siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "parley_sign_in", Err: err})
+				return
+			}
+			params.ParleySignIn = &value
+
+		}
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FinishOidcSignIn(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SetPassword operation middleware
 func (siw *ServerInterfaceWrapper) SetPassword(w http.ResponseWriter, r *http.Request) {
 
@@ -5542,6 +5742,19 @@ func (siw *ServerInterfaceWrapper) SignOut(w http.ResponseWriter, r *http.Reques
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params SignOutParams
+
+	// ------------- Optional query parameter "everywhere" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "everywhere", r.URL.Query(), &params.Everywhere, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "everywhere"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "everywhere", Err: err})
+		}
+		return
+	}
 
 	{
 		var cookie *http.Cookie
@@ -5865,6 +6078,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/admin/account", wrapper.GetOwnAccount)
 	})
 	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/admin/account", wrapper.UpdateOwnAccount)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/accounts", wrapper.ListAccounts)
 	})
 	r.Group(func(r chi.Router) {
@@ -6063,6 +6279,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/sign-in", wrapper.SignIn)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sign-in/oidc", wrapper.StartOidcSignIn)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sign-in/oidc/callback", wrapper.FinishOidcSignIn)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/sign-in/password", wrapper.SetPassword)
 	})
 	r.Group(func(r chi.Router) {
@@ -6138,6 +6360,10 @@ type PublicBadRequestApplicationProblemPlusJSONResponse Problem
 type PublicContentTooLargeApplicationProblemPlusJSONResponse Problem
 
 type PublicForbiddenApplicationProblemPlusJSONResponse Problem
+
+type PublicNotFoundApplicationProblemPlusJSONResponse Problem
+
+type PublicStrangerApplicationProblemPlusJSONResponse Problem
 
 type PublicTooManyRequestsApplicationProblemPlusJSONResponse Problem
 
@@ -6235,6 +6461,156 @@ type GetOwnAccount503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetOwnAccount503ApplicationProblemPlusJSONResponse) VisitGetOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccountRequestObject struct {
+	Body *UpdateOwnAccountJSONRequestBody
+}
+
+type UpdateOwnAccountResponseObject interface {
+	VisitUpdateOwnAccountResponse(w http.ResponseWriter) error
+}
+
+type UpdateOwnAccount200JSONResponse Account
+
+func (response UpdateOwnAccount200JSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount400ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount401ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount403ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount413ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount415ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount429ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount500ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount503ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -14344,22 +14720,6 @@ func (response UpdateWebhook404ApplicationProblemPlusJSONResponse) VisitUpdateWe
 	return err
 }
 
-type UpdateWebhook409ApplicationProblemPlusJSONResponse struct {
-	AdminConflictApplicationProblemPlusJSONResponse
-}
-
-func (response UpdateWebhook409ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type UpdateWebhook413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -16520,6 +16880,246 @@ func (response SignIn503ApplicationProblemPlusJSONResponse) VisitSignInResponse(
 	return err
 }
 
+type StartOidcSignInRequestObject struct {
+	Params StartOidcSignInParams
+}
+
+type StartOidcSignInResponseObject interface {
+	VisitStartOidcSignInResponse(w http.ResponseWriter) error
+}
+
+type StartOidcSignIn302ResponseHeaders struct {
+	Location  string
+	SetCookie string
+}
+
+type StartOidcSignIn302Response struct {
+	Headers StartOidcSignIn302ResponseHeaders
+}
+
+func (response StartOidcSignIn302Response) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(302)
+	return nil
+}
+
+type StartOidcSignIn400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn400ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn404ApplicationProblemPlusJSONResponse struct {
+	PublicNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn404ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn429ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn500ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn503ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignInRequestObject struct {
+	Params FinishOidcSignInParams
+}
+
+type FinishOidcSignInResponseObject interface {
+	VisitFinishOidcSignInResponse(w http.ResponseWriter) error
+}
+
+type FinishOidcSignIn302ResponseHeaders struct {
+	Location  string
+	SetCookie string
+}
+
+type FinishOidcSignIn302Response struct {
+	Headers FinishOidcSignIn302ResponseHeaders
+}
+
+func (response FinishOidcSignIn302Response) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(302)
+	return nil
+}
+
+type FinishOidcSignIn400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn400ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn401ApplicationProblemPlusJSONResponse struct {
+	PublicUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn401ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn403ApplicationProblemPlusJSONResponse struct {
+	PublicStrangerApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn403ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn404ApplicationProblemPlusJSONResponse struct {
+	PublicNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn404ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn429ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn500ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn503ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SetPasswordRequestObject struct {
 	Body *SetPasswordJSONRequestBody
 }
@@ -17222,6 +17822,9 @@ type StrictServerInterface interface {
 	// GetOwnAccount Read the key's own account
 	// (GET /api/v1/admin/account)
 	GetOwnAccount(ctx context.Context, request GetOwnAccountRequestObject) (GetOwnAccountResponseObject, error)
+	// UpdateOwnAccount Change the settings of the key's own account
+	// (PATCH /api/v1/admin/account)
+	UpdateOwnAccount(ctx context.Context, request UpdateOwnAccountRequestObject) (UpdateOwnAccountResponseObject, error)
 	// ListAccounts List the accounts of the server
 	// (GET /api/v1/admin/accounts)
 	ListAccounts(ctx context.Context, request ListAccountsRequestObject) (ListAccountsResponseObject, error)
@@ -17420,6 +18023,12 @@ type StrictServerInterface interface {
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
+	// StartOidcSignIn Go to sign in at the issuer
+	// (GET /api/v1/sign-in/oidc)
+	StartOidcSignIn(ctx context.Context, request StartOidcSignInRequestObject) (StartOidcSignInResponseObject, error)
+	// FinishOidcSignIn Come back from the issuer
+	// (GET /api/v1/sign-in/oidc/callback)
+	FinishOidcSignIn(ctx context.Context, request FinishOidcSignInRequestObject) (FinishOidcSignInResponseObject, error)
 	// SetPassword Set a password
 	// (POST /api/v1/sign-in/password)
 	SetPassword(ctx context.Context, request SetPasswordRequestObject) (SetPasswordResponseObject, error)
@@ -17499,6 +18108,37 @@ func (sh *strictHandler) GetOwnAccount(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetOwnAccountResponseObject); ok {
 		if err := validResponse.VisitGetOwnAccountResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOwnAccount operation middleware
+func (sh *strictHandler) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
+	var request UpdateOwnAccountRequestObject
+
+	var body UpdateOwnAccountJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOwnAccount(ctx, request.(UpdateOwnAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOwnAccount")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateOwnAccountResponseObject); ok {
+		if err := validResponse.VisitUpdateOwnAccountResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -19376,6 +20016,58 @@ func (sh *strictHandler) SignIn(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SignInResponseObject); ok {
 		if err := validResponse.VisitSignInResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartOidcSignIn operation middleware
+func (sh *strictHandler) StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams) {
+	var request StartOidcSignInRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartOidcSignIn(ctx, request.(StartOidcSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartOidcSignIn")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartOidcSignInResponseObject); ok {
+		if err := validResponse.VisitStartOidcSignInResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FinishOidcSignIn operation middleware
+func (sh *strictHandler) FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams) {
+	var request FinishOidcSignInRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FinishOidcSignIn(ctx, request.(FinishOidcSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FinishOidcSignIn")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FinishOidcSignInResponseObject); ok {
+		if err := validResponse.VisitFinishOidcSignInResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

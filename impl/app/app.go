@@ -28,13 +28,11 @@ import (
 	"parley/impl/core/job"
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
-	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
-	"parley/impl/issuer"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -77,6 +75,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	if err := a.checkAdmission(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
@@ -123,7 +124,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
@@ -132,18 +133,6 @@ func (a *App) router() (http.Handler, error) {
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 		},
 	})
-}
-
-// authenticator admits keys and, with an issuer, its tokens.
-func (a *App) authenticator() httpd.Authenticator {
-	if a.cfg.OIDCIssuer == "" {
-		return a.Keys
-	}
-	tokens := issuer.New(issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now})
-	return &oidc.Service{
-		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
-		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
-	}
 }
 
 // ready is nil while the server can serve.

@@ -16,6 +16,7 @@ func (a *App) worker() *job.Runner {
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
 	a.Images.Handle(r)
+	a.Users.Handle(r)
 	return r
 }
 

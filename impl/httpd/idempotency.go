@@ -14,6 +14,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/fault"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/idempotency"
 	"parley/impl/core/key"
 	"parley/impl/core/turn"
@@ -241,7 +242,9 @@ func (e *Edge) createOnce(w http.ResponseWriter, r *http.Request, o *operation, 
 		if err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.BeforeKept)
 		err = act.Commit(sealed)
+		failpoint.Here(failpoint.Kept)
 		if errors.Is(err, db.ErrClaimed) {
 			return e.afterClaimed(w, r, o, c)
 		}

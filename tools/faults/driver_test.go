@@ -50,6 +50,7 @@ type saw struct {
 type driver struct {
 	cluster *cluster
 	key     string
+	admin   string // administers the account; for what makes things
 	stop    chan struct{}
 
 	mu   sync.Mutex

@@ -22,16 +22,19 @@ import (
 
 // Defines values for AuditActorKind.
 const (
-	AuditActorKindClient  AuditActorKind = "client"
-	AuditActorKindCommand AuditActorKind = "command"
-	AuditActorKindKey     AuditActorKind = "key"
-	AuditActorKindSystem  AuditActorKind = "system"
-	AuditActorKindUser    AuditActorKind = "user"
+	AuditActorKindAnonymous AuditActorKind = "anonymous"
+	AuditActorKindClient    AuditActorKind = "client"
+	AuditActorKindCommand   AuditActorKind = "command"
+	AuditActorKindKey       AuditActorKind = "key"
+	AuditActorKindSystem    AuditActorKind = "system"
+	AuditActorKindUser      AuditActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditActorKind enum.
 func (e AuditActorKind) Valid() bool {
 	switch e {
+	case AuditActorKindAnonymous:
+		return true
 	case AuditActorKindClient:
 		return true
 	case AuditActorKindCommand:
@@ -606,6 +609,11 @@ type Account struct {
 	// Example: 1000000
 	SpentMicros int64 `json:"spent_micros"`
 
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never.
+	//
+	// Example: 5000000
+	BalanceLowMicros int64 `json:"balance_low_micros"`
+
 	// CreatedAt When it was created.
 	//
 	// Example: 2025-04-02T00:16:00Z
@@ -627,6 +635,14 @@ type AccountCreate struct {
 
 // AccountList Accounts, newest first.
 type AccountList = []Account
+
+// AccountSettings What to change of the account's settings.
+type AccountSettings struct {
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never. What running answers hold counts as balance.
+	//
+	// Example: 5000000
+	BalanceLowMicros *int64 `json:"balance_low_micros,omitempty"`
+}
 
 // AccountUpdate What to change of an account.
 type AccountUpdate struct {
@@ -674,18 +690,18 @@ type AdjustmentCreate struct {
 
 // AuditActor Who did it.
 type AuditActor struct {
-	// Kind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 	//
 	// Example: key
 	Kind AuditActorKind `json:"kind"`
 
-	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself.
+	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself and for who had not signed in.
 	//
 	// Example: key_01hf3z8k3v0000000000000000
 	ID *string `json:"id"`
 }
 
-// AuditActorKind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+// AuditActorKind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 //
 // Example: key
 type AuditActorKind string
@@ -2233,9 +2249,6 @@ type Webhook struct {
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2275,11 +2288,6 @@ type WebhookCreate struct {
 	//
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
-
-	// BalanceBelowMicros For `balance.low`: told once whenever balance and holds together fall below this amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
 }
 
 // WebhookDelivery One event on its way to the webhook.
@@ -2349,7 +2357,7 @@ type WebhookDeliveryState string
 // Example: The shop's order desk
 type WebhookDescription = string
 
-// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` the balance fell below an amount,
+// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
 // `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
 //
 // Example: message.created
@@ -2399,11 +2407,6 @@ type WebhookUpdate struct {
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2444,9 +2447,6 @@ type WebhookWithSecret struct {
 	//
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
-
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
 
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
@@ -2522,6 +2522,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// StateCookieParameter defines model for StateCookieParameter.
+type StateCookieParameter = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
@@ -2584,6 +2587,12 @@ type PublicContentTooLarge = Problem
 
 // PublicForbidden A problem document (RFC 9457) with an additional `error` member.
 type PublicForbidden = Problem
+
+// PublicNotFound A problem document (RFC 9457) with an additional `error` member.
+type PublicNotFound = Problem
+
+// PublicStranger A problem document (RFC 9457) with an additional `error` member.
+type PublicStranger = Problem
 
 // PublicTooManyRequests A problem document (RFC 9457) with an additional `error` member.
 type PublicTooManyRequests = Problem
@@ -2756,8 +2765,35 @@ type ListKeysParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// StartOidcSignInParams defines parameters for StartOidcSignIn.
+type StartOidcSignInParams struct {
+	// ReturnTo Where the browser goes once the person has signed in, a path of this server.
+	ReturnTo *string `form:"return_to,omitempty" json:"return_to,omitempty"`
+}
+
+// FinishOidcSignInParams defines parameters for FinishOidcSignIn.
+type FinishOidcSignInParams struct {
+	// State What this server gave the issuer.
+	State string `form:"state" json:"state"`
+
+	// Code What the issuer gives for who it is; without one the issuer refused.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Iss Who the issuer says it is (RFC 9207); another one is answered with 401.
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+
+	// Error Why the issuer refused, as RFC 6749 names it.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// ParleySignIn What the beginning left in the browser.
+	ParleySignIn *StateCookieParameter `form:"parley_sign_in,omitempty" json:"parley_sign_in,omitempty"`
+}
+
 // SignOutParams defines parameters for SignOut.
 type SignOutParams struct {
+	// Everywhere Whether all sessions of the person end, on every device.
+	Everywhere *bool `form:"everywhere,omitempty" json:"everywhere,omitempty"`
+
 	// ParleySession The session to end.
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
@@ -2782,6 +2818,9 @@ type GetDocumentYamlParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
 	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
 }
+
+// UpdateOwnAccountJSONRequestBody defines body for UpdateOwnAccount for application/json ContentType.
+type UpdateOwnAccountJSONRequestBody = AccountSettings
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreate
@@ -2948,6 +2987,26 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 	GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateOwnAccountWithBody Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOwnAccount Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccount(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAccounts List the accounts of the server
 	//
 	// All accounts, newest first. For the server's operator.
@@ -3043,7 +3102,8 @@ type ClientInterface interface {
 	// ListAuditEvents List what administrators did
 	//
 	// The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-	// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+	// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+	// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 	// another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 	//
 	// Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
@@ -3569,7 +3629,7 @@ type ClientInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3585,7 +3645,7 @@ type ClientInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3608,7 +3668,7 @@ type ClientInterface interface {
 
 	// UpdateWebhookWithBody Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3617,7 +3677,7 @@ type ClientInterface interface {
 
 	// UpdateWebhook Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3789,7 +3849,9 @@ type ClientInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3800,12 +3862,31 @@ type ClientInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 	SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartOidcSignIn Go to sign in at the issuer
+	//
+	// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+	// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+	StartOidcSignIn(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishOidcSignIn Come back from the issuer
+	//
+	// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+	// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+	// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+	FinishOidcSignIn(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetPasswordWithBody Set a password
 	//
@@ -3829,7 +3910,8 @@ type ClientInterface interface {
 
 	// SignOut Sign out
 	//
-	// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+	// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+	// origins are refused with 403.
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3878,6 +3960,46 @@ type ClientInterface interface {
 // Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 func (c *Client) GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOwnAccountRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOwnAccountWithBody Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *Client) UpdateOwnAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOwnAccountRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOwnAccount Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *Client) UpdateOwnAccount(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOwnAccountRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4083,7 +4205,8 @@ func (c *Client) CreateAccountKey(ctx context.Context, accountID AccountIDPath, 
 // ListAuditEvents List what administrators did
 //
 // The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 // another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 //
 // Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
@@ -5189,7 +5312,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5215,7 +5338,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, contentType string, 
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5268,7 +5391,7 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookIDPath, reqEdi
 
 // UpdateWebhookWithBody Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5287,7 +5410,7 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookIDP
 
 // UpdateWebhook Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5639,7 +5762,9 @@ func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5660,13 +5785,52 @@ func (c *Client) SignInWithBody(ctx context.Context, contentType string, body io
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 func (c *Client) SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignInRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartOidcSignIn Go to sign in at the issuer
+//
+// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+//
+// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+func (c *Client) StartOidcSignIn(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartOidcSignInRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishOidcSignIn Come back from the issuer
+//
+// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+//
+// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+func (c *Client) FinishOidcSignIn(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishOidcSignInRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5719,7 +5883,8 @@ func (c *Client) SetPassword(ctx context.Context, body SetPasswordJSONRequestBod
 
 // SignOut Sign out
 //
-// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+// origins are refused with 403.
 //
 // Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 func (c *Client) SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5843,6 +6008,46 @@ func NewGetOwnAccountRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewUpdateOwnAccountRequest calls the generic UpdateOwnAccount builder with application/json body
+func NewUpdateOwnAccountRequest(server string, body UpdateOwnAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOwnAccountRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewUpdateOwnAccountRequestWithBody constructs an http.Request for the UpdateOwnAccount method, with any body, and a specified content type
+func NewUpdateOwnAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/account")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -8927,6 +9132,163 @@ func NewSignInRequestWithBody(server string, contentType string, body io.Reader)
 	return req, nil
 }
 
+// NewStartOidcSignInRequest constructs an http.Request for the StartOidcSignIn method
+func NewStartOidcSignInRequest(server string, params *StartOidcSignInParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/oidc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ReturnTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "return_to", *params.ReturnTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFinishOidcSignInRequest constructs an http.Request for the FinishOidcSignIn method
+func NewFinishOidcSignInRequest(server string, params *FinishOidcSignInParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/oidc/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Iss != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "iss", *params.Iss, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ParleySignIn != nil {
+			var cookieParam0 string
+
+			cookieParam0, err = runtime.StyleParamWithOptions("simple", true, "parley_sign_in", *params.ParleySignIn, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationCookie, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			cookie0 := &http.Cookie{
+				Name:  "parley_sign_in",
+				Value: cookieParam0,
+			}
+			req.AddCookie(cookie0)
+		}
+	}
+	return req, nil
+}
+
 // NewSetPasswordRequest calls the generic SetPassword builder with application/json body
 func NewSetPasswordRequest(server string, body SetPasswordJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -8984,6 +9346,33 @@ func NewSignOutRequest(server string, params *SignOutParams) (*http.Request, err
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Everywhere != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "everywhere", *params.Everywhere, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -9262,6 +9651,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 	GetOwnAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOwnAccountResult, error)
 
+	// UpdateOwnAccountWithBodyWithResponse Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error)
+
+	// UpdateOwnAccountWithResponse Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithResponse(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error)
+
 	// ListAccountsWithResponse List the accounts of the server
 	//
 	// All accounts, newest first. For the server's operator.
@@ -9361,7 +9770,8 @@ type ClientWithResponsesInterface interface {
 	// ListAuditEventsWithResponse List what administrators did
 	//
 	// The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-	// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+	// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+	// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 	// another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -9943,7 +10353,7 @@ type ClientWithResponsesInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9959,7 +10369,7 @@ type ClientWithResponsesInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9986,7 +10396,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithBodyWithResponse Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9995,7 +10405,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithResponse Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10181,7 +10591,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10192,12 +10604,35 @@ type ClientWithResponsesInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 	SignInWithResponse(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInResult, error)
+
+	// StartOidcSignInWithResponse Go to sign in at the issuer
+	//
+	// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+	// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+	StartOidcSignInWithResponse(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*StartOidcSignInResult, error)
+
+	// FinishOidcSignInWithResponse Come back from the issuer
+	//
+	// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+	// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+	// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+	FinishOidcSignInWithResponse(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*FinishOidcSignInResult, error)
 
 	// SetPasswordWithBodyWithResponse Set a password
 	//
@@ -10221,7 +10656,8 @@ type ClientWithResponsesInterface interface {
 
 	// SignOutWithResponse Sign out
 	//
-	// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+	// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+	// origins are refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10345,6 +10781,103 @@ func (r GetOwnAccountResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetOwnAccountResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateOwnAccountResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Account
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateOwnAccountResult) GetJSON200() *Account {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateOwnAccountResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOwnAccountResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOwnAccountResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateOwnAccountResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15527,8 +16060,6 @@ type UpdateWebhookResult struct {
 	ApplicationProblemJSON403 *AdminForbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *AdminNotFound
-	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *AdminConflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *AdminContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -15564,11 +16095,6 @@ func (r UpdateWebhookResult) GetApplicationProblemJSON403() *AdminForbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateWebhookResult) GetApplicationProblemJSON404() *AdminNotFound {
 	return r.ApplicationProblemJSON404
-}
-
-// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r UpdateWebhookResult) GetApplicationProblemJSON409() *AdminConflict {
-	return r.ApplicationProblemJSON409
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -16949,6 +17475,174 @@ func (r SignInResult) ContentType() string {
 	return ""
 }
 
+// StartOidcSignInResult302Headers the declared response headers of an HTTP 302 response for StartOidcSignIn
+type StartOidcSignInResult302Headers struct {
+	Location  string
+	SetCookie string
+}
+
+type StartOidcSignInResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PublicBadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PublicNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *PublicTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *StartOidcSignInResult302Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON400() *PublicBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON404() *PublicNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON429() *PublicTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StartOidcSignInResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartOidcSignInResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartOidcSignInResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartOidcSignInResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FinishOidcSignInResult302Headers the declared response headers of an HTTP 302 response for FinishOidcSignIn
+type FinishOidcSignInResult302Headers struct {
+	Location  string
+	SetCookie string
+}
+
+type FinishOidcSignInResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PublicBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *PublicUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *PublicStranger
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PublicNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *PublicTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *FinishOidcSignInResult302Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON400() *PublicBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON401() *PublicUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON403() *PublicStranger {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON404() *PublicNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON429() *PublicTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishOidcSignInResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishOidcSignInResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishOidcSignInResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishOidcSignInResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SetPasswordResult200Headers the declared response headers of an HTTP 200 response for SetPassword
 type SetPasswordResult200Headers struct {
 	SetCookie string
@@ -17479,6 +18173,38 @@ func (c *ClientWithResponses) GetOwnAccountWithResponse(ctx context.Context, req
 	return ParseGetOwnAccountResult(rsp)
 }
 
+// UpdateOwnAccountWithBodyWithResponse Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *ClientWithResponses) UpdateOwnAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error) {
+	rsp, err := c.UpdateOwnAccountWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOwnAccountResult(rsp)
+}
+
+// UpdateOwnAccountWithResponse Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *ClientWithResponses) UpdateOwnAccountWithResponse(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error) {
+	rsp, err := c.UpdateOwnAccount(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOwnAccountResult(rsp)
+}
+
 // ListAccountsWithResponse List the accounts of the server
 //
 // All accounts, newest first. For the server's operator.
@@ -17638,7 +18364,8 @@ func (c *ClientWithResponses) CreateAccountKeyWithResponse(ctx context.Context, 
 // ListAuditEventsWithResponse List what administrators did
 //
 // The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 // another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -18568,7 +19295,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18590,7 +19317,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18635,7 +19362,7 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 
 // UpdateWebhookWithBodyWithResponse Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18650,7 +19377,7 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 
 // UpdateWebhookWithResponse Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18944,7 +19671,9 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18961,7 +19690,9 @@ func (c *ClientWithResponses) SignInWithBodyWithResponse(ctx context.Context, co
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -18972,6 +19703,39 @@ func (c *ClientWithResponses) SignInWithResponse(ctx context.Context, body SignI
 		return nil, err
 	}
 	return ParseSignInResult(rsp)
+}
+
+// StartOidcSignInWithResponse Go to sign in at the issuer
+//
+// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+func (c *ClientWithResponses) StartOidcSignInWithResponse(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*StartOidcSignInResult, error) {
+	rsp, err := c.StartOidcSignIn(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartOidcSignInResult(rsp)
+}
+
+// FinishOidcSignInWithResponse Come back from the issuer
+//
+// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+func (c *ClientWithResponses) FinishOidcSignInWithResponse(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*FinishOidcSignInResult, error) {
+	rsp, err := c.FinishOidcSignIn(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishOidcSignInResult(rsp)
 }
 
 // SetPasswordWithBodyWithResponse Set a password
@@ -19008,7 +19772,8 @@ func (c *ClientWithResponses) SetPasswordWithResponse(ctx context.Context, body 
 
 // SignOutWithResponse Sign out
 //
-// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+// origins are refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19131,6 +19896,88 @@ func ParseGetOwnAccountResult(rsp *http.Response) (*GetOwnAccountResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateOwnAccountResult parses an HTTP response from a UpdateOwnAccountWithResponse call
+func ParseUpdateOwnAccountResult(rsp *http.Response) (*UpdateOwnAccountResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOwnAccountResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Account
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest AdminTooManyRequests
@@ -23770,13 +24617,6 @@ func ParseUpdateWebhookResult(rsp *http.Response) (*UpdateWebhookResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest AdminConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON409 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest AdminContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -24968,6 +25808,174 @@ func ParseSignInResult(rsp *http.Response) (*SignInResult, error) {
 			headers.SetCookie = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartOidcSignInResult parses an HTTP response from a StartOidcSignInWithResponse call
+func ParseStartOidcSignInResult(rsp *http.Response) (*StartOidcSignInResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartOidcSignInResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PublicBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PublicNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest PublicTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers StartOidcSignInResult302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers302 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFinishOidcSignInResult parses an HTTP response from a FinishOidcSignInWithResponse call
+func ParseFinishOidcSignInResult(rsp *http.Response) (*FinishOidcSignInResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishOidcSignInResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PublicBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest PublicUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest PublicStranger
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PublicNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest PublicTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers FinishOidcSignInResult302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers302 = &headers
 	}
 
 	return response, nil

@@ -50,8 +50,8 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	}
 	in := turn.Input{
 		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: fromAPISampling(body),
-		Unstored: body.Store != nil && !*body.Store,
-		Options:  streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
+		Unstored: body.Store != nil && !*body.Store, Awaited: true,
+		Options: streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}
 	if who.model != nil {
 		in.ModelID = who.model.ID

@@ -18,6 +18,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/oauth"
+	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/usage"
 	"parley/impl/core/user"
@@ -41,6 +42,7 @@ type Services struct {
 	Images   *image.Service
 	Links    *file.Links
 	Models   *model.Catalog
+	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
 	Secure bool
 }
@@ -60,6 +62,7 @@ type API struct {
 	oauthClients
 	offeredModels
 	providers
+	oidcSignIn
 	signIn
 	users
 	plans
@@ -72,6 +75,7 @@ var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
 func New(s Services) httpd.Surface {
+	people := signIn{service: s.Users, secure: s.Secure}
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
@@ -80,7 +84,7 @@ func New(s Services) httpd.Surface {
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy}, providers: providers{s.Models}, offeredModels: offeredModels{s.Models},
-		signIn: signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},
+		signIn: people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

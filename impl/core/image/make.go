@@ -112,7 +112,7 @@ func (s *Service) keep(ctx context.Context, i db.Image, percent *atomic.Int64, e
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
-		cancel, err := s.DB.KeepImage(ctx, i.AccountID, i.ID, *i.TurnID, int(percent.Load()), s.Now().Add(turn.PictureLease))
+		cancel, err := s.DB.KeepImage(ctx, i.AccountID, i.ID, *i.TurnID, int(percent.Load()), turn.PictureLease)
 		switch {
 		case errors.Is(err, db.ErrNotFound):
 			end(errGone)

@@ -32,28 +32,24 @@ type answer struct {
 
 	text, thought     strings.Builder
 	textIn, thoughtIn cleaner
-	begun             bool // the upstream has begun to answer: no retry, and input is charged
-	usage             *openai.CompletionUsage
+	begun             bool    // the upstream has begun to answer: no retry, and input is charged
+	usage             *counts // as reported; nil when it was not
 	finishReason      string
 	model             string
 }
 
 // add takes in one event of a stream.
-func (a *answer) add(chunk openai.ChatCompletionChunk) error {
+func (a *answer) add(c chunk) error {
 	a.begun = true
-	if chunk.JSON.Usage.Valid() {
-		a.usage = &chunk.Usage
+	if c.usage != nil {
+		a.usage = c.usage
 	}
-	a.named(chunk.Model)
-	for _, choice := range chunk.Choices {
-		if choice.Index != 0 {
-			continue
+	a.named(c.model)
+	for _, made := range c.choices {
+		if made.finishReason != "" {
+			a.finishReason = made.finishReason
 		}
-		if choice.FinishReason != "" {
-			a.finishReason = choice.FinishReason
-		}
-		d := choice.Delta
-		if err := a.push(d.Content+d.Refusal, reasoning(d.JSON.ExtraFields)); err != nil {
+		if err := a.push(made.text, made.thought); err != nil {
 			return err
 		}
 	}
@@ -71,7 +67,7 @@ func (a *answer) readPlain(body []byte) error {
 	}
 	a.begun = true
 	if whole.JSON.Usage.Valid() {
-		a.usage = &whole.Usage
+		a.usage = &counts{input: whole.Usage.PromptTokens, output: whole.Usage.CompletionTokens}
 	}
 	a.named(whole.Model)
 	choice := whole.Choices[0]
@@ -162,7 +158,7 @@ const tokensPlausibleMax = 100_000_000
 func (a *answer) measured() Usage {
 	var in, out int64
 	if a.usage != nil {
-		in, out = a.usage.PromptTokens, a.usage.CompletionTokens
+		in, out = a.usage.input, a.usage.output
 	}
 	u := Usage{InputTokens: int(in), OutputTokens: int(out)}
 	if in <= 0 || in > tokensPlausibleMax {

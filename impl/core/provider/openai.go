@@ -56,7 +56,7 @@ func setDefault[T comparable](v *T, value T) {
 // from then on, per model.
 type OpenAI struct {
 	opts   OpenAIOptions
-	chat   openai.ChatCompletionService
+	client openai.Client
 	models openai.ModelService
 
 	mu     sync.Mutex
@@ -79,7 +79,7 @@ func NewOpenAI(o OpenAIOptions) *OpenAI {
 	}
 	return &OpenAI{
 		opts:   o,
-		chat:   openai.NewChatCompletionService(sdk...),
+		client: openai.Client{Options: sdk},
 		models: openai.NewModelService(sdk...),
 		quirks: map[string]quirks{},
 	}
@@ -128,7 +128,7 @@ func (o *OpenAI) attempt(w *watchdog, a *answer, q quirks) error {
 	g := &guard{watch: w, eventBytesMax: o.opts.EventBytesMax, bodyBytesMax: o.opts.OutputBytesMax, idle: o.opts.IdleTimeout}
 	w.arm(o.opts.FirstByteTimeout)
 	defer w.disarm()
-	stream := o.chat.NewStreaming(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
+	stream := o.stream(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
 	defer func() {
 		a.begun = a.begun || g.readAny
 		_ = stream.Close()

@@ -61,7 +61,14 @@ func Count(model, text string) int {
 	if text == "" {
 		return 0
 	}
-	c := codecFor(model)
+	if old := countsAsOld(model); old {
+		return counts.count(cl100k(), old, text)
+	}
+	return counts.count(o200k(), false, text)
+}
+
+// count reads text by a vocabulary.
+func count(c *codec.Codec, text string) int {
 	if len(text) > exactBytesMax {
 		return sample(c, text)
 	}
@@ -91,17 +98,14 @@ func countMessage(model string, m Message) int {
 	return messageTokens + Count(model, m.Content)
 }
 
-// codecFor names the vocabulary by the model's name without the vendor's prefix
-// ("openai/gpt-4") and the mark of a fine-tuned one ("ft:gpt-4:…").
-func codecFor(model string) *codec.Codec {
+// countsAsOld tells the vocabulary by the model's name without the vendor's prefix
+// ("openai/gpt-4") and the mark of a fine-tuned one ("ft:gpt-4:…"): cl100k_base or o200k_base.
+func countsAsOld(model string) bool {
 	name := strings.TrimPrefix(strings.ToLower(model[strings.LastIndexByte(model, '/')+1:]), "ft:")
 	old := name == "gpt-4" || strings.HasPrefix(name, "gpt-4-") || strings.HasPrefix(name, "gpt-4:") ||
 		strings.HasPrefix(name, "gpt-3.5") || strings.HasPrefix(name, "gpt-35") || strings.HasPrefix(name, "text-embedding-")
 	// "gpt-4-o" is how some clients write gpt-4o.
-	if old && !strings.HasPrefix(name, "gpt-4-o") {
-		return cl100k()
-	}
-	return o200k()
+	return old && !strings.HasPrefix(name, "gpt-4-o")
 }
 
 // sample counts windows at even distances and scales up.

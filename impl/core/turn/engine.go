@@ -9,6 +9,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/agent"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/idempotency"
@@ -20,9 +21,14 @@ import (
 
 const (
 	// lease is how long a server may stay silent before its turns are taken over.
-	lease = 9 * time.Second
+	lease = 7 * time.Second
 	// renewEvery leaves room for two failed renewals within a lease.
-	renewEvery = 3 * time.Second
+	renewEvery = 2 * time.Second
+	// reapEvery is how often each server looks for turns to take over, so that
+	// those of a dead one end within ten seconds.
+	reapEvery = time.Second
+	// roundTimeout bounds a round of either.
+	roundTimeout = 2 * time.Second
 	// takeOverBatch bounds what one round of the reaper takes.
 	takeOverBatch = 100
 )
@@ -79,8 +85,10 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 		crowds:   crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
 		breakers: breakers{failed: map[string]*failing{}},
 	}
-	e.loops.Add(2)
+	e.loops.Add(4)
 	go e.keepLeases()
+	go e.reap()
+	go e.flush()
 	go e.gather()
 	return e
 }
@@ -129,6 +137,7 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 		e.unregister(r)
 		return nil, err
 	}
+	r.log.begin()
 	go r.run()
 	return r.live, nil
 }
@@ -189,17 +198,19 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens)}
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens), Lazy: in.Awaited}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}
 	if in.Begins {
 		b.Conversation = in.Conversation
 	}
+	failpoint.Here(failpoint.BeforeBegin)
 	begun, err := e.beginTurn(ctx, r.turn, b)
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.Begun)
 	return refusal(in, b.Ceilings, begun)
 }
 

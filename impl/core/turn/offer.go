@@ -101,8 +101,6 @@ func (r *run) fallBack(refusal error) bool {
 		}
 		r.engine.log.Info("a model's provider refused; another model answers", "turn", r.turn.ID, "model", r.model.ID,
 			"fallback", next.model.ID, "error", refusal)
-		r.storing.Lock()
-		defer r.storing.Unlock()
 		r.take(next)
 		r.switched = true
 		return true

@@ -37,7 +37,7 @@ func (e *Engine) BeginPicture(ctx context.Context, q *db.Queries, p Picture) (db
 	in := Input{Caller: p.Caller}
 	t := db.Turn{
 		AccountID: p.Caller.AccountID, ID: id.New(id.Turn), Surface: p.Surface, ConversationID: p.ConversationID, AppID: p.Caller.AppID,
-		KeyID: p.Caller.KeyID, ModelID: p.Model.ID, State: db.TurnRunning, Owner: pictureOwner, LeaseUntil: now.Add(PictureLease),
+		KeyID: p.Caller.KeyID, ModelID: p.Model.ID, State: db.TurnRunning, Owner: pictureOwner, Lease: PictureLease,
 		HeldMicros: p.Model.ImageMicros * int64(p.Count), EndUser: endUser(in), CreatedAt: now, Options: []byte("{}"),
 	}
 	if p.Options != nil {

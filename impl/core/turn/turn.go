@@ -50,6 +50,12 @@ type Usage struct {
 // Terminal tells whether the event ends the log.
 func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought }
 
+// eventBytes is what an event takes beside its text.
+const eventBytes = 200
+
+// size is what the event takes in memory.
+func (e Event) size() int64 { return eventBytes + int64(len(e.Text)) }
+
 // Input describes an answer to make.
 type Input struct {
 	Caller       key.Caller
@@ -64,6 +70,12 @@ type Input struct {
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
+
+	// Awaited says that the caller takes nothing for granted before the turn's end:
+	// its response, or the stream that it gets, ends with it. Then the beginning
+	// need not wait for the disk: only a crash of Postgres itself can lose it, the
+	// end is then told as a failure, and no end that was told as more is ever lost.
+	Awaited bool
 }
 
 // Sampling is what a request asks of the model's writing. Zero values leave it to the model.
