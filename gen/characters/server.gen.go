@@ -137,6 +137,27 @@ func (e PromptMessageRole) Valid() bool {
 	}
 }
 
+// Defines values for ExportConversationParamsFormat.
+const (
+	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
+	ExportConversationParamsFormatJSON     ExportConversationParamsFormat = "json"
+	ExportConversationParamsFormatMarkdown ExportConversationParamsFormat = "markdown"
+)
+
+// Valid indicates whether the value is a known member of the ExportConversationParamsFormat enum.
+func (e ExportConversationParamsFormat) Valid() bool {
+	switch e {
+	case ExportConversationParamsFormatHTML:
+		return true
+	case ExportConversationParamsFormatJSON:
+		return true
+	case ExportConversationParamsFormatMarkdown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListModelsParamsType.
 const (
 	ListModelsParamsTypeLLM ListModelsParamsType = "llm"
@@ -756,6 +777,28 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// Transcript A conversation with its messages.
+type Transcript struct {
+	// Conversation A conversation with a model or an agent.
+	Conversation Conversation `json:"conversation"`
+
+	// Messages The messages, the oldest first.
+	Messages []Message `json:"messages"`
+
+	// Truncated Whether there are more messages than these.
+	//
+	// Example: false
+	Truncated bool `json:"truncated"`
+
+	// ExportedAt When it was exported.
+	//
+	// Example: 2023-09-01T12:10:00Z
+	ExportedAt time.Time `json:"exported_at"`
+}
+
+// TranscriptText A conversation, written down.
+type TranscriptText = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -878,6 +921,15 @@ type ListConversationsParams struct {
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ExportConversationParams defines parameters for ExportConversation.
+type ExportConversationParams struct {
+	// Format The form of the export.
+	Format *ExportConversationParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportConversationParamsFormat defines parameters for ExportConversation.
+type ExportConversationParamsFormat string
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
@@ -1147,6 +1199,9 @@ type ServerInterface interface {
 	// UpdateConversation Change a conversation
 	// (PATCH /api/v1/conversations/{conversation_id})
 	UpdateConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath)
+	// ExportConversation Export a conversation
+	// (GET /api/v1/conversations/{conversation_id}/export)
+	ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams)
 	// ListMessages List the messages of a conversation
 	// (GET /api/v1/conversations/{conversation_id}/messages)
 	ListMessages(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ListMessagesParams)
@@ -1237,6 +1292,12 @@ func (_ Unimplemented) GetConversation(w http.ResponseWriter, r *http.Request, c
 // UpdateConversation Change a conversation
 // (PATCH /api/v1/conversations/{conversation_id})
 func (_ Unimplemented) UpdateConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ExportConversation Export a conversation
+// (GET /api/v1/conversations/{conversation_id}/export)
+func (_ Unimplemented) ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1572,6 +1633,48 @@ func (siw *ServerInterfaceWrapper) UpdateConversation(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateConversation(w, r, conversationID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExportConversation operation middleware
+func (siw *ServerInterfaceWrapper) ExportConversation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationID ConversationIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportConversationParams
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExportConversation(w, r, conversationID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2005,6 +2108,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/api/v1/conversations/{conversation_id}", wrapper.UpdateConversation)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/conversations/{conversation_id}/export", wrapper.ExportConversation)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/conversations/{conversation_id}/messages", wrapper.ListMessages)
@@ -3920,6 +4026,191 @@ func (response UpdateConversation503JSONResponse) VisitUpdateConversationRespons
 	return err
 }
 
+type ExportConversationRequestObject struct {
+	ConversationID ConversationIDPath `json:"conversation_id"`
+	Params         ExportConversationParams
+}
+
+type ExportConversationResponseObject interface {
+	VisitExportConversationResponse(w http.ResponseWriter) error
+}
+
+type ExportConversation200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type ExportConversation200JSONResponse struct {
+	Body    Transcript
+	Headers ExportConversation200ResponseHeaders
+}
+
+func (response ExportConversation200JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation200TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       ExportConversation200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportConversation200TextHTMLResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportConversation200TextMarkdownResponse struct {
+	Body          io.Reader
+	Headers       ExportConversation200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportConversation200TextMarkdownResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/markdown")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportConversation400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ExportConversation400JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ExportConversation401JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ExportConversation403JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response ExportConversation404JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ExportConversation429JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ExportConversation500JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ExportConversation503JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMessagesRequestObject struct {
 	ConversationID ConversationIDPath `json:"conversation_id"`
 	Params         ListMessagesParams
@@ -5157,6 +5448,9 @@ type StrictServerInterface interface {
 	// UpdateConversation Change a conversation
 	// (PATCH /api/v1/conversations/{conversation_id})
 	UpdateConversation(ctx context.Context, request UpdateConversationRequestObject) (UpdateConversationResponseObject, error)
+	// ExportConversation Export a conversation
+	// (GET /api/v1/conversations/{conversation_id}/export)
+	ExportConversation(ctx context.Context, request ExportConversationRequestObject) (ExportConversationResponseObject, error)
 	// ListMessages List the messages of a conversation
 	// (GET /api/v1/conversations/{conversation_id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
@@ -5527,6 +5821,33 @@ func (sh *strictHandler) UpdateConversation(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateConversationResponseObject); ok {
 		if err := validResponse.VisitUpdateConversationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportConversation operation middleware
+func (sh *strictHandler) ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams) {
+	var request ExportConversationRequestObject
+
+	request.ConversationID = conversationID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportConversation(ctx, request.(ExportConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportConversation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExportConversationResponseObject); ok {
+		if err := validResponse.VisitExportConversationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -77,6 +77,27 @@ func (e PromptMessageRole) Valid() bool {
 	}
 }
 
+// Defines values for ExportConversationParamsFormat.
+const (
+	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
+	ExportConversationParamsFormatJSON     ExportConversationParamsFormat = "json"
+	ExportConversationParamsFormatMarkdown ExportConversationParamsFormat = "markdown"
+)
+
+// Valid indicates whether the value is a known member of the ExportConversationParamsFormat enum.
+func (e ExportConversationParamsFormat) Valid() bool {
+	switch e {
+	case ExportConversationParamsFormatHTML:
+		return true
+	case ExportConversationParamsFormatJSON:
+		return true
+	case ExportConversationParamsFormatMarkdown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListModelsParamsType.
 const (
 	ListModelsParamsTypeLLM ListModelsParamsType = "llm"
@@ -587,6 +608,28 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// Transcript A conversation with its messages.
+type Transcript struct {
+	// Conversation A conversation with a model or an agent.
+	Conversation Conversation `json:"conversation"`
+
+	// Messages The messages, the oldest first.
+	Messages []Message `json:"messages"`
+
+	// Truncated Whether there are more messages than these.
+	//
+	// Example: false
+	Truncated bool `json:"truncated"`
+
+	// ExportedAt When it was exported.
+	//
+	// Example: 2023-09-01T12:10:00Z
+	ExportedAt time.Time `json:"exported_at"`
+}
+
+// TranscriptText A conversation, written down.
+type TranscriptText = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -709,6 +752,15 @@ type ListConversationsParams struct {
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// ExportConversationParams defines parameters for ExportConversation.
+type ExportConversationParams struct {
+	// Format The form of the export.
+	Format *ExportConversationParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportConversationParamsFormat defines parameters for ExportConversation.
+type ExportConversationParamsFormat string
 
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
@@ -999,6 +1051,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 	UpdateConversation(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportConversation Export a conversation
+	//
+	// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+	// as markup. Pictures are named by their addresses.
+	//
+	// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+	ExportConversation(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMessages List the messages of a conversation
 	//
@@ -1407,6 +1467,24 @@ func (c *Client) UpdateConversationWithBody(ctx context.Context, conversationID 
 // Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 func (c *Client) UpdateConversation(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateConversationRequest(c.Server, conversationID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportConversation Export a conversation
+//
+// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+// as markup. Pictures are named by their addresses.
+//
+// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+func (c *Client) ExportConversation(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportConversationRequest(c.Server, conversationID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2089,6 +2167,67 @@ func NewUpdateConversationRequestWithBody(server string, conversationID Conversa
 	return req, nil
 }
 
+// NewExportConversationRequest constructs an http.Request for the ExportConversation method
+func NewExportConversationRequest(server string, conversationID ConversationIDPath, params *ExportConversationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/conversations/%s/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListMessagesRequest constructs an http.Request for the ListMessages method
 func NewListMessagesRequest(server string, conversationID ConversationIDPath, params *ListMessagesParams) (*http.Request, error) {
 	var err error
@@ -2683,6 +2822,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
 	UpdateConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResult, error)
+
+	// ExportConversationWithResponse Export a conversation
+	//
+	// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+	// as markup. Pictures are named by their addresses.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+	ExportConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*ExportConversationResult, error)
 
 	// ListMessagesWithResponse List the messages of a conversation
 	//
@@ -3954,6 +4103,103 @@ func (r UpdateConversationResult) ContentType() string {
 	return ""
 }
 
+// ExportConversationResult200Headers the declared response headers of an HTTP 200 response for ExportConversation
+type ExportConversationResult200Headers struct {
+	ContentDisposition string
+}
+
+type ExportConversationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Transcript
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExportConversationResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportConversationResult) GetJSON200() *Transcript {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ExportConversationResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ExportConversationResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ExportConversationResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ExportConversationResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ExportConversationResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ExportConversationResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ExportConversationResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportConversationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportConversationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportConversationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportConversationResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListMessagesResult200Headers the declared response headers of an HTTP 200 response for ListMessages
 type ListMessagesResult200Headers struct {
 	Link *string
@@ -4960,6 +5206,22 @@ func (c *ClientWithResponses) UpdateConversationWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseUpdateConversationResult(rsp)
+}
+
+// ExportConversationWithResponse Export a conversation
+//
+// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+// as markup. Pictures are named by their addresses.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+func (c *ClientWithResponses) ExportConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*ExportConversationResult, error) {
+	rsp, err := c.ExportConversation(ctx, conversationID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportConversationResult(rsp)
 }
 
 // ListMessagesWithResponse List the messages of a conversation
@@ -6166,6 +6428,97 @@ func ParseUpdateConversationResult(rsp *http.Response) (*UpdateConversationResul
 		}
 		response.JSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseExportConversationResult parses an HTTP response from a ExportConversationWithResponse call
+func ParseExportConversationResult(rsp *http.Response) (*ExportConversationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportConversationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Transcript
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/markdown) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExportConversationResult200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -43,6 +43,7 @@ type API struct {
 	images
 	messages
 	models
+	transcripts
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -55,6 +56,7 @@ func New(s Services) httpd.Surface {
 		completions:   completions{agents: s.Agents, turns: s.Turns},
 		conversations: conversations{service: s.Conversations},
 		images:        images{pictures: shown, service: s.Images, conversations: s.Conversations},
+		transcripts:   transcripts{pictures: shown, conversations: s.Conversations, images: s.Images},
 		messages:      messages{pictures: shown, conversations: s.Conversations, images: s.Images},
 		models:        models{catalog: s.Models},
 	}

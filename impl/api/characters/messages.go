@@ -35,13 +35,7 @@ func (m messages) ListMessages(ctx context.Context, request gen.ListMessagesRequ
 		rows = rows[:limit]
 		link = httpd.NextPage("/api/v1/conversations/"+c.ID+"/messages", strconv.FormatInt(rows[limit-1].Seq, 10), limit)
 	}
-	var ids []string
-	for _, row := range rows {
-		if row.ImageID != nil {
-			ids = append(ids, *row.ImageID)
-		}
-	}
-	shown, err := m.images.Named(ctx, caller.AccountID, ids)
+	shown, err := m.images.Named(ctx, caller.AccountID, pictureIDs(rows))
 	if err != nil {
 		return nil, err
 	}
