@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"parley/db"
-	"parley/impl/core/fault"
 	"parley/impl/core/failpoint"
+	"parley/impl/core/fault"
 	"parley/impl/core/idempotency"
 	"parley/impl/core/key"
 	"parley/impl/core/turn"
