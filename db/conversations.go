@@ -207,14 +207,16 @@ func (d *DB) DeleteSessions(ctx context.Context, accountID, surface, appID strin
 // up the deletion.
 func (q *Queries) deleteEvents(ctx context.Context, accountID string, conversationIDs []string) error {
 	_, err := q.exec(ctx, `
+		with gone as (
+			delete from images
+			where account_id = $1 and conversation_id = any($2)
+			returning image_id
+		), `+removals+`
 		delete from turn_events e
 		using turns t
 		where e.account_id = $1 and t.account_id = $1 and t.turn_id = e.turn_id and t.conversation_id = any($2)`,
-		accountID, pq.Array(conversationIDs))
-	if err != nil {
-		return err
-	}
-	return q.deleteImages(ctx, accountID, conversationIDs)
+		accountID, pq.Array(conversationIDs), time.Now().UTC())
+	return err
 }
 
 // RunningConversations returns the app's conversations in which an answer is being made.

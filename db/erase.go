@@ -142,6 +142,7 @@ var eraseAccount = []string{
 	`delete from users where account_id = $1`,
 	`delete from agents where account_id = $1`,
 	`delete from images where account_id = $1`,
+	`delete from providers where account_id = $1`,
 	`delete from key_habits where account_id = $1`,
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,

@@ -196,19 +196,6 @@ const removals = `removal as (
 			on conflict do nothing
 		)`
 
-// deleteImages removes the images of conversations just deleted.
-func (q *Queries) deleteImages(ctx context.Context, accountID string, conversationIDs []string) error {
-	_, err := q.exec(ctx, `
-		with gone as (
-			delete from images
-			where account_id = $1 and conversation_id = any($2)
-			returning image_id
-		), `+removals+`
-		select 1 from gone`,
-		accountID, pq.Array(conversationIDs), time.Now().UTC())
-	return err
-}
-
 // EraseImages removes the images of an app or an end user that belong to no
 // conversation, made up to a time; of the account, all of them.
 func (q *Queries) EraseImages(ctx context.Context, accountID, scope, subject string, until time.Time) error {

@@ -1589,7 +1589,7 @@ type OfferedModelCreate struct {
 	// ID Names the model in requests.
 	//
 	// Example: sdxl
-	ID OfferedModelID `json:"id"`
+	ID *OfferedModelID `json:"id,omitempty"`
 
 	// ProviderID Names the provider.
 	//

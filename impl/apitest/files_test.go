@@ -85,3 +85,10 @@ func letters(r rune) rune {
 	}
 	return 'A'
 }
+
+// fileName is the name of a picture that is not among the tenant's images.
+func (x tenant) fileName(t *testing.T) string {
+	t.Helper()
+	row := x.Image(t, func(i *db.Image) { i.Purpose = db.ImageAvatar })
+	return strings.TrimPrefix(x.links(time.Now()).Path(x.ID, row.ID, row.MediaType, time.Time{}), "/files/")
+}

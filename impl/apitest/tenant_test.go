@@ -75,6 +75,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"plan_name":       "",
 		"conversation_id": x.Conversation(t, nil).ID,
 		"image_id":        x.Image(t).ID,
+		"file_name":       x.fileName(t),
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
@@ -182,6 +183,8 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 		}
 	}
 	switch op.OperationID {
+	case "createOfferedModel":
+		body["type"] = "embedding" // so that it is no default
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":

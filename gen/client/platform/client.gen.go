@@ -1591,7 +1591,7 @@ type OfferedModelCreate struct {
 	// ID Names the model in requests.
 	//
 	// Example: sdxl
-	ID OfferedModelID `json:"id"`
+	ID *OfferedModelID `json:"id,omitempty"`
 
 	// ProviderID Names the provider.
 	//
@@ -3273,7 +3273,7 @@ type ClientInterface interface {
 
 	// CreateOfferedModelWithBody Offer a model
 	//
-	// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 	// does not exist the answer is 404, for an id that the provider's owner has already 409.
 	//
 	// Takes any type of body and a specified content type.
@@ -3283,7 +3283,7 @@ type ClientInterface interface {
 
 	// CreateOfferedModel Offer a model
 	//
-	// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 	// does not exist the answer is 404, for an id that the provider's owner has already 409.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4566,7 +4566,7 @@ func (c *Client) ListOfferedModels(ctx context.Context, params *ListOfferedModel
 
 // CreateOfferedModelWithBody Offer a model
 //
-// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 // does not exist the answer is 404, for an id that the provider's owner has already 409.
 //
 // Takes any type of body and a specified content type.
@@ -4586,7 +4586,7 @@ func (c *Client) CreateOfferedModelWithBody(ctx context.Context, contentType str
 
 // CreateOfferedModel Offer a model
 //
-// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 // does not exist the answer is 404, for an id that the provider's owner has already 409.
 //
 // Takes a body of the `application/json` content type.
@@ -9963,7 +9963,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateOfferedModelWithBodyWithResponse Offer a model
 	//
-	// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 	// does not exist the answer is 404, for an id that the provider's owner has already 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9973,7 +9973,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateOfferedModelWithResponse Offer a model
 	//
-	// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 	// does not exist the answer is 404, for an id that the provider's owner has already 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -18671,7 +18671,7 @@ func (c *ClientWithResponses) ListOfferedModelsWithResponse(ctx context.Context,
 
 // CreateOfferedModelWithBodyWithResponse Offer a model
 //
-// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 // does not exist the answer is 404, for an id that the provider's owner has already 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -18687,7 +18687,7 @@ func (c *ClientWithResponses) CreateOfferedModelWithBodyWithResponse(ctx context
 
 // CreateOfferedModelWithResponse Offer a model
 //
-// Offers a model of a provider, under an id of your choice, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
 // does not exist the answer is 404, for an id that the provider's owner has already 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

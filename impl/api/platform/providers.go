@@ -7,6 +7,7 @@ import (
 	"parley/db"
 	gen "parley/gen/platform"
 	"parley/impl/core/fault"
+	"parley/impl/core/id"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/httpd"
@@ -121,9 +122,12 @@ func (m offeredModels) ListOfferedModels(ctx context.Context, request gen.ListOf
 func (m offeredModels) CreateOfferedModel(ctx context.Context, request gen.CreateOfferedModelRequestObject) (gen.CreateOfferedModelResponseObject, error) {
 	b := request.Body
 	row := db.Model{
-		ID: b.ID, ProviderID: b.ProviderID, Kind: string(b.Type), Name: value(b.Name), UpstreamName: value(b.UpstreamName),
+		ID: value(b.ID), ProviderID: b.ProviderID, Kind: string(b.Type), Name: value(b.Name), UpstreamName: value(b.UpstreamName),
 		ContextTokens: int(*b.MaxContext), MaxOutputTokens: int(*b.MaxOutput),
 		InputMicrosPer1K: *b.InputMicrosPer1K, OutputMicrosPer1K: *b.OutputMicrosPer1K, ImageMicros: *b.ImageMicros,
+	}
+	if row.ID == "" {
+		row.ID = id.New(id.Model)
 	}
 	if row.Name == "" {
 		row.Name = row.ID

@@ -11,6 +11,7 @@ import (
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/provider"
 )
 
 // testTimeout bounds how long a test waits for a provider.
@@ -139,11 +140,19 @@ func (c *Catalog) TestProvider(ctx context.Context, by key.Caller, providerID st
 	for _, m := range found[:min(len(found), modelsMax)] {
 		t.Models = append(t.Models, m.ID)
 	}
-	if err != nil || !offer || p.ID == BuiltInProvider {
-		return t, nil
+	t.Offered = err == nil && offer && p.ID != BuiltInProvider
+	return t, c.offerTested(ctx, by, p, t, found)
+}
+
+// offerTested records a test and offers the models that it found, when it shall.
+func (c *Catalog) offerTested(ctx context.Context, by key.Caller, p db.Provider, t Test, found []provider.Model) error {
+	record := audit.Event{
+		AccountID: by.AccountID, Action: "provider.tested", Target: p.ID, Details: map[string]any{"models": len(t.Models), "offered": t.Offered},
 	}
-	t.Offered = true
-	return t, c.DB.InTx(ctx, func(q *db.Queries) error {
+	return c.DB.InTx(ctx, func(q *db.Queries) error {
+		if !t.Offered {
+			return audit.Record(ctx, q, record)
+		}
 		for i, m := range found[:len(t.Models)] {
 			if err := q.PutModel(ctx, c.row(p, m, rankStored+i)); err != nil {
 				return err
@@ -152,9 +161,7 @@ func (c *Catalog) TestProvider(ctx context.Context, by key.Caller, providerID st
 		if err := q.DisableModelsExcept(ctx, p.AccountID, p.ID, t.Models); err != nil {
 			return err
 		}
-		return audit.Record(ctx, q, audit.Event{
-			AccountID: by.AccountID, Action: "provider.offered", Target: p.ID, Details: map[string]any{"models": len(t.Models)},
-		})
+		return audit.Record(ctx, q, record)
 	})
 }
 
