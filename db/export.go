@@ -38,6 +38,7 @@ var exportTables = []exportTable{
 	{name: "users", where: wholeAccount, omit: []string{"password_hash"}},
 	{name: "agents", where: wholeAccount},
 	{name: "models", where: wholeAccount},
+	{name: "model_aliases", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},

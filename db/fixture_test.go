@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget string
-	hash                                                                                                                                         []byte
+	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, alias string
+	hash                                                                                                                                                []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -32,7 +32,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), user: unique("user_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
 		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
-		erasure: unique("erasure_"), budget: unique("budget_"), hash: []byte(unique("")),
+		erasure: unique("erasure_"), budget: unique("budget_"), alias: unique("alias-"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -44,6 +44,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		},
 		func(ctx context.Context) error { return d.PutProvider(ctx, n.providerRow()) },
 		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
+		func(ctx context.Context) error {
+			return d.PutModelAlias(ctx, db.ModelAlias{AccountID: n.account, Alias: n.alias, ModelID: n.model, CreatedAt: now()})
+		},
 		func(ctx context.Context) error { return d.InsertBudget(ctx, n.budgetRow()) },
 		func(ctx context.Context) error {
 			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"},

@@ -199,6 +199,10 @@ func (n tenant) calls() []call {
 		{"EraseConversationsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
 		}},
+		{"ModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ModelAlias(ctx, a, n.alias) }},
+		{"DeleteModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteModelAlias(ctx, a, n.alias))
+		}},
 		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
@@ -223,6 +227,7 @@ var apart = map[string]string{
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
+	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
 

@@ -5,13 +5,16 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults bench bench-peers
+.PHONY: schemathesis sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
 
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
+
+sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
+	@tools/sdk/openai/run
 
 upstream-litellm: build ## Run the server on LiteLLM's proxy
 	@tools/upstreams/litellm/run
@@ -21,6 +24,9 @@ overdraft: ## Ask three servers 1,000 times for more calls than there is money f
 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults
+
+pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
+	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
 
 bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
 	@go run ./tools/bench $(BENCH_FLAGS)

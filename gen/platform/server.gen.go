@@ -1400,6 +1400,40 @@ type Me struct {
 // Example: user
 type MeKind string
 
+// ModelAlias A name that clients send, and the model that it means.
+type ModelAlias struct {
+	// Alias A name, or the beginning of names and a `*`.
+	//
+	// Example: gpt-4o*
+	Alias ModelAliasName `json:"alias"`
+
+	// Model The id of the model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// CreatedAt When it was defined first.
+	//
+	// Example: 2024-01-15T10:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ModelAliasDefinition What an alias means.
+type ModelAliasDefinition struct {
+	// Model The id of a model that every account may use.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+}
+
+// ModelAliasList Aliases, by name.
+type ModelAliasList = []ModelAlias
+
+// ModelAliasName A name, or the beginning of names and a `*`.
+//
+// Example: gpt-4o*
+type ModelAliasName = string
+
 // ModelName The name of a model, as its provider chose it.
 //
 // Example: sd_xl_base_1.0
@@ -2505,6 +2539,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // OfferedModelIDPath defines model for OfferedModelIdPath.
 type OfferedModelIDPath = string
 
@@ -2662,6 +2699,15 @@ type ListExportsParams struct {
 type ListLedgerEntriesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListModelAliasesParams defines parameters for ListModelAliases.
+type ListModelAliasesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2844,6 +2890,9 @@ type CreateErasureJSONRequestBody = PrivacyOrder
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = PrivacyOrder
 
+// PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
+type PutModelAliasJSONRequestBody = ModelAliasDefinition
+
 // CreateOfferedModelJSONRequestBody defines body for CreateOfferedModel for application/json ContentType.
 type CreateOfferedModelJSONRequestBody = OfferedModelCreate
 
@@ -2972,6 +3021,18 @@ type ServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams)
+	// ListModelAliases List the model aliases
+	// (GET /api/v1/admin/model-aliases)
+	ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams)
+	// DeleteModelAlias Delete a model alias
+	// (DELETE /api/v1/admin/model-aliases/{model_alias})
+	DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
+	// GetModelAlias Read a model alias
+	// (GET /api/v1/admin/model-aliases/{model_alias})
+	GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
+	// PutModelAlias Define a model alias
+	// (PUT /api/v1/admin/model-aliases/{model_alias})
+	PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
 	// ListOfferedModels List the models that are offered
 	// (GET /api/v1/admin/models)
 	ListOfferedModels(w http.ResponseWriter, r *http.Request, params ListOfferedModelsParams)
@@ -3272,6 +3333,30 @@ func (_ Unimplemented) DownloadExport(w http.ResponseWriter, r *http.Request, ex
 // ListLedgerEntries List the account's ledger
 // (GET /api/v1/admin/ledger)
 func (_ Unimplemented) ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListModelAliases List the model aliases
+// (GET /api/v1/admin/model-aliases)
+func (_ Unimplemented) ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteModelAlias Delete a model alias
+// (DELETE /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetModelAlias Read a model alias
+// (GET /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PutModelAlias Define a model alias
+// (PUT /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4277,6 +4362,130 @@ func (siw *ServerInterfaceWrapper) ListLedgerEntries(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListLedgerEntries(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListModelAliases operation middleware
+func (siw *ServerInterfaceWrapper) ListModelAliases(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelAliasesParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListModelAliases(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) DeleteModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteModelAlias(w, r, modelAlias)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) GetModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetModelAlias(w, r, modelAlias)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) PutModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutModelAlias(w, r, modelAlias)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -6139,6 +6348,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/ledger", wrapper.ListLedgerEntries)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/model-aliases", wrapper.ListModelAliases)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.DeleteModelAlias)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.GetModelAlias)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.PutModelAlias)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/models", wrapper.ListOfferedModels)
@@ -9753,6 +9974,585 @@ type ListLedgerEntries503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListLedgerEntries503ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliasesRequestObject struct {
+	Params ListModelAliasesParams
+}
+
+type ListModelAliasesResponseObject interface {
+	VisitListModelAliasesResponse(w http.ResponseWriter) error
+}
+
+type ListModelAliases200ResponseHeaders struct {
+	Link *string
+}
+
+type ListModelAliases200JSONResponse struct {
+	Body    ModelAliasList
+	Headers ListModelAliases200ResponseHeaders
+}
+
+func (response ListModelAliases200JSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases400ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases401ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases403ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases429ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases500ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases503ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+}
+
+type DeleteModelAliasResponseObject interface {
+	VisitDeleteModelAliasResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelAlias204Response struct {
+}
+
+func (response DeleteModelAlias204Response) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias400ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias401ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias403ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias404ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias429ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias500ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias503ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+}
+
+type GetModelAliasResponseObject interface {
+	VisitGetModelAliasResponse(w http.ResponseWriter) error
+}
+
+type GetModelAlias200JSONResponse ModelAlias
+
+func (response GetModelAlias200JSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias400ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias401ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias403ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias404ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias429ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias500ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias503ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+	Body       *PutModelAliasJSONRequestBody
+}
+
+type PutModelAliasResponseObject interface {
+	VisitPutModelAliasResponse(w http.ResponseWriter) error
+}
+
+type PutModelAlias200JSONResponse ModelAlias
+
+func (response PutModelAlias200JSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias201ResponseHeaders struct {
+	Location string
+}
+
+type PutModelAlias201JSONResponse struct {
+	Body    ModelAlias
+	Headers PutModelAlias201ResponseHeaders
+}
+
+func (response PutModelAlias201JSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias400ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias401ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias403ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias404ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias413ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias415ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias429ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias500ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias503ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -17885,6 +18685,18 @@ type StrictServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(ctx context.Context, request ListLedgerEntriesRequestObject) (ListLedgerEntriesResponseObject, error)
+	// ListModelAliases List the model aliases
+	// (GET /api/v1/admin/model-aliases)
+	ListModelAliases(ctx context.Context, request ListModelAliasesRequestObject) (ListModelAliasesResponseObject, error)
+	// DeleteModelAlias Delete a model alias
+	// (DELETE /api/v1/admin/model-aliases/{model_alias})
+	DeleteModelAlias(ctx context.Context, request DeleteModelAliasRequestObject) (DeleteModelAliasResponseObject, error)
+	// GetModelAlias Read a model alias
+	// (GET /api/v1/admin/model-aliases/{model_alias})
+	GetModelAlias(ctx context.Context, request GetModelAliasRequestObject) (GetModelAliasResponseObject, error)
+	// PutModelAlias Define a model alias
+	// (PUT /api/v1/admin/model-aliases/{model_alias})
+	PutModelAlias(ctx context.Context, request PutModelAliasRequestObject) (PutModelAliasResponseObject, error)
 	// ListOfferedModels List the models that are offered
 	// (GET /api/v1/admin/models)
 	ListOfferedModels(ctx context.Context, request ListOfferedModelsRequestObject) (ListOfferedModelsResponseObject, error)
@@ -18707,6 +19519,117 @@ func (sh *strictHandler) ListLedgerEntries(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListLedgerEntriesResponseObject); ok {
 		if err := validResponse.VisitListLedgerEntriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListModelAliases operation middleware
+func (sh *strictHandler) ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams) {
+	var request ListModelAliasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModelAliases(ctx, request.(ListModelAliasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModelAliases")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListModelAliasesResponseObject); ok {
+		if err := validResponse.VisitListModelAliasesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteModelAlias operation middleware
+func (sh *strictHandler) DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request DeleteModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelAlias(ctx, request.(DeleteModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteModelAliasResponseObject); ok {
+		if err := validResponse.VisitDeleteModelAliasResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelAlias operation middleware
+func (sh *strictHandler) GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request GetModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelAlias(ctx, request.(GetModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetModelAliasResponseObject); ok {
+		if err := validResponse.VisitGetModelAliasResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutModelAlias operation middleware
+func (sh *strictHandler) PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request PutModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	var body PutModelAliasJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutModelAlias(ctx, request.(PutModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutModelAliasResponseObject); ok {
+		if err := validResponse.VisitPutModelAliasResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

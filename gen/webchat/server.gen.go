@@ -652,6 +652,9 @@ type ImageIDPath = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // OfferedModelIDPath defines model for OfferedModelIdPath.
 type OfferedModelIDPath = string
 

@@ -58,6 +58,15 @@ func eachRepeatable(t *testing.T, test func(t *testing.T, x tenant, op *testkit.
 	}
 }
 
+// isTurn tells whether an operation is answered by a turn.
+func isTurn(op *testkit.Operation) bool {
+	ok := op.Responses.Status(http.StatusOK)
+	if ok == nil {
+		ok = op.Responses.Status(http.StatusCreated)
+	}
+	return ok != nil && ok.Value.Headers["Parley-Turn"] != nil
+}
+
 func keyed(r testkit.Request, key string) testkit.Request {
 	r.Header = maps.Clone(r.Header)
 	if r.Header == nil {
@@ -217,10 +226,10 @@ func TestBadKeysAreRefused(t *testing.T) {
 // answered is the table with what the answer to a turn's request is repeated from; "" for creations.
 func (tenant) answered(op *testkit.Operation) string {
 	switch {
-	case streams(op):
-		return "turn_events"
-	case op.Responses.Status(http.StatusPaymentRequired) != nil || op.OperationID == "createOpenaiImage":
+	case op.OperationID == "createOpenaiImage", op.JSONBody() != nil && op.JSONBody().Properties["sd_model_id"] != nil:
 		return "images"
+	case isTurn(op):
+		return "turn_events"
 	}
 	return ""
 }

@@ -43,6 +43,10 @@ func (x tenant) prepare(t *testing.T) *people {
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
 		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
 		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
+		x.ids["model_alias"] = testkit.Canary()
+		if _, _, err := x.server.App.Models.PutAlias(t.Context(), db.Everyone, x.ids["model_alias"], model.BuiltInLLM); err != nil {
+			t.Fatal(err)
+		}
 		x.secrets["client_id"], x.secrets["client_secret"], x.secrets["token"] = client.ID, client.Secret, token.Text
 	})
 	return x.people
@@ -51,7 +55,7 @@ func (x tenant) prepare(t *testing.T) *people {
 // wantsPeople tells whether requests to the operation name what prepare makes.
 func wantsPeople(op *testkit.Operation) bool {
 	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
-		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "/sign-")
+		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "/sign-")
 }
 
 const plenty = 1_000_000_000 // micro-units
@@ -73,6 +77,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"account_id":      x.ID,
 		"agent_id":        x.Agent(t).ID,
 		"plan_name":       "",
+		"model_alias":     "",
 		"conversation_id": x.Conversation(t, nil).ID,
 		"image_id":        x.Image(t).ID,
 		"file_name":       x.fileName(t),

@@ -166,10 +166,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.stopping.Store(true)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
+	go func() { a.jobs.Stop(grace); close(stopped) }()
+	// Requests that have arrived may still begin turns, and streams end when their
+	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
 		// The turns that did not finish have been ended; their readers still have to be told.

@@ -26,6 +26,7 @@ type note struct {
 	operation *operation
 	caller    key.Caller
 	fault     *fault.Error
+	body      []byte // as it was sent, once it was checked
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }
@@ -43,6 +44,10 @@ func originOf(r *http.Request) string {
 	}
 	return "http://" + r.Host
 }
+
+// Body returns the request's body as it was sent, for surfaces that pass on
+// what the document does not name. It was checked, and must not be changed.
+func Body(ctx context.Context) []byte { return noteOf(ctx).body }
 
 // WantsEvents tells whether the client's Accept header names text/event-stream.
 func WantsEvents(ctx context.Context) bool { return noteOf(ctx).events }

@@ -14,7 +14,7 @@ func (g *rig) disk() (spread, error) {
 	if err != nil {
 		return spread{}, err
 	}
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	defer f.Close()
 	block := make([]byte, 8<<10)
 	var times []time.Duration

@@ -169,7 +169,7 @@ func (c *client) dial() error {
 	if c.conn != nil {
 		return nil
 	}
-	conn, err := net.Dial("tcp", c.Addr)
+	conn, err := dial(c.Addr)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -98,7 +97,7 @@ func (c *client) follow(turnID string) {
 }
 
 func (c *client) readAbroad(turnID string) error {
-	conn, err := net.Dial("tcp", c.driver.load.Follow)
+	conn, err := dial(c.Follow)
 	if err != nil {
 		return err
 	}

@@ -83,12 +83,19 @@ func (p *process) await(ctx context.Context, path string) error {
 
 // freeAddr is an address on the loopback that nobody listens on.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listen()
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return l.Addr().String(), l.Close()
+}
+
+func listen() (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+}
+
+func dial(addr string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(context.Background(), "tcp", addr)
 }
 
 // drive runs a load by a driver process and returns what it saw.

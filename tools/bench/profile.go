@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,7 +24,7 @@ func (b *bench) profiles() error {
 		d.For = long
 		failed := make(chan error, 1)
 		go func() {
-			failed <- l.server.keepProfile(fmt.Sprintf("profile?seconds=%d", int(long.Seconds())-1), filepath.Join(b.profile, l.name+".cpu"))
+			failed <- l.server.keepProfile(b.rig.ctx, fmt.Sprintf("profile?seconds=%d", int(long.Seconds())-1), filepath.Join(b.profile, l.name+".cpu"))
 		}()
 		if _, err := b.rig.measure(l, d); err != nil {
 			return err
@@ -32,15 +32,15 @@ func (b *bench) profiles() error {
 		if err := <-failed; err != nil {
 			return err
 		}
-		if err := l.server.keepProfile("allocs", filepath.Join(b.profile, l.name+".allocs")); err != nil {
+		if err := l.server.keepProfile(b.rig.ctx, "allocs", filepath.Join(b.profile, l.name+".allocs")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *server) keepProfile(what, path string) error {
-	response, err := http.Get("http://" + s.debug + "/debug/pprof/" + what)
+func (s *server) keepProfile(ctx context.Context, what, path string) error {
+	response, err := s.ask(ctx, "/debug/pprof/"+what)
 	if err != nil {
 		return err
 	}

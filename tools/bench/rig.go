@@ -240,13 +240,18 @@ func (g *rig) tell(p program) error {
 	return response.Body.Close()
 }
 
+// ask sends a request to what only builds for the benchmark answer.
+func (s *server) ask(ctx context.Context, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.debug+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(r)
+}
+
 // allocated returns how many objects and bytes a server has allocated so far.
 func (s *server) allocated(ctx context.Context) (objects, size float64, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.debug+"/allocations", nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := s.ask(ctx, "/allocations")
 	if err != nil {
 		return 0, 0, err
 	}

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"regexp"
 	"strings"
 	"sync"
@@ -27,8 +26,8 @@ func (b *bench) watched() (*server, error) {
 }
 
 // collect has a server free what it no longer needs.
-func (s *server) collect() error {
-	response, err := http.Get("http://" + s.debug + "/gc")
+func (s *server) collect(ctx context.Context) error {
+	response, err := s.ask(ctx, "/gc")
 	if err != nil {
 		return err
 	}
@@ -70,7 +69,7 @@ func (b *bench) openStreams(s *server) error {
 	if err := g.tell(p); err != nil {
 		return err
 	}
-	if err := s.collect(); err != nil {
+	if err := s.collect(b.rig.ctx); err != nil {
 		return err
 	}
 	before := memory(s.pid, "VmRSS")
@@ -80,7 +79,7 @@ func (b *bench) openStreams(s *server) error {
 	var open, collected float64
 	r, err := g.driveHeld(d, func() error {
 		open = memory(s.pid, "VmRSS")
-		err := s.collect()
+		err := s.collect(b.rig.ctx)
 		collected = memory(s.pid, "VmRSS")
 		return err
 	})
@@ -93,7 +92,8 @@ func (b *bench) openStreams(s *server) error {
 	return nil
 }
 
-var flush = regexp.MustCompile(`^\s*insert into turn_events`)
+// flush matches the statement that stores events of running turns.
+var flush = regexp.MustCompile(`json_to_recordset[\s\S]*insert into turn_events`)
 
 // durableTokens measures 500 streams of 20 tokens a second, with one of them,
 // and then with all of them followed from another server.
@@ -168,7 +168,7 @@ func (b *bench) replica() error {
 // bodies sends four bodies of 32 MiB at once, without telling how long they are.
 func (b *bench) bodies() error {
 	s := b.rig.main
-	if err := errors.Join(s.collect(), forgetPeak(s.pid)); err != nil {
+	if err := errors.Join(s.collect(b.rig.ctx), forgetPeak(s.pid)); err != nil {
 		return err
 	}
 	before := memory(s.pid, "VmRSS")
@@ -185,7 +185,7 @@ func (b *bench) bodies() error {
 
 // sendLarge sends a body of 32 MiB in chunks, as far as it is taken, and returns the status of the answer.
 func sendLarge(addr, key string) string {
-	conn, err := net.Dial("tcp", addr)
+	conn, err := dial(addr)
 	if err != nil {
 		return err.Error()
 	}

@@ -82,11 +82,12 @@ func (b *bench) statements() error {
 		if at < 0 {
 			b.report.Details, at = append(b.report.Details, detail{Lane: name}), len(b.report.Details)
 		}
+		writes, waiting := t.writes()
 		line := &b.report.Details[at]
-		line.Statements, line.Commits, line.Parses = float64(len(t.statements))/requests, float64(t.writes())/requests, float64(t.parses)/requests
+		line.Statements, line.Commits, line.Parses = float64(len(t.statements))/requests, float64(writes)/requests, float64(t.parses)/requests
 		if name == "D" {
 			b.report.add(
-				most("D commits per turn", line.Commits, 2, 1, "").with("statements that write; none is in a transaction of several"),
+				most("D commits per turn", line.Commits, 2, 1, "").with("statements that write; %.2f wait for the disk", float64(waiting)/requests),
 				most("D statements per turn", line.Statements, 4, 4, "").with("with the look-up of the key and what loops do meanwhile; parses %.2f", line.Parses),
 			)
 		}

@@ -23,7 +23,6 @@ const (
 	storeAccount  = "acct_store"
 	conversations = 1000
 	messagesEach  = 100
-	turnsRunning  = 256
 )
 
 // statement is a method of the store and how pgbench runs the same SQL.
@@ -36,7 +35,7 @@ type statement struct {
 	parameters []string // that are texts, for -D
 }
 
-var events = []byte(`[{"n":1,"k":"delta","t":"word word word word"}]`)
+var storeTime = time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 
 // Ids are numbers in the rig's set of rows, because pgbench can make no others.
 var statements = []statement{
@@ -61,11 +60,16 @@ var statements = []statement{
 	{
 		name: "one-statement writes", atLeast: 0.9, aim: 1.0,
 		call: func(ctx context.Context, d *db.DB, client, n int) error {
-			t := db.Turn{AccountID: storeAccount, ID: strconv.Itoa(1 + client%turnsRunning), Owner: "bench"}
-			return d.AppendEvents(ctx, t, int64(client)*10_000_000+int64(n)+1, events)
+			word := "word"
+			return d.InsertConversation(ctx, db.Conversation{
+				AccountID: storeAccount, ID: strconv.Itoa(client*10_000_000 + n + 2000), Surface: "webchat", AppID: "app", AgentID: &word, ModelID: &word,
+				Title: "title", SystemPrompt: "prompt", Preview: "preview",
+				CreatedAt: storeTime, LastMessageAt: storeTime, EndUser: &word,
+			})
 		},
-		variables:  "\\set n :n + 1\n\\set v2 1 + :client_id % 256\n\\set v4 (:client_id + 100 * :round) * 10000000 + :n\n",
-		parameters: []string{"v1=" + storeAccount, "v3=bench", "v5=" + string(events), "n=0"},
+		variables: "\\set n :n + 1\n\\set v2 (:client_id + 100 * :round) * 10000000 + :n\n",
+		parameters: []string{"v1=" + storeAccount, "v3=webchat", "v4=app", "v5=word", "v6=word", "v7=title", "v8=prompt", "v9=0", "v10=0", "v11=0", "v12=preview",
+			"v13=" + storeTime.Format(time.RFC3339), "v14=" + storeTime.Format(time.RFC3339), "v15=word", "n=2000"},
 	},
 }
 
@@ -76,9 +80,6 @@ var fillStore = []string{
 	`insert into messages (account_id, conversation_id, seq, message_id, role, content, created_at)
 		select '` + storeAccount + `', c::text, s, 'msg_' || c || '_' || s, 'user', repeat('words ', 66), now()
 		from generate_series(1, 1000) c, generate_series(1, 100) s`,
-	`insert into turns (account_id, turn_id, surface, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at)
-		select '` + storeAccount + `', t::text, 'openai', 'app', 'key', 'm', 'running', 'bench', now() + interval '1 day', 0, now()
-		from generate_series(1, 256) t`,
 	`vacuum analyze`,
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,15 +47,18 @@ type traffic struct {
 	statements []executed
 }
 
-// writes counts the statements that end in a commit; those of transactions would count once each.
-func (t traffic) writes() int {
-	n := 0
+// writes counts the statements that end in a commit, and those of them whose
+// commits wait for the disk; those of transactions would count once each.
+func (t traffic) writes() (all, waiting int) {
 	for _, s := range t.statements {
 		if writing.MatchString(s.sql) {
-			n++
+			all++
+			if !strings.Contains(s.sql, "'synchronous_commit', 'off'") {
+				waiting++
+			}
 		}
 	}
-	return n
+	return all, waiting
 }
 
 // times are those of the statements that match, in order of time.
@@ -73,7 +78,7 @@ func newWire(dsn string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listen()
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func (w *wire) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial(w.network, w.address)
+		server, err := (&net.Dialer{}).DialContext(context.Background(), w.network, w.address)
 		if err != nil {
 			_ = client.Close()
 			continue

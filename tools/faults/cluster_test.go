@@ -65,12 +65,19 @@ type process struct {
 // newCluster starts n servers whose models are the upstream's; "" for none.
 func newCluster(t *testing.T, n int, upstream string) *cluster {
 	t.Helper()
+	return newClusterWith(t, n, upstream, func(string) []string { return nil })
+}
+
+// newClusterWith is newCluster with further settings, which may depend on the database's name.
+func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn string) []string) *cluster {
+	t.Helper()
 	d, dsn := dbtest.Own(t)
 	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), logs: t.TempDir(), http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
 	}}
 	c.env = append(environment(), "DATABASE_URL="+dsn, "PARLEY_SECRET_KEY="+secretKey, "PARLEY_UPSTREAM="+upstream,
 		"PARLEY_DATABASE_CONNS=12", "PARLEY_ALLOW_PRIVATE_NETWORKS=127.0.0.0/8", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
+	c.env = append(c.env, settings(dsn)...)
 	for i := range n {
 		c.start(i)
 	}

@@ -666,6 +666,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // OfferedModelIDPath defines model for OfferedModelIdPath.
 type OfferedModelIDPath = string
 

@@ -1402,6 +1402,40 @@ type Me struct {
 // Example: user
 type MeKind string
 
+// ModelAlias A name that clients send, and the model that it means.
+type ModelAlias struct {
+	// Alias A name, or the beginning of names and a `*`.
+	//
+	// Example: gpt-4o*
+	Alias ModelAliasName `json:"alias"`
+
+	// Model The id of the model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// CreatedAt When it was defined first.
+	//
+	// Example: 2024-01-15T10:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ModelAliasDefinition What an alias means.
+type ModelAliasDefinition struct {
+	// Model The id of a model that every account may use.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+}
+
+// ModelAliasList Aliases, by name.
+type ModelAliasList = []ModelAlias
+
+// ModelAliasName A name, or the beginning of names and a `*`.
+//
+// Example: gpt-4o*
+type ModelAliasName = string
+
 // ModelName The name of a model, as its provider chose it.
 //
 // Example: sd_xl_base_1.0
@@ -2507,6 +2541,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // OfferedModelIDPath defines model for OfferedModelIdPath.
 type OfferedModelIDPath = string
 
@@ -2664,6 +2701,15 @@ type ListExportsParams struct {
 type ListLedgerEntriesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListModelAliasesParams defines parameters for ListModelAliases.
+type ListModelAliasesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2845,6 +2891,9 @@ type CreateErasureJSONRequestBody = PrivacyOrder
 
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = PrivacyOrder
+
+// PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
+type PutModelAliasJSONRequestBody = ModelAliasDefinition
 
 // CreateOfferedModelJSONRequestBody defines body for CreateOfferedModel for application/json ContentType.
 type CreateOfferedModelJSONRequestBody = OfferedModelCreate
@@ -3263,6 +3312,51 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListModelAliases List the model aliases
+	//
+	// The names that stand for models on every account, in their order. For the server's operator.
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+	ListModelAliases(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteModelAlias Delete a model alias
+	//
+	// The name means nothing any more. For the server's operator.
+	//
+	// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+	DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetModelAlias Read a model alias
+	//
+	// One alias. For the server's operator.
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+	GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelAliasWithBody Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithBody(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelAlias Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOfferedModels List the models that are offered
 	//
@@ -4537,6 +4631,101 @@ func (c *Client) DownloadExport(ctx context.Context, exportID ExportIDPath, reqE
 // Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 func (c *Client) ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLedgerEntriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListModelAliases List the model aliases
+//
+// The names that stand for models on every account, in their order. For the server's operator.
+//
+// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+func (c *Client) ListModelAliases(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListModelAliasesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteModelAlias Delete a model alias
+//
+// The name means nothing any more. For the server's operator.
+//
+// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+func (c *Client) DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteModelAliasRequest(c.Server, modelAlias)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetModelAlias Read a model alias
+//
+// One alias. For the server's operator.
+//
+// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+func (c *Client) GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetModelAliasRequest(c.Server, modelAlias)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelAliasWithBody Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *Client) PutModelAliasWithBody(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelAliasRequestWithBody(c.Server, modelAlias, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelAlias Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *Client) PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelAliasRequest(c.Server, modelAlias, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7044,6 +7233,187 @@ func NewListLedgerEntriesRequest(server string, params *ListLedgerEntriesParams)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListModelAliasesRequest constructs an http.Request for the ListModelAliases method
+func NewListModelAliasesRequest(server string, params *ListModelAliasesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteModelAliasRequest constructs an http.Request for the DeleteModelAlias method
+func NewDeleteModelAliasRequest(server string, modelAlias ModelAliasPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetModelAliasRequest constructs an http.Request for the GetModelAlias method
+func NewGetModelAliasRequest(server string, modelAlias ModelAliasPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutModelAliasRequest calls the generic PutModelAlias builder with application/json body
+func NewPutModelAliasRequest(server string, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutModelAliasRequestWithBody(server, modelAlias, "application/json", bodyReader)
+}
+
+// NewPutModelAliasRequestWithBody constructs an http.Request for the PutModelAlias method, with any body, and a specified content type
+func NewPutModelAliasRequestWithBody(server string, modelAlias ModelAliasPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -9951,6 +10321,57 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error)
+
+	// ListModelAliasesWithResponse List the model aliases
+	//
+	// The names that stand for models on every account, in their order. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+	ListModelAliasesWithResponse(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*ListModelAliasesResult, error)
+
+	// DeleteModelAliasWithResponse Delete a model alias
+	//
+	// The name means nothing any more. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+	DeleteModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*DeleteModelAliasResult, error)
+
+	// GetModelAliasWithResponse Read a model alias
+	//
+	// One alias. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+	GetModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*GetModelAliasResult, error)
+
+	// PutModelAliasWithBodyWithResponse Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithBodyWithResponse(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error)
+
+	// PutModelAliasWithResponse Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error)
 
 	// ListOfferedModelsWithResponse List the models that are offered
 	//
@@ -12902,6 +13323,387 @@ func (r ListLedgerEntriesResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListLedgerEntriesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListModelAliasesResult200Headers the declared response headers of an HTTP 200 response for ListModelAliases
+type ListModelAliasesResult200Headers struct {
+	Link *string
+}
+
+type ListModelAliasesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAliasList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListModelAliasesResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListModelAliasesResult) GetJSON200() *ModelAliasList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListModelAliasesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListModelAliasesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListModelAliasesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListModelAliasesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteModelAliasResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAlias
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetModelAliasResult) GetJSON200() *ModelAlias {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetModelAliasResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutModelAliasResult201Headers the declared response headers of an HTTP 201 response for PutModelAlias
+type PutModelAliasResult201Headers struct {
+	Location string
+}
+
+type PutModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAlias
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ModelAlias
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutModelAliasResult201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutModelAliasResult) GetJSON200() *ModelAlias {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutModelAliasResult) GetJSON201() *ModelAlias {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PutModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutModelAliasResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18654,6 +19456,87 @@ func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context,
 	return ParseListLedgerEntriesResult(rsp)
 }
 
+// ListModelAliasesWithResponse List the model aliases
+//
+// The names that stand for models on every account, in their order. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+func (c *ClientWithResponses) ListModelAliasesWithResponse(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*ListModelAliasesResult, error) {
+	rsp, err := c.ListModelAliases(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListModelAliasesResult(rsp)
+}
+
+// DeleteModelAliasWithResponse Delete a model alias
+//
+// The name means nothing any more. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+func (c *ClientWithResponses) DeleteModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*DeleteModelAliasResult, error) {
+	rsp, err := c.DeleteModelAlias(ctx, modelAlias, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteModelAliasResult(rsp)
+}
+
+// GetModelAliasWithResponse Read a model alias
+//
+// One alias. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+func (c *ClientWithResponses) GetModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*GetModelAliasResult, error) {
+	rsp, err := c.GetModelAlias(ctx, modelAlias, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetModelAliasResult(rsp)
+}
+
+// PutModelAliasWithBodyWithResponse Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *ClientWithResponses) PutModelAliasWithBodyWithResponse(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error) {
+	rsp, err := c.PutModelAliasWithBody(ctx, modelAlias, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelAliasResult(rsp)
+}
+
+// PutModelAliasWithResponse Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *ClientWithResponses) PutModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error) {
+	rsp, err := c.PutModelAlias(ctx, modelAlias, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelAliasResult(rsp)
+}
+
 // ListOfferedModelsWithResponse List the models that are offered
 //
 // The account's own models and those of the server, also disabled ones, in the order of their ids.
@@ -21799,6 +22682,342 @@ func ParseListLedgerEntriesResult(rsp *http.Response) (*ListLedgerEntriesResult,
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListModelAliasesResult parses an HTTP response from a ListModelAliasesWithResponse call
+func ParseListModelAliasesResult(rsp *http.Response) (*ListModelAliasesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListModelAliasesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAliasList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListModelAliasesResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteModelAliasResult parses an HTTP response from a DeleteModelAliasWithResponse call
+func ParseDeleteModelAliasResult(rsp *http.Response) (*DeleteModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetModelAliasResult parses an HTTP response from a GetModelAliasWithResponse call
+func ParseGetModelAliasResult(rsp *http.Response) (*GetModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutModelAliasResult parses an HTTP response from a PutModelAliasWithResponse call
+func ParsePutModelAliasResult(rsp *http.Response) (*PutModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PutModelAliasResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil

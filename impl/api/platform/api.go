@@ -50,6 +50,7 @@ type Services struct {
 // API implements the generated server, one struct a resource.
 type API struct {
 	accounts
+	aliases
 	auditLog
 	budgets
 	document
@@ -77,7 +78,7 @@ var _ gen.StrictServerInterface = API{}
 func New(s Services) httpd.Surface {
 	people := signIn{service: s.Users, secure: s.Secure}
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, aliases: aliases{models: s.Models}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
 		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages: usages{service: s.Usage}, files: files{images: s.Images, links: s.Links},

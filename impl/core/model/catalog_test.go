@@ -160,10 +160,10 @@ func TestTheUpstreamsFirstModelIsTheDefaultAndWithdrawnOnesGo(t *testing.T) {
 	b.Upstream = offering("z-first", "a-second")
 	_, _, err := b.Resolve(t.Context(), b.account, "")
 	wantKind(t, err, fault.Unavailable) // not the built-in one by accident
-	_, err = b.Offline(t.Context(), b.account)
+	_, err = b.Offline(t.Context(), b.account, model.KindLLM)
 	wantKind(t, err, fault.Unavailable)
 	b.upstream(t, "z-first", "a-second")
-	_, err = b.Offline(t.Context(), b.account)
+	_, err = b.Offline(t.Context(), b.account, model.KindLLM)
 	wantKind(t, err, fault.NotFound)
 	if m, p := b.resolve(t, b.account, ""); m.ID != "z-first" || p != b.Upstream || m.ContextTokens != 1000 {
 		t.Errorf("default %+v", m)

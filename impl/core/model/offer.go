@@ -21,6 +21,9 @@ const (
 	defaultOutputTokens  = 4_096
 	builtInContextTokens = 32_768
 	builtInOutputTokens  = 1_024
+	// Models for embeddings write nothing; the table wants one token.
+	embeddingOutputTokens  = 1
+	embeddingContextTokens = 8_192
 	// modelsMax bounds what one upstream can put into the table.
 	modelsMax = 1_000
 )
@@ -32,6 +35,7 @@ func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
 	models := []db.Model{
 		{ID: BuiltInLLM, Kind: KindLLM, Name: "Parley built-in (offline)", ContextTokens: builtInContextTokens},
 		{ID: BuiltInSD, Kind: KindSD, Name: "Parley built-in drawing (offline)", ContextTokens: builtInContextTokens},
+		{ID: BuiltInEmbedding, Kind: KindEmbedding, Name: "Parley built-in word hashing (offline)", ContextTokens: builtInContextTokens},
 	}
 	return c.DB.InTx(ctx, func(q *db.Queries) error {
 		if err := q.PutProvider(ctx, p); err != nil {
@@ -40,6 +44,9 @@ func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
 		for i, m := range models {
 			m.ProviderID, m.UpstreamName, m.MaxOutputTokens = p.ID, m.ID, builtInOutputTokens
 			m.Rank, m.Enabled, m.CreatedAt = rankBuiltIn+i, true, now
+			if m.Kind == KindEmbedding {
+				m.MaxOutputTokens = embeddingOutputTokens
+			}
 			if err := q.PutModel(ctx, m); err != nil {
 				return err
 			}
@@ -140,7 +147,28 @@ func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
 		row.ContextTokens = defaultContextTokens
 	}
 	row.MaxOutputTokens = min(row.MaxOutputTokens, max(1, row.ContextTokens/2))
+	if embeds(m.ID) {
+		row.Kind, row.MaxOutputTokens = KindEmbedding, embeddingOutputTokens
+		if m.ContextTokens <= 0 {
+			row.ContextTokens = embeddingContextTokens
+		}
+	}
 	return row
+}
+
+// embeds tells by its name whether an upstream's model makes embeddings, as
+// upstreams list their models without a kind.
+func embeds(modelID string) bool {
+	name := strings.ToLower(modelID[strings.LastIndexByte(modelID, '/')+1:])
+	if strings.Contains(name, "embed") {
+		return true
+	}
+	for _, family := range []string{"bge-", "e5-", "gte-", "all-minilm", "multilingual-e5"} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	return false
 }
 
 // SetPrice prices a model: micro-units per 1,000 input and output tokens, and per picture.

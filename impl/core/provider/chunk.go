@@ -23,7 +23,10 @@ type chunk struct {
 // counts are the tokens that an upstream reports.
 type counts struct{ input, output int64 }
 
-type choice struct{ finishReason, text, thought string }
+type choice struct {
+	finishReason, text, thought string
+	calls, raw                  string // JSON: of delta's tool_calls, "" without any, and of the whole choice
+}
 
 // UnmarshalJSON reads an event whose syntax was checked. It keeps the first choice only.
 func (c *chunk) UnmarshalJSON(raw []byte) error {
@@ -51,7 +54,7 @@ func (c *chunk) UnmarshalJSON(raw []byte) error {
 }
 
 func (c *chunk) add(one gjson.Result) {
-	var made choice
+	made := choice{raw: one.Raw}
 	var delta gjson.Result
 	first := true
 	one.ForEach(func(name, value gjson.Result) bool {
@@ -79,6 +82,8 @@ func (c *chunk) add(one gjson.Result) {
 			made.thought = value.Str
 		case "reasoning":
 			reasoning = value.Str
+		case "tool_calls":
+			made.calls = value.Raw
 		}
 		return true
 	})

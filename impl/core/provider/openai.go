@@ -59,6 +59,8 @@ type OpenAI struct {
 	client openai.Client
 	models openai.ModelService
 
+	embeddings openai.EmbeddingService
+
 	mu     sync.Mutex
 	quirks map[string]quirks // by model
 }
@@ -81,7 +83,9 @@ func NewOpenAI(o OpenAIOptions) *OpenAI {
 		opts:   o,
 		client: openai.Client{Options: sdk},
 		models: openai.NewModelService(sdk...),
-		quirks: map[string]quirks{},
+
+		embeddings: openai.NewEmbeddingService(sdk...),
+		quirks:     map[string]quirks{},
 	}
 }
 
@@ -94,6 +98,7 @@ func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) 
 	for retries := 0; ; {
 		a := &answer{req: req, emit: emit, bytesMax: o.outputBytesMax(req)}
 		failure := o.attempt(w, a, q)
+		blame(failure, req)
 		if failure == nil {
 			q.proven = true
 			o.learn(req.Model, q)

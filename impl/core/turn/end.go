@@ -67,15 +67,15 @@ func (r *run) hint() {
 // hold: the account cannot be overdrawn by an upstream that counts more.
 func (r *run) settle(u provider.Usage, failure error) Answer {
 	now := r.engine.now()
-	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len() > 0 {
+	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len()+len(r.calls.pieces) > 0 {
 		u = provider.Usage{InputTokens: int(r.turn.InputTokens), Estimated: true,
-			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String())}
+			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String()+r.calls.text())}
 	}
 	t := &r.turn
 	t.InputTokens, t.OutputTokens, t.Estimated, t.EndedAt = int64(u.InputTokens), int64(u.OutputTokens), u.Estimated, &now
 	t.CostMicros = min(t.HeldMicros, money.Cost(t.InputTokens, t.OutputTokens, r.model.InputMicrosPer1K, r.model.OutputMicrosPer1K))
 	a := Answer{
-		TurnID: t.ID, ModelID: r.model.ID, Content: r.text.String(), Thought: r.thought.String(),
+		TurnID: t.ID, ModelID: r.model.ID, Content: r.text.String(), Thought: r.thought.String(), Calls: r.calls.joined(), Logprobs: r.calls.allLogprobs(),
 		Usage: u, CostMicros: t.CostMicros, CreatedAt: now,
 	}
 	if t.ConversationID != nil {
@@ -110,7 +110,7 @@ func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
 	if !r.turn.Unstored {
 		e.Previous, e.FirstEvent, e.Events = previous, from, encode(r.live.upTo(last, from))
 	}
-	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
+	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == "" && a.Calls == nil
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
 		e.Preview = shortened(a.Content)

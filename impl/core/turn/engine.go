@@ -167,8 +167,8 @@ func wantedModel(in Input) string {
 }
 
 // buildPrompt joins persona, system prompt, history and question, cut to the
-// model's context, and counts its tokens.
-func buildPrompt(in Input, m db.Model) ([]provider.Message, int, error) {
+// model's context, and counts its tokens, with those that it reads beside.
+func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, int, error) {
 	var all []tokens.Message
 	if in.Agent != nil {
 		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
@@ -180,11 +180,11 @@ func buildPrompt(in Input, m db.Model) ([]provider.Message, int, error) {
 	if in.Question != "" {
 		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
 	}
-	fitted, err := tokens.Fit(m.UpstreamName, all, m.ContextTokens, m.MaxOutputTokens)
+	fitted, err := tokens.Fit(m.UpstreamName, all, m.ContextTokens, m.MaxOutputTokens+beside)
 	if err != nil {
 		return nil, 0, err
 	}
-	return fitted, tokens.CountMessages(m.UpstreamName, fitted), nil
+	return fitted, tokens.CountMessages(m.UpstreamName, fitted) + beside, nil
 }
 
 // hold is the highest cost of a turn. Upstreams count input by vocabularies

@@ -35,12 +35,14 @@ type run struct {
 	provider provider.Provider
 	prompt   []provider.Message
 	sampling Sampling
+	work     *Work
 
 	fallbacks []offer // what may answer instead, in order
 	switched  bool    // another model answers than the stored beginning names; its first event says so
 	tokens    int64   // the most that any offer can take
 
 	text, thought strings.Builder
+	calls         calls
 	next          int64 // number of the next event
 
 	log stored
@@ -63,7 +65,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling,
+		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
 		fallbacks: offers[1:], tokens: most, next: 1,
 	}
 	r.take(offers[0])
@@ -91,9 +93,12 @@ func (r *run) chat() (result provider.Result, err error) {
 			err = fmt.Errorf("provider panicked: %v", p)
 		}
 	}()
+	if r.work != nil {
+		return r.work.Do(r.ctx, r.provider, r.model, r.emit)
+	}
 	return r.provider.Chat(r.ctx, provider.Request{
 		Model: r.model.UpstreamName, Messages: r.prompt, MaxOutputTokens: r.model.MaxOutputTokens,
-		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser,
+		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser, Extra: r.sampling.Extra,
 	}, r.emit)
 }
 
@@ -107,9 +112,16 @@ func (r *run) emit(d provider.Delta) error {
 		r.thought.WriteString(d.Thought)
 		r.publish(Thought, d.Thought)
 	}
-	if d.Text != "" {
+	if d.Text != "" || d.Logprobs != "" {
 		r.text.WriteString(d.Text)
-		r.publish(Delta, d.Text)
+		r.calls.logprobs(d.Logprobs)
+		e := r.event(Delta, d.Text)
+		e.Logprobs = d.Logprobs
+		r.live.publish(e)
+	}
+	if d.Calls != "" {
+		r.calls.add(d.Calls)
+		r.publish(Calls, d.Calls)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/fault"
+	"parley/impl/core/provider"
 )
 
 // Encoder writes a surface's stream. It is a pure function of a stored turn and
@@ -28,6 +29,7 @@ type View struct {
 	Options        json.RawMessage
 	Content        string
 	Thought        string
+	Calls          []provider.Call
 }
 
 // Frame is one server-sent event. The last frame of a turn's event carries
@@ -61,6 +63,7 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
 		var content, thought strings.Builder
+		var called calls
 		for e, err := range events {
 			if err != nil {
 				yield(Frame{}, err)
@@ -74,8 +77,10 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 				content.WriteString(e.Text)
 			case Thought:
 				thought.WriteString(e.Text)
+			case Calls:
+				called.add(e.Text)
 			default:
-				v.Content, v.Thought = content.String(), thought.String()
+				v.Content, v.Thought, v.Calls = content.String(), thought.String(), called.joined()
 			}
 			if e.N <= after && !e.Terminal() {
 				continue

@@ -191,6 +191,9 @@ func (r *run) replay(e Event) {
 	switch e.Kind {
 	case Delta:
 		r.text.WriteString(e.Text)
+		r.calls.logprobs(e.Logprobs)
+	case Calls:
+		r.calls.add(e.Text)
 	case Thought:
 		r.thought.WriteString(e.Text)
 	}

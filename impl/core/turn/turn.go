@@ -12,6 +12,7 @@
 package turn
 
 import (
+	"encoding/json"
 	"time"
 
 	"parley/db"
@@ -20,10 +21,12 @@ import (
 	"parley/impl/core/provider"
 )
 
-// The kinds of events. Delta and Thought carry text; the others end the log.
+// The kinds of events. Delta and Thought carry text, Calls pieces of calls of
+// tools (provider.EncodeCalls); the others end the log.
 const (
 	Delta     = "delta"
 	Thought   = "thought"
+	Calls     = "calls"
 	Completed = db.TurnCompleted
 	Failed    = db.TurnFailed
 	Cancelled = db.TurnCancelled
@@ -39,6 +42,7 @@ type Event struct {
 	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
 	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
 	Model     string    `json:"model,omitempty"`      // the first: the model that answers, when it is a fallback
+	Logprobs  string    `json:"logprobs,omitempty"`   // delta: provider.Delta's
 }
 
 // Usage is what a turn took, as its terminal event tells readers.
@@ -48,7 +52,7 @@ type Usage struct {
 }
 
 // Terminal tells whether the event ends the log.
-func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought }
+func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought && e.Kind != Calls }
 
 // eventBytes is what an event takes beside its text.
 const eventBytes = 200
@@ -69,6 +73,7 @@ type Input struct {
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
+	Work         *Work              // in place of a chat; History and Question are not read
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
 
 	// Awaited says that the caller takes nothing for granted before the turn's end:
@@ -84,6 +89,8 @@ type Sampling struct {
 	Temperature     *float64
 	Stop            []string // texts before which the answer ends
 	EndUser         string   // an opaque name of the end user for the provider
+	// Extra goes to the provider as it is, see provider.Request.
+	Extra map[string]json.RawMessage
 }
 
 // Answer is what an ended turn produced.
@@ -94,6 +101,8 @@ type Answer struct {
 	ModelID        string
 	Content        string
 	Thought        string
+	Calls          []provider.Call // of tools, which the client is to run
+	Logprobs       string          // a JSON array; "" unless the request asked for them
 	Usage          provider.Usage
 	CostMicros     int64
 	FinishReason   string // why a completed answer ended, one of provider's Finish constants
