@@ -39,6 +39,7 @@ type Message struct {
 	Citations      types.NullJSONText `db:"citations"`
 	TurnID         *string            `db:"turn_id"`
 	ModelID        *string            `db:"model_id"`
+	ImageID        *string            `db:"image_id"` // the picture that it shows, which may be gone
 	CreatedAt      time.Time          `db:"created_at"`
 }
 
@@ -49,7 +50,7 @@ const (
 	conversationColumns = `account_id, conversation_id, surface, app_id, agent_id, model_id, title, system_prompt,
 	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at, end_user`
 	messageColumns = `account_id, conversation_id, seq, message_id, role, content, thought, citations, turn_id,
-	model_id, created_at`
+	model_id, image_id, created_at`
 )
 
 // InsertConversation stores a conversation without messages.
@@ -204,15 +205,20 @@ func (d *DB) DeleteSessions(ctx context.Context, accountID, surface, appID strin
 	return int64(len(gone)), err
 }
 
-// deleteEvents removes the event logs of conversations just deleted. It is a
+// deleteEvents removes the event logs and images of conversations just deleted. It is a
 // statement of its own because it must see the events of a turn whose end held
 // up the deletion.
 func (q *Queries) deleteEvents(ctx context.Context, accountID string, conversationIDs []string) error {
 	_, err := q.exec(ctx, `
+		with gone as (
+			delete from images
+			where account_id = $1 and conversation_id = any($2)
+			returning image_id
+		), `+removals+`
 		delete from turn_events e
 		using turns t
 		where e.account_id = $1 and t.account_id = $1 and t.turn_id = e.turn_id and t.conversation_id = any($2)`,
-		accountID, pq.Array(conversationIDs))
+		accountID, pq.Array(conversationIDs), time.Now().UTC())
 	return err
 }
 
@@ -225,4 +231,13 @@ func (q *Queries) RunningConversations(ctx context.Context, accountID, surface, 
 		where account_id = $1 and surface = $2 and app_id = $3 and state = 'running' and conversation_id is not null`,
 		accountID, surface, appID)
 	return ids, err
+}
+
+// UpdateConversation replaces what people set of a conversation: title, prompt, model and agent.
+func (q *Queries) UpdateConversation(ctx context.Context, c Conversation) error {
+	return q.execOne(ctx, `
+		update conversations
+		set title = $4, system_prompt = $5, model_id = $6, agent_id = $7
+		where account_id = $1 and conversation_id = $2 and surface = $3`,
+		c.AccountID, c.ID, c.Surface, c.Title, c.SystemPrompt, c.ModelID, c.AgentID)
 }

@@ -18,11 +18,13 @@ type exportTable struct {
 }
 
 const (
-	wholeAccount  = `$2::text = 'account' and $3::text = ''`
-	ofItsTurn     = `turn_id in (select turn_id from turns where account_id = $1 and ` + turnsInScope + `)`
-	ofTheTalk     = `conversation_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
-	ofItsLedger   = `($2::text = 'account' or ($2::text = 'end_user' and end_user = $3) or ` + ofItsTurn + `)`
-	ofItsBudgets  = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
+	wholeAccount = `$2::text = 'account' and $3::text = ''`
+	ofItsTurn    = `turn_id in (select turn_id from turns where account_id = $1 and ` + turnsInScope + `)`
+	ofTheTalk    = `conversation_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
+	ofItsLedger  = `($2::text = 'account' or ($2::text = 'end_user' and end_user = $3) or ` + ofItsTurn + `)`
+	ofItsBudgets = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
+	ofItsImages  = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
+		or ($2::text = 'end_user' and end_user = $3))`
 	ofTheUser     = `($2::text = 'account' or ($2::text = 'end_user' and user_id = $3))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
 )
@@ -46,6 +48,7 @@ var exportTables = []exportTable{
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},
+	{name: "images", where: ofItsImages},
 	{name: "turns", where: turnsInScope, omit: []string{"owner", "generation", "lease_until"}},
 	{name: "turn_events", where: ofItsTurn},
 	{name: "ledger", where: ofItsLedger},

@@ -79,6 +79,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	}
 	n.storeCredentials(t, d)
 	n.storeKnowledge(t, d)
+	n.storeImages(t, d)
 	return n
 }
 

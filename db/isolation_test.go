@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return append(append(n.credentialCalls(), n.knowledgeCalls()...), []call{
+	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls()), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -252,7 +252,7 @@ var apart = map[string]string{
 	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
 	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",

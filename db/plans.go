@@ -5,9 +5,10 @@ import "context"
 // Plan is what an account, or a key with a plan of its own, may ask for.
 type Plan struct {
 	Name              string `db:"name"`
-	RequestsPerMinute *int   `db:"requests_per_minute"` // nil: not limited, as in the next two
+	RequestsPerMinute *int   `db:"requests_per_minute"` // nil: not limited, as in the next three
 	ConcurrentStreams *int   `db:"concurrent_streams"`  // answers of one key that run at once
 	TokensPerMinute   *int   `db:"tokens_per_minute"`
+	StorageBytes      *int64 `db:"storage_bytes"` // what the pictures of an account take together
 }
 
 // KeysPlanKey is the constraint that an unknown plan of a key breaks; deleting
@@ -18,7 +19,7 @@ const KeysPlanKey = "keys_plan_fkey"
 func (q *Queries) Plans(ctx context.Context, afterName string, limit int) ([]Plan, error) {
 	plans := []Plan{}
 	err := q.list(ctx, &plans, `
-		select name, requests_per_minute, concurrent_streams, tokens_per_minute
+		select name, requests_per_minute, concurrent_streams, tokens_per_minute, storage_bytes
 		from plans
 		where name > $1
 		order by name
@@ -31,7 +32,7 @@ func (q *Queries) Plans(ctx context.Context, afterName string, limit int) ([]Pla
 func (q *Queries) Plan(ctx context.Context, name string) (Plan, error) {
 	var p Plan
 	err := q.get(ctx, &p, `
-		select name, requests_per_minute, concurrent_streams, tokens_per_minute
+		select name, requests_per_minute, concurrent_streams, tokens_per_minute, storage_bytes
 		from plans
 		where name = $1`,
 		name)
@@ -41,12 +42,12 @@ func (q *Queries) Plan(ctx context.Context, name string) (Plan, error) {
 // PutPlan stores a plan, replacing one of the same name.
 func (q *Queries) PutPlan(ctx context.Context, p Plan) error {
 	_, err := q.exec(ctx, `
-		insert into plans (name, requests_per_minute, concurrent_streams, tokens_per_minute)
-		values ($1, $2, $3, $4)
+		insert into plans (name, requests_per_minute, concurrent_streams, tokens_per_minute, storage_bytes)
+		values ($1, $2, $3, $4, $5)
 		on conflict (name) do update
 		set requests_per_minute = excluded.requests_per_minute, concurrent_streams = excluded.concurrent_streams,
-			tokens_per_minute = excluded.tokens_per_minute`,
-		p.Name, p.RequestsPerMinute, p.ConcurrentStreams, p.TokensPerMinute)
+			tokens_per_minute = excluded.tokens_per_minute, storage_bytes = excluded.storage_bytes`,
+		p.Name, p.RequestsPerMinute, p.ConcurrentStreams, p.TokensPerMinute, p.StorageBytes)
 	return err
 }
 

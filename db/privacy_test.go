@@ -11,7 +11,7 @@ import (
 
 // erased tells of every table with an account what becomes of its rows when the account is erased.
 var erased = map[string]string{
-	"accounts": "loses its name", "apps": "lose their names", "keys": "lose their names", "oauth_clients": "lose their names", "oauth_secrets": "stay: digests", "oauth_tokens": "stay: digests", "agents": "go",
+	"accounts": "loses its name", "apps": "lose their names", "keys": "lose their names", "oauth_clients": "lose their names", "oauth_secrets": "stay: digests", "oauth_tokens": "stay: digests", "agents": "go", "images": "go, with their blobs",
 	"idempotency_keys": "lose what they answered", "users": "go", "user_emails": "go", "user_sessions": "go", "user_links": "go",
 	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
@@ -24,8 +24,8 @@ var erased = map[string]string{
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
 	"model_aliases": "stay: the operator's configuration",
-	"models":        "stay: the operator's configuration, to which the ledger refers",
-	"providers":     "stay: the operator's configuration",
+	"models":        "go with their providers; the ledger keeps their ids",
+	"providers":     "go",
 }
 
 // A new table has to say what exports show of it and what an erasure leaves of it.

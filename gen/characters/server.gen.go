@@ -17,6 +17,21 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ImageProgressStatus.
+const (
+	ImageProgressStatusInProgress ImageProgressStatus = "in_progress"
+)
+
+// Valid indicates whether the value is a known member of the ImageProgressStatus enum.
+func (e ImageProgressStatus) Valid() bool {
+	switch e {
+	case ImageProgressStatusInProgress:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageRole.
 const (
 	MessageRoleAgent  MessageRole = "agent"
@@ -122,6 +137,27 @@ func (e PromptMessageRole) Valid() bool {
 	}
 }
 
+// Defines values for ExportConversationParamsFormat.
+const (
+	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
+	ExportConversationParamsFormatJSON     ExportConversationParamsFormat = "json"
+	ExportConversationParamsFormatMarkdown ExportConversationParamsFormat = "markdown"
+)
+
+// Valid indicates whether the value is a known member of the ExportConversationParamsFormat enum.
+func (e ExportConversationParamsFormat) Valid() bool {
+	switch e {
+	case ExportConversationParamsFormatHTML:
+		return true
+	case ExportConversationParamsFormatJSON:
+		return true
+	case ExportConversationParamsFormatMarkdown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListModelsParamsType.
 const (
 	ListModelsParamsTypeLLM ListModelsParamsType = "llm"
@@ -208,6 +244,39 @@ type AgentCreate struct {
 
 // AgentList Agents, newest first.
 type AgentList = []Agent
+
+// AgentUpdate What to change of an agent; what is absent stays.
+type AgentUpdate struct {
+	// Name The agent's name.
+	//
+	// Example: Financial Advisor
+	Name *string `json:"name,omitempty"`
+
+	// AppearancePrompt How the agent looks, for generating pictures of it.
+	//
+	// Example: Professional, suit and tie
+	AppearancePrompt *string `json:"appearance_prompt,omitempty"`
+
+	// PersonalityPrompt How the agent behaves; the model is told before every answer.
+	//
+	// Example: Knowledgeable about finance, patient
+	PersonalityPrompt *string `json:"personality_prompt,omitempty"`
+
+	// Description What the agent is for.
+	//
+	// Example: An agent specialized in financial advice
+	Description *string `json:"description,omitempty"`
+
+	// SDModelID The stable diffusion model that makes a new picture of the agent.
+	//
+	// Example: sd_model_456abc
+	SDModelID *string `json:"sd_model_id,omitempty"`
+
+	// Age The agent's age in years, put in front of the appearance prompt.
+	//
+	// Example: 35
+	Age *float64 `json:"age,omitempty"`
+}
 
 // CharactersError What went wrong.
 type CharactersError struct {
@@ -305,6 +374,29 @@ type ConversationCreate struct {
 // ConversationList Conversations, newest first.
 type ConversationList = []Conversation
 
+// ConversationUpdate What to change of a conversation; what is absent stays.
+type ConversationUpdate struct {
+	// Title The conversation's name.
+	//
+	// Example: AI Discussion
+	Title *string `json:"title,omitempty"`
+
+	// SystemPrompt What the model is told before the conversation.
+	//
+	// Example: You are a helpful assistant.
+	SystemPrompt *string `json:"system_prompt,omitempty"`
+
+	// LLMID The language model that answers from now on.
+	//
+	// Example: model_abc123
+	LLMID *string `json:"llm_id,omitempty"`
+
+	// AgentID The agent that speaks from now on.
+	//
+	// Example: agent_xyz789
+	AgentID *string `json:"agent_id,omitempty"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -314,6 +406,135 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// Image A picture.
+type Image struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Prompt What the picture shows.
+	//
+	// Example: A futuristic city with flying cars
+	Prompt ImagePrompt `json:"prompt"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ImageAddress Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+//
+// Example: https://example.com/images/img_123abc.png
+type ImageAddress = string
+
+// ImageCreate A picture to make.
+type ImageCreate struct {
+	// Prompt What the picture shows.
+	//
+	// Example: A serene beach at sunset with palm trees
+	Prompt string `json:"prompt"`
+
+	// SDModelID The stable diffusion model that makes it.
+	//
+	// Example: sd_model_456abc
+	SDModelID string `json:"sd_model_id"`
+
+	// ConversationID The conversation that shall show it.
+	//
+	// Example: conv_123abc
+	ConversationID *string `json:"conversation_id,omitempty"`
+}
+
+// ImageID Names the image.
+//
+// Example: img_123abc
+type ImageID = string
+
+// ImagePage A page of images.
+type ImagePage struct {
+	// Data The images of the page, newest first.
+	Data []Image `json:"data"`
+
+	// Pagination Where the page stands.
+	Pagination ImagePagination `json:"pagination"`
+}
+
+// ImagePagination Where the page stands.
+type ImagePagination struct {
+	// TotalItems How many images there are on all pages.
+	//
+	// Example: 25
+	TotalItems int64 `json:"total_items"`
+
+	// CurrentPage The number of this page, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int32 `json:"current_page"`
+
+	// PageSize How many images a page may hold.
+	//
+	// Example: 10
+	PageSize int32 `json:"page_size"`
+
+	// TotalPages How many pages there are; 0 when there is no image.
+	//
+	// Example: 3
+	TotalPages int64 `json:"total_pages"`
+
+	// NextPage The number of the next page; null on the last one and beyond.
+	//
+	// Example: 2
+	NextPage *int32 `json:"next_page"`
+
+	// PrevPage The number of the page before; null on the first one.
+	PrevPage *int32 `json:"prev_page"`
+}
+
+// ImageProgress A picture that is being made.
+type ImageProgress struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Prompt What the picture shows.
+	//
+	// Example: A futuristic city with flying cars
+	Prompt ImagePrompt `json:"prompt"`
+
+	// Status Always `in_progress`.
+	//
+	// Example: in_progress
+	Status ImageProgressStatus `json:"status"`
+
+	// Progress How far it is, in per cent, as far as the model tells.
+	//
+	// Example: 40
+	Progress int32 `json:"progress"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ImageProgressStatus Always `in_progress`.
+//
+// Example: in_progress
+type ImageProgressStatus string
+
+// ImagePrompt What the picture shows.
+//
+// Example: A futuristic city with flying cars
+type ImagePrompt = string
 
 // Message A message, or an answer.
 type Message struct {
@@ -336,6 +557,9 @@ type Message struct {
 	//
 	// Example: 2023-09-01T12:05:00Z
 	CreatedAt time.Time `json:"created_at"`
+
+	// Image A picture that the message shows; absent when there is none, or when it was deleted.
+	Image *MessageImage `json:"image,omitempty"`
 
 	// ThoughtProcess With `verbose`, how the answer came about: the model's own reasoning where it tells, otherwise the steps of retrieval and tools; absent when there are none.
 	//
@@ -433,6 +657,19 @@ type MessageFinalEvent struct {
 //
 // Example: message
 type MessageFinalEventEvent string
+
+// MessageImage A picture that the message shows; absent when there is none, or when it was deleted.
+type MessageImage struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
+}
 
 // MessageList Messages, the oldest first.
 type MessageList = []Message
@@ -540,6 +777,28 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// Transcript A conversation with its messages.
+type Transcript struct {
+	// Conversation A conversation with a model or an agent.
+	Conversation Conversation `json:"conversation"`
+
+	// Messages The messages, the oldest first.
+	Messages []Message `json:"messages"`
+
+	// Truncated Whether there are more messages than these.
+	//
+	// Example: false
+	Truncated bool `json:"truncated"`
+
+	// ExportedAt When it was exported.
+	//
+	// Example: 2023-09-01T12:10:00Z
+	ExportedAt time.Time `json:"exported_at"`
+}
+
+// TranscriptText A conversation, written down.
+type TranscriptText = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -567,6 +826,9 @@ type ErasureIDPath = string
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -576,8 +838,23 @@ type LimitQuery = int32
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
+// PageQuery defines model for PageQuery.
+type PageQuery = int32
+
+// PageSizeQuery defines model for PageSizeQuery.
+type PageSizeQuery = int32
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// PreferHeader defines model for PreferHeader.
+type PreferHeader = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
@@ -648,6 +925,15 @@ type ListConversationsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ExportConversationParams defines parameters for ExportConversation.
+type ExportConversationParams struct {
+	// Format The form of the export.
+	Format *ExportConversationParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportConversationParamsFormat defines parameters for ExportConversation.
+type ExportConversationParamsFormat string
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -655,6 +941,21 @@ type ListMessagesParams struct {
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListImagesParams defines parameters for ListImages.
+type ListImagesParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// PageSize How many images a page may hold.
+	PageSize *PageSizeQuery `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// CreateImageParams defines parameters for CreateImage.
+type CreateImageParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
 
 // ListModelsParams defines parameters for ListModels.
@@ -675,14 +976,23 @@ type ListModelsParamsType string
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = AgentCreate
 
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = AgentUpdate
+
 // CreateCompletionJSONRequestBody defines body for CreateCompletion for application/json ContentType.
 type CreateCompletionJSONRequestBody = CompletionRequest
 
 // CreateConversationJSONRequestBody defines body for CreateConversation for application/json ContentType.
 type CreateConversationJSONRequestBody = ConversationCreate
 
+// UpdateConversationJSONRequestBody defines body for UpdateConversation for application/json ContentType.
+type UpdateConversationJSONRequestBody = ConversationUpdate
+
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = MessageSend
+
+// CreateImageJSONRequestBody defines body for CreateImage for application/json ContentType.
+type CreateImageJSONRequestBody = ImageCreate
 
 // AsMessageDeltaEvent returns the union data inside the MessageStreamEvent as a MessageDeltaEvent
 func (t MessageStreamEvent) AsMessageDeltaEvent() (MessageDeltaEvent, error) {
@@ -865,9 +1175,15 @@ type ServerInterface interface {
 	// CreateAgent Create an agent
 	// (POST /api/v1/agents)
 	CreateAgent(w http.ResponseWriter, r *http.Request)
+	// DeleteAgent Delete an agent
+	// (DELETE /api/v1/agents/{agent_id})
+	DeleteAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
 	// GetAgent Read an agent
 	// (GET /api/v1/agents/{agent_id})
 	GetAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	// UpdateAgent Change an agent
+	// (PATCH /api/v1/agents/{agent_id})
+	UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
 	// CreateCompletion Answer a list of messages
 	// (POST /api/v1/completions)
 	CreateCompletion(w http.ResponseWriter, r *http.Request)
@@ -877,15 +1193,36 @@ type ServerInterface interface {
 	// CreateConversation Create a conversation
 	// (POST /api/v1/conversations)
 	CreateConversation(w http.ResponseWriter, r *http.Request)
+	// DeleteConversation Delete a conversation
+	// (DELETE /api/v1/conversations/{conversation_id})
+	DeleteConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath)
 	// GetConversation Read a conversation
 	// (GET /api/v1/conversations/{conversation_id})
 	GetConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath)
+	// UpdateConversation Change a conversation
+	// (PATCH /api/v1/conversations/{conversation_id})
+	UpdateConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath)
+	// ExportConversation Export a conversation
+	// (GET /api/v1/conversations/{conversation_id}/export)
+	ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams)
 	// ListMessages List the messages of a conversation
 	// (GET /api/v1/conversations/{conversation_id}/messages)
 	ListMessages(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ListMessagesParams)
 	// SendMessage Send a message and receive the answer
 	// (POST /api/v1/conversations/{conversation_id}/messages)
 	SendMessage(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath)
+	// ListImages List the images
+	// (GET /api/v1/images)
+	ListImages(w http.ResponseWriter, r *http.Request, params ListImagesParams)
+	// CreateImage Make an image
+	// (POST /api/v1/images)
+	CreateImage(w http.ResponseWriter, r *http.Request, params CreateImageParams)
+	// DeleteImage Delete an image
+	// (DELETE /api/v1/images/{image_id})
+	DeleteImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath)
+	// GetImage Read an image
+	// (GET /api/v1/images/{image_id})
+	GetImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath)
 	// ListModels List the models
 	// (GET /api/v1/models)
 	ListModels(w http.ResponseWriter, r *http.Request, params ListModelsParams)
@@ -907,9 +1244,21 @@ func (_ Unimplemented) CreateAgent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// DeleteAgent Delete an agent
+// (DELETE /api/v1/agents/{agent_id})
+func (_ Unimplemented) DeleteAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetAgent Read an agent
 // (GET /api/v1/agents/{agent_id})
 func (_ Unimplemented) GetAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateAgent Change an agent
+// (PATCH /api/v1/agents/{agent_id})
+func (_ Unimplemented) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -931,9 +1280,27 @@ func (_ Unimplemented) CreateConversation(w http.ResponseWriter, r *http.Request
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// DeleteConversation Delete a conversation
+// (DELETE /api/v1/conversations/{conversation_id})
+func (_ Unimplemented) DeleteConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetConversation Read a conversation
 // (GET /api/v1/conversations/{conversation_id})
 func (_ Unimplemented) GetConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateConversation Change a conversation
+// (PATCH /api/v1/conversations/{conversation_id})
+func (_ Unimplemented) UpdateConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ExportConversation Export a conversation
+// (GET /api/v1/conversations/{conversation_id}/export)
+func (_ Unimplemented) ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -946,6 +1313,30 @@ func (_ Unimplemented) ListMessages(w http.ResponseWriter, r *http.Request, conv
 // SendMessage Send a message and receive the answer
 // (POST /api/v1/conversations/{conversation_id}/messages)
 func (_ Unimplemented) SendMessage(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListImages List the images
+// (GET /api/v1/images)
+func (_ Unimplemented) ListImages(w http.ResponseWriter, r *http.Request, params ListImagesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateImage Make an image
+// (POST /api/v1/images)
+func (_ Unimplemented) CreateImage(w http.ResponseWriter, r *http.Request, params CreateImageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteImage Delete an image
+// (DELETE /api/v1/images/{image_id})
+func (_ Unimplemented) DeleteImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetImage Read an image
+// (GET /api/v1/images/{image_id})
+func (_ Unimplemented) GetImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1024,6 +1415,32 @@ func (siw *ServerInterfaceWrapper) CreateAgent(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteAgent operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAgent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAgent(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetAgent operation middleware
 func (siw *ServerInterfaceWrapper) GetAgent(w http.ResponseWriter, r *http.Request) {
 
@@ -1041,6 +1458,32 @@ func (siw *ServerInterfaceWrapper) GetAgent(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAgent(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateAgent operation middleware
+func (siw *ServerInterfaceWrapper) UpdateAgent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateAgent(w, r, agentID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1124,6 +1567,32 @@ func (siw *ServerInterfaceWrapper) CreateConversation(w http.ResponseWriter, r *
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteConversation operation middleware
+func (siw *ServerInterfaceWrapper) DeleteConversation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationID ConversationIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteConversation(w, r, conversationID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetConversation operation middleware
 func (siw *ServerInterfaceWrapper) GetConversation(w http.ResponseWriter, r *http.Request) {
 
@@ -1141,6 +1610,74 @@ func (siw *ServerInterfaceWrapper) GetConversation(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetConversation(w, r, conversationID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateConversation operation middleware
+func (siw *ServerInterfaceWrapper) UpdateConversation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationID ConversationIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateConversation(w, r, conversationID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExportConversation operation middleware
+func (siw *ServerInterfaceWrapper) ExportConversation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationID ConversationIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportConversationParams
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExportConversation(w, r, conversationID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1222,6 +1759,145 @@ func (siw *ServerInterfaceWrapper) SendMessage(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.SendMessage(w, r, conversationID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListImages operation middleware
+func (siw *ServerInterfaceWrapper) ListImages(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListImagesParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListImages(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateImage operation middleware
+func (siw *ServerInterfaceWrapper) CreateImage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateImageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer PreferHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateImage(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteImage operation middleware
+func (siw *ServerInterfaceWrapper) DeleteImage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "image_id" -------------
+	var imageID ImageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "image_id", chi.URLParam(r, "image_id"), &imageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "image_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteImage(w, r, imageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetImage operation middleware
+func (siw *ServerInterfaceWrapper) GetImage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "image_id" -------------
+	var imageID ImageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "image_id", chi.URLParam(r, "image_id"), &imageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "image_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetImage(w, r, imageID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1410,7 +2086,13 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/agents", wrapper.CreateAgent)
 	})
 	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/agents/{agent_id}", wrapper.DeleteAgent)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}", wrapper.GetAgent)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/agents/{agent_id}", wrapper.UpdateAgent)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/completions", wrapper.CreateCompletion)
@@ -1422,13 +2104,34 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/conversations", wrapper.CreateConversation)
 	})
 	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/conversations/{conversation_id}", wrapper.DeleteConversation)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/conversations/{conversation_id}", wrapper.GetConversation)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/conversations/{conversation_id}", wrapper.UpdateConversation)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/conversations/{conversation_id}/export", wrapper.ExportConversation)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/conversations/{conversation_id}/messages", wrapper.ListMessages)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/conversations/{conversation_id}/messages", wrapper.SendMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/images", wrapper.ListImages)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/images", wrapper.CreateImage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/images/{image_id}", wrapper.DeleteImage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/images/{image_id}", wrapper.GetImage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/models", wrapper.ListModels)
@@ -1600,7 +2303,8 @@ type CreateAgentResponseObject interface {
 }
 
 type CreateAgent201ResponseHeaders struct {
-	Location string
+	Location   string
+	ParleyTurn *string
 }
 
 type CreateAgent201JSONResponse struct {
@@ -1616,6 +2320,9 @@ func (response CreateAgent201JSONResponse) VisitCreateAgentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.ParleyTurn != nil {
+		w.Header().Set("Parley-Turn", fmt.Sprint(*response.Headers.ParleyTurn))
+	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1649,6 +2356,22 @@ func (response CreateAgent401JSONResponse) VisitCreateAgentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent402JSONResponse struct {
+	CharactersPaymentRequiredJSONResponse
+}
+
+func (response CreateAgent402JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(402)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1763,11 +2486,153 @@ func (response CreateAgent500JSONResponse) VisitCreateAgentResponse(w http.Respo
 	return err
 }
 
+type CreateAgent502JSONResponse struct {
+	CharactersBadGatewayJSONResponse
+}
+
+func (response CreateAgent502JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAgent503JSONResponse struct {
 	CharactersUnavailableJSONResponse
 }
 
 func (response CreateAgent503JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+}
+
+type DeleteAgentResponseObject interface {
+	VisitDeleteAgentResponse(w http.ResponseWriter) error
+}
+
+type DeleteAgent204Response struct {
+}
+
+func (response DeleteAgent204Response) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAgent400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteAgent400JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteAgent401JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteAgent403JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteAgent404JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteAgent429JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteAgent500JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgent503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteAgent503JSONResponse) VisitDeleteAgentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -1900,6 +2765,227 @@ type GetAgent503JSONResponse struct {
 }
 
 func (response GetAgent503JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgentRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+	Body    *UpdateAgentJSONRequestBody
+}
+
+type UpdateAgentResponseObject interface {
+	VisitUpdateAgentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAgent200ResponseHeaders struct {
+	ParleyTurn *string
+}
+
+type UpdateAgent200JSONResponse struct {
+	Body    Agent
+	Headers UpdateAgent200ResponseHeaders
+}
+
+func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ParleyTurn != nil {
+		w.Header().Set("Parley-Turn", fmt.Sprint(*response.Headers.ParleyTurn))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response UpdateAgent400JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response UpdateAgent401JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent402JSONResponse struct {
+	CharactersPaymentRequiredJSONResponse
+}
+
+func (response UpdateAgent402JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(402)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response UpdateAgent403JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response UpdateAgent404JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response UpdateAgent409JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response UpdateAgent413JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateAgent415JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response UpdateAgent429JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response UpdateAgent500JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent502JSONResponse struct {
+	CharactersBadGatewayJSONResponse
+}
+
+func (response UpdateAgent502JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response UpdateAgent503JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2520,6 +3606,132 @@ func (response CreateConversation503JSONResponse) VisitCreateConversationRespons
 	return err
 }
 
+type DeleteConversationRequestObject struct {
+	ConversationID ConversationIDPath `json:"conversation_id"`
+}
+
+type DeleteConversationResponseObject interface {
+	VisitDeleteConversationResponse(w http.ResponseWriter) error
+}
+
+type DeleteConversation204Response struct {
+}
+
+func (response DeleteConversation204Response) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteConversation400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteConversation400JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteConversation401JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteConversation403JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteConversation404JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteConversation429JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteConversation500JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConversation503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteConversation503JSONResponse) VisitDeleteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationRequestObject struct {
 	ConversationID ConversationIDPath `json:"conversation_id"`
 }
@@ -2641,6 +3853,356 @@ type GetConversation503JSONResponse struct {
 }
 
 func (response GetConversation503JSONResponse) VisitGetConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversationRequestObject struct {
+	ConversationID ConversationIDPath `json:"conversation_id"`
+	Body           *UpdateConversationJSONRequestBody
+}
+
+type UpdateConversationResponseObject interface {
+	VisitUpdateConversationResponse(w http.ResponseWriter) error
+}
+
+type UpdateConversation200JSONResponse Conversation
+
+func (response UpdateConversation200JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response UpdateConversation400JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response UpdateConversation401JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response UpdateConversation403JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response UpdateConversation404JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response UpdateConversation413JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateConversation415JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response UpdateConversation429JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response UpdateConversation500JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConversation503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response UpdateConversation503JSONResponse) VisitUpdateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversationRequestObject struct {
+	ConversationID ConversationIDPath `json:"conversation_id"`
+	Params         ExportConversationParams
+}
+
+type ExportConversationResponseObject interface {
+	VisitExportConversationResponse(w http.ResponseWriter) error
+}
+
+type ExportConversation200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type ExportConversation200JSONResponse struct {
+	Body    Transcript
+	Headers ExportConversation200ResponseHeaders
+}
+
+func (response ExportConversation200JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation200TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       ExportConversation200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportConversation200TextHTMLResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportConversation200TextMarkdownResponse struct {
+	Body          io.Reader
+	Headers       ExportConversation200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportConversation200TextMarkdownResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/markdown")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportConversation400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ExportConversation400JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ExportConversation401JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ExportConversation403JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response ExportConversation404JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ExportConversation429JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ExportConversation500JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportConversation503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ExportConversation503JSONResponse) VisitExportConversationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -3075,6 +4637,657 @@ func (response SendMessage503JSONResponse) VisitSendMessageResponse(w http.Respo
 	return err
 }
 
+type ListImagesRequestObject struct {
+	Params ListImagesParams
+}
+
+type ListImagesResponseObject interface {
+	VisitListImagesResponse(w http.ResponseWriter) error
+}
+
+type ListImages200JSONResponse ImagePage
+
+func (response ListImages200JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ListImages400JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ListImages401JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ListImages403JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ListImages429JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ListImages500JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ListImages503JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageRequestObject struct {
+	Params CreateImageParams
+	Body   *CreateImageJSONRequestBody
+}
+
+type CreateImageResponseObject interface {
+	VisitCreateImageResponse(w http.ResponseWriter) error
+}
+
+type CreateImage201ResponseHeaders struct {
+	Location   string
+	ParleyTurn string
+}
+
+type CreateImage201JSONResponse struct {
+	Body    Image
+	Headers CreateImage201ResponseHeaders
+}
+
+func (response CreateImage201JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage202ResponseHeaders struct {
+	Location   string
+	ParleyTurn string
+}
+
+type CreateImage202JSONResponse struct {
+	Body    ImageProgress
+	Headers CreateImage202ResponseHeaders
+}
+
+func (response CreateImage202JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response CreateImage400JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response CreateImage401JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage402JSONResponse struct {
+	CharactersPaymentRequiredJSONResponse
+}
+
+func (response CreateImage402JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(402)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response CreateImage403JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response CreateImage404JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateImage409JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response CreateImage413JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateImage415JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateImage422JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response CreateImage429JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response CreateImage500JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage502JSONResponse struct {
+	CharactersBadGatewayJSONResponse
+}
+
+func (response CreateImage502JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImage503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response CreateImage503JSONResponse) VisitCreateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImageRequestObject struct {
+	ImageID ImageIDPath `json:"image_id"`
+}
+
+type DeleteImageResponseObject interface {
+	VisitDeleteImageResponse(w http.ResponseWriter) error
+}
+
+type DeleteImage204Response struct {
+}
+
+func (response DeleteImage204Response) VisitDeleteImageResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteImage400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteImage400JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteImage401JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteImage403JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteImage404JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteImage429JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteImage500JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteImage503JSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImageRequestObject struct {
+	ImageID ImageIDPath `json:"image_id"`
+}
+
+type GetImageResponseObject interface {
+	VisitGetImageResponse(w http.ResponseWriter) error
+}
+
+type GetImage200JSONResponse Image
+
+func (response GetImage200JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage202JSONResponse ImageProgress
+
+func (response GetImage202JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response GetImage400JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response GetImage401JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response GetImage403JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response GetImage404JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response GetImage429JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response GetImage500JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response GetImage503JSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModelsRequestObject struct {
 	Params ListModelsParams
 }
@@ -3211,9 +5424,15 @@ type StrictServerInterface interface {
 	// CreateAgent Create an agent
 	// (POST /api/v1/agents)
 	CreateAgent(ctx context.Context, request CreateAgentRequestObject) (CreateAgentResponseObject, error)
+	// DeleteAgent Delete an agent
+	// (DELETE /api/v1/agents/{agent_id})
+	DeleteAgent(ctx context.Context, request DeleteAgentRequestObject) (DeleteAgentResponseObject, error)
 	// GetAgent Read an agent
 	// (GET /api/v1/agents/{agent_id})
 	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// UpdateAgent Change an agent
+	// (PATCH /api/v1/agents/{agent_id})
+	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
 	// CreateCompletion Answer a list of messages
 	// (POST /api/v1/completions)
 	CreateCompletion(ctx context.Context, request CreateCompletionRequestObject) (CreateCompletionResponseObject, error)
@@ -3223,15 +5442,36 @@ type StrictServerInterface interface {
 	// CreateConversation Create a conversation
 	// (POST /api/v1/conversations)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// DeleteConversation Delete a conversation
+	// (DELETE /api/v1/conversations/{conversation_id})
+	DeleteConversation(ctx context.Context, request DeleteConversationRequestObject) (DeleteConversationResponseObject, error)
 	// GetConversation Read a conversation
 	// (GET /api/v1/conversations/{conversation_id})
 	GetConversation(ctx context.Context, request GetConversationRequestObject) (GetConversationResponseObject, error)
+	// UpdateConversation Change a conversation
+	// (PATCH /api/v1/conversations/{conversation_id})
+	UpdateConversation(ctx context.Context, request UpdateConversationRequestObject) (UpdateConversationResponseObject, error)
+	// ExportConversation Export a conversation
+	// (GET /api/v1/conversations/{conversation_id}/export)
+	ExportConversation(ctx context.Context, request ExportConversationRequestObject) (ExportConversationResponseObject, error)
 	// ListMessages List the messages of a conversation
 	// (GET /api/v1/conversations/{conversation_id}/messages)
 	ListMessages(ctx context.Context, request ListMessagesRequestObject) (ListMessagesResponseObject, error)
 	// SendMessage Send a message and receive the answer
 	// (POST /api/v1/conversations/{conversation_id}/messages)
 	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
+	// ListImages List the images
+	// (GET /api/v1/images)
+	ListImages(ctx context.Context, request ListImagesRequestObject) (ListImagesResponseObject, error)
+	// CreateImage Make an image
+	// (POST /api/v1/images)
+	CreateImage(ctx context.Context, request CreateImageRequestObject) (CreateImageResponseObject, error)
+	// DeleteImage Delete an image
+	// (DELETE /api/v1/images/{image_id})
+	DeleteImage(ctx context.Context, request DeleteImageRequestObject) (DeleteImageResponseObject, error)
+	// GetImage Read an image
+	// (GET /api/v1/images/{image_id})
+	GetImage(ctx context.Context, request GetImageRequestObject) (GetImageResponseObject, error)
 	// ListModels List the models
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
@@ -3333,6 +5573,32 @@ func (sh *strictHandler) CreateAgent(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// DeleteAgent operation middleware
+func (sh *strictHandler) DeleteAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	var request DeleteAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAgent(ctx, request.(DeleteAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAgent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAgentResponseObject); ok {
+		if err := validResponse.VisitDeleteAgentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetAgent operation middleware
 func (sh *strictHandler) GetAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
 	var request GetAgentRequestObject
@@ -3352,6 +5618,39 @@ func (sh *strictHandler) GetAgent(w http.ResponseWriter, r *http.Request, agentI
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
 		if err := validResponse.VisitGetAgentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateAgent operation middleware
+func (sh *strictHandler) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	var request UpdateAgentRequestObject
+
+	request.AgentID = agentID
+
+	var body UpdateAgentJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAgent(ctx, request.(UpdateAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAgent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
+		if err := validResponse.VisitUpdateAgentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3447,6 +5746,32 @@ func (sh *strictHandler) CreateConversation(w http.ResponseWriter, r *http.Reque
 	}
 }
 
+// DeleteConversation operation middleware
+func (sh *strictHandler) DeleteConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	var request DeleteConversationRequestObject
+
+	request.ConversationID = conversationID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteConversation(ctx, request.(DeleteConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteConversation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteConversationResponseObject); ok {
+		if err := validResponse.VisitDeleteConversationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetConversation operation middleware
 func (sh *strictHandler) GetConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
 	var request GetConversationRequestObject
@@ -3466,6 +5791,66 @@ func (sh *strictHandler) GetConversation(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetConversationResponseObject); ok {
 		if err := validResponse.VisitGetConversationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateConversation operation middleware
+func (sh *strictHandler) UpdateConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath) {
+	var request UpdateConversationRequestObject
+
+	request.ConversationID = conversationID
+
+	var body UpdateConversationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateConversation(ctx, request.(UpdateConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateConversation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateConversationResponseObject); ok {
+		if err := validResponse.VisitUpdateConversationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExportConversation operation middleware
+func (sh *strictHandler) ExportConversation(w http.ResponseWriter, r *http.Request, conversationID ConversationIDPath, params ExportConversationParams) {
+	var request ExportConversationRequestObject
+
+	request.ConversationID = conversationID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportConversation(ctx, request.(ExportConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportConversation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExportConversationResponseObject); ok {
+		if err := validResponse.VisitExportConversationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3526,6 +5911,117 @@ func (sh *strictHandler) SendMessage(w http.ResponseWriter, r *http.Request, con
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendMessageResponseObject); ok {
 		if err := validResponse.VisitSendMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListImages operation middleware
+func (sh *strictHandler) ListImages(w http.ResponseWriter, r *http.Request, params ListImagesParams) {
+	var request ListImagesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImages(ctx, request.(ListImagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListImagesResponseObject); ok {
+		if err := validResponse.VisitListImagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateImage operation middleware
+func (sh *strictHandler) CreateImage(w http.ResponseWriter, r *http.Request, params CreateImageParams) {
+	var request CreateImageRequestObject
+
+	request.Params = params
+
+	var body CreateImageJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateImage(ctx, request.(CreateImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateImage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateImageResponseObject); ok {
+		if err := validResponse.VisitCreateImageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteImage operation middleware
+func (sh *strictHandler) DeleteImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath) {
+	var request DeleteImageRequestObject
+
+	request.ImageID = imageID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteImage(ctx, request.(DeleteImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteImage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteImageResponseObject); ok {
+		if err := validResponse.VisitDeleteImageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetImage operation middleware
+func (sh *strictHandler) GetImage(w http.ResponseWriter, r *http.Request, imageID ImageIDPath) {
+	var request GetImageRequestObject
+
+	request.ImageID = imageID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetImage(ctx, request.(GetImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetImage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetImageResponseObject); ok {
+		if err := validResponse.VisitGetImageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

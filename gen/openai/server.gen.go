@@ -330,6 +330,60 @@ func (e OpenaiErrorType) Valid() bool {
 	}
 }
 
+// Defines values for OpenaiImageRequestSize.
+const (
+	OpenaiImageRequestSizeAuto       OpenaiImageRequestSize = "auto"
+	OpenaiImageRequestSizeN1024X1024 OpenaiImageRequestSize = "1024x1024"
+	OpenaiImageRequestSizeN1024X1536 OpenaiImageRequestSize = "1024x1536"
+	OpenaiImageRequestSizeN1024X1792 OpenaiImageRequestSize = "1024x1792"
+	OpenaiImageRequestSizeN1536X1024 OpenaiImageRequestSize = "1536x1024"
+	OpenaiImageRequestSizeN1792X1024 OpenaiImageRequestSize = "1792x1024"
+	OpenaiImageRequestSizeN256X256   OpenaiImageRequestSize = "256x256"
+	OpenaiImageRequestSizeN512X512   OpenaiImageRequestSize = "512x512"
+)
+
+// Valid indicates whether the value is a known member of the OpenaiImageRequestSize enum.
+func (e OpenaiImageRequestSize) Valid() bool {
+	switch e {
+	case OpenaiImageRequestSizeAuto:
+		return true
+	case OpenaiImageRequestSizeN1024X1024:
+		return true
+	case OpenaiImageRequestSizeN1024X1536:
+		return true
+	case OpenaiImageRequestSizeN1024X1792:
+		return true
+	case OpenaiImageRequestSizeN1536X1024:
+		return true
+	case OpenaiImageRequestSizeN1792X1024:
+		return true
+	case OpenaiImageRequestSizeN256X256:
+		return true
+	case OpenaiImageRequestSizeN512X512:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenaiImageRequestResponseFormat.
+const (
+	OpenaiImageRequestResponseFormatB64Json OpenaiImageRequestResponseFormat = "b64_json"
+	OpenaiImageRequestResponseFormatURL     OpenaiImageRequestResponseFormat = "url"
+)
+
+// Valid indicates whether the value is a known member of the OpenaiImageRequestResponseFormat enum.
+func (e OpenaiImageRequestResponseFormat) Valid() bool {
+	switch e {
+	case OpenaiImageRequestResponseFormatB64Json:
+		return true
+	case OpenaiImageRequestResponseFormatURL:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenaiModelObject.
 const (
 	OpenaiModelObjectModel OpenaiModelObject = "model"
@@ -1132,6 +1186,73 @@ type OpenaiErrorBody struct {
 	Error OpenaiError `json:"error"`
 }
 
+// OpenaiImage A picture, as an address or as itself.
+type OpenaiImage struct {
+	// URL Where the picture is; absent when the request asked for the picture itself.
+	//
+	// Example: https://parley.example/files/f_x.png
+	URL *string `json:"url,omitempty"`
+
+	// B64Json The picture in base64; absent unless the request asked for it.
+	//
+	// Example: iVBORw0KGgo=
+	B64Json []byte `json:"b64_json,omitempty"`
+}
+
+// OpenaiImageRequest A picture to make.
+type OpenaiImageRequest struct {
+	// Prompt What the picture shows.
+	//
+	// Example: A serene beach at sunset with palm trees
+	Prompt string `json:"prompt"`
+
+	// Model The model that makes it; the default one when absent.
+	//
+	// Example: dall-e-3
+	Model *string `json:"model,omitempty"`
+
+	// N How many pictures; more than one takes as many requests.
+	//
+	// Example: 1
+	N *int32 `json:"n,omitempty"`
+
+	// Size Width and height in pixels; `auto` leaves them to the model.
+	//
+	// Example: 1024x1024
+	Size *OpenaiImageRequestSize `json:"size,omitempty"`
+
+	// ResponseFormat Whether the answer names an address or holds the picture.
+	//
+	// Example: url
+	ResponseFormat *OpenaiImageRequestResponseFormat `json:"response_format,omitempty"`
+
+	// User Whom the picture is for, in your own words, for budgets and books.
+	//
+	// Example: customer-4711
+	User *string `json:"user,omitempty"`
+}
+
+// OpenaiImageRequestSize Width and height in pixels; `auto` leaves them to the model.
+//
+// Example: 1024x1024
+type OpenaiImageRequestSize string
+
+// OpenaiImageRequestResponseFormat Whether the answer names an address or holds the picture.
+//
+// Example: url
+type OpenaiImageRequestResponseFormat string
+
+// OpenaiImages Pictures.
+type OpenaiImages struct {
+	// Created When the picture was asked for, in Unix seconds.
+	//
+	// Example: 1693569600
+	Created int64 `json:"created"`
+
+	// Data The pictures.
+	Data []OpenaiImage `json:"data"`
+}
+
 // OpenaiModel A model, or an agent that answers as one.
 type OpenaiModel struct {
 	// ID Names the model in requests.
@@ -1210,14 +1331,23 @@ type ErasureIDPath = string
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
@@ -1275,6 +1405,9 @@ type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
 
 // CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
 type CreateEmbeddingJSONRequestBody = EmbeddingRequest
+
+// CreateOpenaiImageJSONRequestBody defines body for CreateOpenaiImage for application/json ContentType.
+type CreateOpenaiImageJSONRequestBody = OpenaiImageRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1937,6 +2070,9 @@ type ServerInterface interface {
 	// CreateEmbedding Turn texts into vectors as OpenAI does
 	// (POST /v1/embeddings)
 	CreateEmbedding(w http.ResponseWriter, r *http.Request)
+	// CreateOpenaiImage Make a picture as OpenAI does
+	// (POST /v1/images/generations)
+	CreateOpenaiImage(w http.ResponseWriter, r *http.Request)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(w http.ResponseWriter, r *http.Request)
@@ -1958,6 +2094,12 @@ func (_ Unimplemented) CreateChatCompletion(w http.ResponseWriter, r *http.Reque
 // CreateEmbedding Turn texts into vectors as OpenAI does
 // (POST /v1/embeddings)
 func (_ Unimplemented) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateOpenaiImage Make a picture as OpenAI does
+// (POST /v1/images/generations)
+func (_ Unimplemented) CreateOpenaiImage(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2001,6 +2143,20 @@ func (siw *ServerInterfaceWrapper) CreateEmbedding(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateEmbedding(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateOpenaiImage operation middleware
+func (siw *ServerInterfaceWrapper) CreateOpenaiImage(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateOpenaiImage(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2168,6 +2324,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/embeddings", wrapper.CreateEmbedding)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/images/generations", wrapper.CreateOpenaiImage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/models", wrapper.ListOpenaiModels)
@@ -2658,6 +2817,210 @@ func (response CreateEmbedding503JSONResponse) VisitCreateEmbeddingResponse(w ht
 	return err
 }
 
+type CreateOpenaiImageRequestObject struct {
+	Body *CreateOpenaiImageJSONRequestBody
+}
+
+type CreateOpenaiImageResponseObject interface {
+	VisitCreateOpenaiImageResponse(w http.ResponseWriter) error
+}
+
+type CreateOpenaiImage200ResponseHeaders struct {
+	ParleyTurn string
+}
+
+type CreateOpenaiImage200JSONResponse struct {
+	Body    OpenaiImages
+	Headers CreateOpenaiImage200ResponseHeaders
+}
+
+func (response CreateOpenaiImage200JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response CreateOpenaiImage400JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response CreateOpenaiImage401JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response CreateOpenaiImage403JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage404JSONResponse struct{ OpenaiNotFoundJSONResponse }
+
+func (response CreateOpenaiImage404JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage409JSONResponse struct{ OpenaiConflictJSONResponse }
+
+func (response CreateOpenaiImage409JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage413JSONResponse struct {
+	OpenaiContentTooLargeJSONResponse
+}
+
+func (response CreateOpenaiImage413JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage415JSONResponse struct {
+	OpenaiUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateOpenaiImage415JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage422JSONResponse struct{ OpenaiKeyReusedJSONResponse }
+
+func (response CreateOpenaiImage422JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage429JSONResponse struct{ OpenaiLimitedJSONResponse }
+
+func (response CreateOpenaiImage429JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response CreateOpenaiImage500JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage502JSONResponse struct{ OpenaiBadGatewayJSONResponse }
+
+func (response CreateOpenaiImage502JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOpenaiImage503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response CreateOpenaiImage503JSONResponse) VisitCreateOpenaiImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOpenaiModelsRequestObject struct {
 }
 
@@ -2885,6 +3248,9 @@ type StrictServerInterface interface {
 	// CreateEmbedding Turn texts into vectors as OpenAI does
 	// (POST /v1/embeddings)
 	CreateEmbedding(ctx context.Context, request CreateEmbeddingRequestObject) (CreateEmbeddingResponseObject, error)
+	// CreateOpenaiImage Make a picture as OpenAI does
+	// (POST /v1/images/generations)
+	CreateOpenaiImage(ctx context.Context, request CreateOpenaiImageRequestObject) (CreateOpenaiImageResponseObject, error)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(ctx context.Context, request ListOpenaiModelsRequestObject) (ListOpenaiModelsResponseObject, error)
@@ -2987,6 +3353,37 @@ func (sh *strictHandler) CreateEmbedding(w http.ResponseWriter, r *http.Request)
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateEmbeddingResponseObject); ok {
 		if err := validResponse.VisitCreateEmbeddingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateOpenaiImage operation middleware
+func (sh *strictHandler) CreateOpenaiImage(w http.ResponseWriter, r *http.Request) {
+	var request CreateOpenaiImageRequestObject
+
+	var body CreateOpenaiImageJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOpenaiImage(ctx, request.(CreateOpenaiImageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOpenaiImage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateOpenaiImageResponseObject); ok {
+		if err := validResponse.VisitCreateOpenaiImageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -279,6 +279,27 @@ func (e MeKind) Valid() bool {
 	}
 }
 
+// Defines values for OfferedModelType.
+const (
+	OfferedModelTypeEmbedding OfferedModelType = "embedding"
+	OfferedModelTypeLLM       OfferedModelType = "llm"
+	OfferedModelTypeSD        OfferedModelType = "sd"
+)
+
+// Valid indicates whether the value is a known member of the OfferedModelType enum.
+func (e OfferedModelType) Valid() bool {
+	switch e {
+	case OfferedModelTypeEmbedding:
+		return true
+	case OfferedModelTypeLLM:
+		return true
+	case OfferedModelTypeSD:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PrivacyScope.
 const (
 	PrivacyScopeAccount      PrivacyScope = "account"
@@ -351,6 +372,45 @@ func (e ProblemFieldIn) Valid() bool {
 	case ProblemFieldInPath:
 		return true
 	case ProblemFieldInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderCreateKind.
+const (
+	ProviderCreateKindOpenai  ProviderCreateKind = "openai"
+	ProviderCreateKindSdwebui ProviderCreateKind = "sdwebui"
+)
+
+// Valid indicates whether the value is a known member of the ProviderCreateKind enum.
+func (e ProviderCreateKind) Valid() bool {
+	switch e {
+	case ProviderCreateKindOpenai:
+		return true
+	case ProviderCreateKindSdwebui:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderKind.
+const (
+	ProviderKindBuiltin ProviderKind = "builtin"
+	ProviderKindOpenai  ProviderKind = "openai"
+	ProviderKindSdwebui ProviderKind = "sdwebui"
+)
+
+// Valid indicates whether the value is a known member of the ProviderKind enum.
+func (e ProviderKind) Valid() bool {
+	switch e {
+	case ProviderKindBuiltin:
+		return true
+	case ProviderKindOpenai:
+		return true
+	case ProviderKindSdwebui:
 		return true
 	default:
 		return false
@@ -943,6 +1003,9 @@ type ExportArchive = openapi_types.File
 // ExportList Exports, newest first.
 type ExportList = []Export
 
+// FileRangeRefusal What is wrong with the range.
+type FileRangeRefusal = string
+
 // Health Life of the process.
 type Health struct {
 	// Status Always `ok`.
@@ -1383,6 +1446,11 @@ type ModelAliasList = []ModelAlias
 // Example: gpt-4o*
 type ModelAliasName = string
 
+// ModelName The name of a model, as its provider chose it.
+//
+// Example: sd_xl_base_1.0
+type ModelName = string
+
 // OauthClient An OAuth client without its secret.
 type OauthClient struct {
 	// ID Names the client.
@@ -1499,6 +1567,163 @@ type OauthClientWithSecret struct {
 	LastUsedAt *time.Time `json:"last_used_at"`
 }
 
+// OfferedModel A model and its terms.
+type OfferedModel struct {
+	// ID Names the model in requests.
+	//
+	// Example: sdxl
+	ID OfferedModelID `json:"id"`
+
+	// ProviderID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ProviderID ProviderID `json:"provider_id"`
+
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	//
+	// Example: sd
+	Type OfferedModelType `json:"type"`
+
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name string `json:"name"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K int64 `json:"input_micros_per_1k"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K int64 `json:"output_micros_per_1k"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros int64 `json:"image_micros"`
+
+	// UpstreamName The name of a model, as its provider chose it.
+	//
+	// Example: sd_xl_base_1.0
+	UpstreamName ModelName `json:"upstream_name"`
+
+	// MaxContext Tokens that it reads and writes together.
+	//
+	// Example: 32768
+	MaxContext int32 `json:"max_context"`
+
+	// MaxOutput Tokens that an answer may have.
+	//
+	// Example: 1024
+	MaxOutput int32 `json:"max_output"`
+
+	// Enabled Whether it answers.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// Shared Whether it is offered to every account.
+	//
+	// Example: false
+	Shared bool `json:"shared"`
+}
+
+// OfferedModelCreate A model to offer.
+type OfferedModelCreate struct {
+	// ID Names the model in requests.
+	//
+	// Example: sdxl
+	ID *OfferedModelID `json:"id,omitempty"`
+
+	// ProviderID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ProviderID ProviderID `json:"provider_id"`
+
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	//
+	// Example: sd
+	Type OfferedModelType `json:"type"`
+
+	// UpstreamName The name of a model, as its provider chose it.
+	//
+	// Example: sd_xl_base_1.0
+	UpstreamName *ModelName `json:"upstream_name,omitempty"`
+
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name *string `json:"name,omitempty"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K *int64 `json:"input_micros_per_1k,omitempty"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K *int64 `json:"output_micros_per_1k,omitempty"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros *int64 `json:"image_micros,omitempty"`
+
+	// MaxContext Tokens that it reads and writes together; counts for language models.
+	//
+	// Example: 32768
+	MaxContext *int32 `json:"max_context,omitempty"`
+
+	// MaxOutput Tokens that an answer may have.
+	//
+	// Example: 1024
+	MaxOutput *int32 `json:"max_output,omitempty"`
+}
+
+// OfferedModelID Names the model in requests.
+//
+// Example: sdxl
+type OfferedModelID = string
+
+// OfferedModelList Models, in the order of their ids.
+type OfferedModelList = []OfferedModel
+
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+//
+// Example: sd
+type OfferedModelType string
+
+// OfferedModelUpdate What to change of a model; what is absent stays.
+type OfferedModelUpdate struct {
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name *string `json:"name,omitempty"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K *int64 `json:"input_micros_per_1k,omitempty"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K *int64 `json:"output_micros_per_1k,omitempty"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros *int64 `json:"image_micros,omitempty"`
+
+	// Enabled Whether it answers.
+	//
+	// Example: true
+	Enabled *bool `json:"enabled,omitempty"`
+}
+
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
 // Example: {"info":{"title":"Parley","version":"0.1.0"},"openapi":"3.0.3","paths":{}}
@@ -1527,6 +1752,9 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
+// PictureContent A picture, or a part of one.
+type PictureContent = openapi_types.File
+
 // Plan What an account, or a key with a plan of its own, may ask for.
 type Plan struct {
 	// Name Names a plan.
@@ -1548,6 +1776,11 @@ type Plan struct {
 	//
 	// Example: 200000
 	TokensPerMinute *PlanTokens `json:"tokens_per_minute"`
+
+	// StorageBytes Bytes that the pictures of an account may take together; null when not limited.
+	//
+	// Example: 1073741824
+	StorageBytes *PlanStorage `json:"storage_bytes"`
 }
 
 // PlanDefinition What a plan says.
@@ -1566,6 +1799,11 @@ type PlanDefinition struct {
 	//
 	// Example: 200000
 	TokensPerMinute *PlanTokens `json:"tokens_per_minute,omitempty"`
+
+	// StorageBytes Bytes that the pictures of an account may take together; null when not limited.
+	//
+	// Example: 1073741824
+	StorageBytes *PlanStorage `json:"storage_bytes,omitempty"`
 }
 
 // PlanList Plans, by name.
@@ -1580,6 +1818,11 @@ type PlanName = string
 //
 // Example: 250
 type PlanRequests = int32
+
+// PlanStorage Bytes that the pictures of an account may take together; null when not limited.
+//
+// Example: 1073741824
+type PlanStorage = int64
 
 // PlanStreams Answers that one key may have running at once; null when not limited.
 //
@@ -1672,6 +1915,124 @@ type ProblemField struct {
 //
 // Example: header
 type ProblemFieldIn string
+
+// Provider An upstream that runs models.
+type Provider struct {
+	// ID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ID ProviderID `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Studio GPU
+	Name string `json:"name"`
+
+	// Kind What it speaks; `builtin` is the server itself.
+	//
+	// Example: sdwebui
+	Kind ProviderKind `json:"kind"`
+
+	// BaseURL Where it is; absent for the server itself, and for who may not see it.
+	//
+	// Example: https://gpu.example
+	BaseURL *string `json:"base_url,omitempty"`
+
+	// HasKey Whether a key is stored for it.
+	//
+	// Example: true
+	HasKey bool `json:"has_key"`
+
+	// Shared Whether it is offered to every account.
+	//
+	// Example: false
+	Shared bool `json:"shared"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ProviderCreate A provider to add.
+type ProviderCreate struct {
+	// Name What people call it.
+	//
+	// Example: Studio GPU
+	Name string `json:"name"`
+
+	// Kind What it speaks.
+	//
+	// Example: sdwebui
+	Kind ProviderCreateKind `json:"kind"`
+
+	// BaseURL Where it is, without credentials; of an OpenAI-compatible API including `/v1`, of a web UI without `/sdapi`.
+	//
+	// Example: https://gpu.example
+	BaseURL string `json:"base_url"`
+
+	// Key Its key, sent as Bearer; absent when it wants none.
+	//
+	// Example: sk-of-the-provider
+	Key *string `json:"key,omitempty"`
+
+	// Shared Offers it to every account.
+	//
+	// Example: false
+	Shared *bool `json:"shared,omitempty"`
+}
+
+// ProviderCreateKind What it speaks.
+//
+// Example: sdwebui
+type ProviderCreateKind string
+
+// ProviderID Names the provider.
+//
+// Example: prov_01hf3z8k3v0000000000000000
+type ProviderID = string
+
+// ProviderKind What it speaks; `builtin` is the server itself.
+//
+// Example: sdwebui
+type ProviderKind string
+
+// ProviderList Providers, in the order of their ids.
+type ProviderList = []Provider
+
+// ProviderTest How a test went.
+type ProviderTest struct {
+	// Ok Whether it answered with its models.
+	//
+	// Example: true
+	Ok bool `json:"ok"`
+
+	// TookMs How long that took, in milliseconds.
+	//
+	// Example: 184
+	TookMs int64 `json:"took_ms"`
+
+	// Models What its models are called; the first 1,000 of them.
+	//
+	// Example: ["sd_xl_base_1.0"]
+	Models []ModelName `json:"models"`
+
+	// Offered Whether they are offered now.
+	//
+	// Example: true
+	Offered bool `json:"offered"`
+
+	// Error Why it failed; null when it did not.
+	Error *string `json:"error"`
+}
+
+// ProviderTestOrder What to do with what the provider tells.
+type ProviderTestOrder struct {
+	// Offer Offers its models from now on.
+	//
+	// Example: true
+	Offer *bool `json:"offer,omitempty"`
+}
 
 // Readiness Readiness of the server.
 type Readiness struct {
@@ -2181,6 +2542,9 @@ type ExportIDPath = string
 // IfNoneMatchHeader defines model for IfNoneMatchHeader.
 type IfNoneMatchHeader = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -2190,8 +2554,14 @@ type LimitQuery = int32
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionCookieParameter defines model for SessionCookieParameter.
 type SessionCookieParameter = string
@@ -2243,6 +2613,9 @@ type AdminUnavailable = Problem
 
 // AdminUnsupportedMediaType A problem document (RFC 9457) with an additional `error` member.
 type AdminUnsupportedMediaType = Problem
+
+// FileNotFound A problem document (RFC 9457) with an additional `error` member.
+type FileNotFound = Problem
 
 // PlatformBadRequest A problem document (RFC 9457) with an additional `error` member.
 type PlatformBadRequest = Problem
@@ -2352,6 +2725,15 @@ type ListModelAliasesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListOfferedModelsParams defines parameters for ListOfferedModels.
+type ListOfferedModelsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListOauthClientsParams defines parameters for ListOauthClients.
 type ListOauthClientsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -2363,6 +2745,15 @@ type ListOauthClientsParams struct {
 
 // ListPlansParams defines parameters for ListPlans.
 type ListPlansParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListProvidersParams defines parameters for ListProviders.
+type ListProvidersParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
 	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -2463,6 +2854,15 @@ type SignOutParams struct {
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
 
+// GetFileParams defines parameters for GetFile.
+type GetFileParams struct {
+	// IfNoneMatch The `ETag` of the copy that you have.
+	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
+
+	// Range The part that is wanted (RFC 9110), one range of bytes; anything else is taken as if it were absent.
+	Range *string `json:"Range,omitempty"`
+}
+
 // GetDocumentJSONParams defines parameters for GetDocumentJSON.
 type GetDocumentJSONParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
@@ -2505,6 +2905,12 @@ type CreateExportJSONRequestBody = PrivacyOrder
 // PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
 type PutModelAliasJSONRequestBody = ModelAliasDefinition
 
+// CreateOfferedModelJSONRequestBody defines body for CreateOfferedModel for application/json ContentType.
+type CreateOfferedModelJSONRequestBody = OfferedModelCreate
+
+// UpdateOfferedModelJSONRequestBody defines body for UpdateOfferedModel for application/json ContentType.
+type UpdateOfferedModelJSONRequestBody = OfferedModelUpdate
+
 // CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
 type CreateOauthClientJSONRequestBody = OauthClientCreate
 
@@ -2516,6 +2922,12 @@ type RotateOauthClientJSONRequestBody = OauthClientRotation
 
 // PutPlanJSONRequestBody defines body for PutPlan for application/json ContentType.
 type PutPlanJSONRequestBody = PlanDefinition
+
+// CreateProviderJSONRequestBody defines body for CreateProvider for application/json ContentType.
+type CreateProviderJSONRequestBody = ProviderCreate
+
+// TestProviderJSONRequestBody defines body for TestProvider for application/json ContentType.
+type TestProviderJSONRequestBody = ProviderTestOrder
 
 // SetRetentionJSONRequestBody defines body for SetRetention for application/json ContentType.
 type SetRetentionJSONRequestBody = Retention
@@ -2633,6 +3045,18 @@ type ServerInterface interface {
 	// PutModelAlias Define a model alias
 	// (PUT /api/v1/admin/model-aliases/{model_alias})
 	PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
+	// ListOfferedModels List the models that are offered
+	// (GET /api/v1/admin/models)
+	ListOfferedModels(w http.ResponseWriter, r *http.Request, params ListOfferedModelsParams)
+	// CreateOfferedModel Offer a model
+	// (POST /api/v1/admin/models)
+	CreateOfferedModel(w http.ResponseWriter, r *http.Request)
+	// DeleteOfferedModel Withdraw a model
+	// (DELETE /api/v1/admin/models/{model_id})
+	DeleteOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath)
+	// UpdateOfferedModel Change a model that is offered
+	// (PATCH /api/v1/admin/models/{model_id})
+	UpdateOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath)
 	// ListOauthClients List the account's OAuth clients
 	// (GET /api/v1/admin/oauth-clients)
 	ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams)
@@ -2663,6 +3087,21 @@ type ServerInterface interface {
 	// PutPlan Define a plan
 	// (PUT /api/v1/admin/plans/{plan_name})
 	PutPlan(w http.ResponseWriter, r *http.Request, planName PlanNamePath)
+	// ListProviders List the providers of models
+	// (GET /api/v1/admin/providers)
+	ListProviders(w http.ResponseWriter, r *http.Request, params ListProvidersParams)
+	// CreateProvider Add a provider of models
+	// (POST /api/v1/admin/providers)
+	CreateProvider(w http.ResponseWriter, r *http.Request)
+	// DeleteProvider Remove a provider of models
+	// (DELETE /api/v1/admin/providers/{provider_id})
+	DeleteProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath)
+	// GetProvider Read a provider of models
+	// (GET /api/v1/admin/providers/{provider_id})
+	GetProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath)
+	// TestProvider Test the connection to a provider
+	// (POST /api/v1/admin/providers/{provider_id}/test)
+	TestProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath)
 	// GetRetention Read how long conversations are kept
 	// (GET /api/v1/admin/retention)
 	GetRetention(w http.ResponseWriter, r *http.Request)
@@ -2756,6 +3195,9 @@ type ServerInterface interface {
 	// SignOut Sign out
 	// (POST /api/v1/sign-out)
 	SignOut(w http.ResponseWriter, r *http.Request, params SignOutParams)
+	// GetFile Download a picture
+	// (GET /files/{file_name})
+	GetFile(w http.ResponseWriter, r *http.Request, fileName string, params GetFileParams)
 	// GetHealth Tell whether the process lives
 	// (GET /healthz)
 	GetHealth(w http.ResponseWriter, r *http.Request)
@@ -2930,6 +3372,30 @@ func (_ Unimplemented) PutModelAlias(w http.ResponseWriter, r *http.Request, mod
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListOfferedModels List the models that are offered
+// (GET /api/v1/admin/models)
+func (_ Unimplemented) ListOfferedModels(w http.ResponseWriter, r *http.Request, params ListOfferedModelsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateOfferedModel Offer a model
+// (POST /api/v1/admin/models)
+func (_ Unimplemented) CreateOfferedModel(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteOfferedModel Withdraw a model
+// (DELETE /api/v1/admin/models/{model_id})
+func (_ Unimplemented) DeleteOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateOfferedModel Change a model that is offered
+// (PATCH /api/v1/admin/models/{model_id})
+func (_ Unimplemented) UpdateOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListOauthClients List the account's OAuth clients
 // (GET /api/v1/admin/oauth-clients)
 func (_ Unimplemented) ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams) {
@@ -2987,6 +3453,36 @@ func (_ Unimplemented) GetPlan(w http.ResponseWriter, r *http.Request, planName 
 // PutPlan Define a plan
 // (PUT /api/v1/admin/plans/{plan_name})
 func (_ Unimplemented) PutPlan(w http.ResponseWriter, r *http.Request, planName PlanNamePath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListProviders List the providers of models
+// (GET /api/v1/admin/providers)
+func (_ Unimplemented) ListProviders(w http.ResponseWriter, r *http.Request, params ListProvidersParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateProvider Add a provider of models
+// (POST /api/v1/admin/providers)
+func (_ Unimplemented) CreateProvider(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteProvider Remove a provider of models
+// (DELETE /api/v1/admin/providers/{provider_id})
+func (_ Unimplemented) DeleteProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProvider Read a provider of models
+// (GET /api/v1/admin/providers/{provider_id})
+func (_ Unimplemented) GetProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TestProvider Test the connection to a provider
+// (POST /api/v1/admin/providers/{provider_id}/test)
+func (_ Unimplemented) TestProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3173,6 +3669,12 @@ func (_ Unimplemented) SetPassword(w http.ResponseWriter, r *http.Request) {
 // SignOut Sign out
 // (POST /api/v1/sign-out)
 func (_ Unimplemented) SignOut(w http.ResponseWriter, r *http.Request, params SignOutParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetFile Download a picture
+// (GET /files/{file_name})
+func (_ Unimplemented) GetFile(w http.ResponseWriter, r *http.Request, fileName string, params GetFileParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4005,6 +4507,118 @@ func (siw *ServerInterfaceWrapper) PutModelAlias(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// ListOfferedModels operation middleware
+func (siw *ServerInterfaceWrapper) ListOfferedModels(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOfferedModelsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOfferedModels(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateOfferedModel operation middleware
+func (siw *ServerInterfaceWrapper) CreateOfferedModel(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateOfferedModel(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteOfferedModel operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOfferedModel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_id" -------------
+	var modelID OfferedModelIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_id", chi.URLParam(r, "model_id"), &modelID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteOfferedModel(w, r, modelID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateOfferedModel operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOfferedModel(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_id" -------------
+	var modelID OfferedModelIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_id", chi.URLParam(r, "model_id"), &modelID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateOfferedModel(w, r, modelID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListOauthClients operation middleware
 func (siw *ServerInterfaceWrapper) ListOauthClients(w http.ResponseWriter, r *http.Request) {
 
@@ -4284,6 +4898,144 @@ func (siw *ServerInterfaceWrapper) PutPlan(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutPlan(w, r, planName)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListProviders operation middleware
+func (siw *ServerInterfaceWrapper) ListProviders(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListProvidersParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProviders(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateProvider operation middleware
+func (siw *ServerInterfaceWrapper) CreateProvider(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateProvider(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProvider operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerID ProviderIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", chi.URLParam(r, "provider_id"), &providerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProvider(w, r, providerID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProvider operation middleware
+func (siw *ServerInterfaceWrapper) GetProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerID ProviderIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", chi.URLParam(r, "provider_id"), &providerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProvider(w, r, providerID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestProvider operation middleware
+func (siw *ServerInterfaceWrapper) TestProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider_id" -------------
+	var providerID ProviderIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider_id", chi.URLParam(r, "provider_id"), &providerID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "provider_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestProvider(w, r, providerID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -5251,6 +6003,75 @@ func (siw *ServerInterfaceWrapper) SignOut(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// GetFile operation middleware
+func (siw *ServerInterfaceWrapper) GetFile(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "file_name" -------------
+	var fileName string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file_name", chi.URLParam(r, "file_name"), &fileName, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "file_name", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFileParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatchHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	// ------------- Optional header parameter "Range" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Range")]; found {
+		var Range string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Range", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Range", valueList[0], &Range, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Range", Err: err})
+			return
+		}
+
+		params.Range = &Range
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFile(w, r, fileName, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetHealth operation middleware
 func (siw *ServerInterfaceWrapper) GetHealth(w http.ResponseWriter, r *http.Request) {
 
@@ -5553,6 +6374,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.PutModelAlias)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/models", wrapper.ListOfferedModels)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/admin/models", wrapper.CreateOfferedModel)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/admin/models/{model_id}", wrapper.DeleteOfferedModel)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/admin/models/{model_id}", wrapper.UpdateOfferedModel)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/oauth-clients", wrapper.ListOauthClients)
 	})
 	r.Group(func(r chi.Router) {
@@ -5581,6 +6414,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Put(options.BaseURL+"/api/v1/admin/plans/{plan_name}", wrapper.PutPlan)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/providers", wrapper.ListProviders)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/admin/providers", wrapper.CreateProvider)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/admin/providers/{provider_id}", wrapper.DeleteProvider)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/providers/{provider_id}", wrapper.GetProvider)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/admin/providers/{provider_id}/test", wrapper.TestProvider)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/retention", wrapper.GetRetention)
@@ -5676,6 +6524,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/sign-out", wrapper.SignOut)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/files/{file_name}", wrapper.GetFile)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/healthz", wrapper.GetHealth)
 	})
 	r.Group(func(r chi.Router) {
@@ -5712,6 +6563,17 @@ type AdminUnauthorizedApplicationProblemPlusJSONResponse Problem
 type AdminUnavailableApplicationProblemPlusJSONResponse Problem
 
 type AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse Problem
+
+type FileNotFoundApplicationProblemPlusJSONResponse Problem
+
+type FileRangeNotSatisfiableResponseHeaders struct {
+	ContentRange string
+}
+type FileRangeNotSatisfiableTextResponse struct {
+	Body FileRangeRefusal
+
+	Headers FileRangeNotSatisfiableResponseHeaders
+}
 
 type NotModifiedResponseHeaders struct {
 	ETag string
@@ -9714,6 +10576,635 @@ func (response PutModelAlias503ApplicationProblemPlusJSONResponse) VisitPutModel
 	return err
 }
 
+type ListOfferedModelsRequestObject struct {
+	Params ListOfferedModelsParams
+}
+
+type ListOfferedModelsResponseObject interface {
+	VisitListOfferedModelsResponse(w http.ResponseWriter) error
+}
+
+type ListOfferedModels200ResponseHeaders struct {
+	Link *string
+}
+
+type ListOfferedModels200JSONResponse struct {
+	Body    OfferedModelList
+	Headers ListOfferedModels200ResponseHeaders
+}
+
+func (response ListOfferedModels200JSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels400ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels401ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels403ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels429ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels500ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOfferedModels503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOfferedModels503ApplicationProblemPlusJSONResponse) VisitListOfferedModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModelRequestObject struct {
+	Body *CreateOfferedModelJSONRequestBody
+}
+
+type CreateOfferedModelResponseObject interface {
+	VisitCreateOfferedModelResponse(w http.ResponseWriter) error
+}
+
+type CreateOfferedModel201ResponseHeaders struct {
+	Location string
+}
+
+type CreateOfferedModel201JSONResponse struct {
+	Body    OfferedModel
+	Headers CreateOfferedModel201ResponseHeaders
+}
+
+func (response CreateOfferedModel201JSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel400ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel401ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel403ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel404ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel409ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel413ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel415ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel422ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel429ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel500ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOfferedModel503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateOfferedModel503ApplicationProblemPlusJSONResponse) VisitCreateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModelRequestObject struct {
+	ModelID OfferedModelIDPath `json:"model_id"`
+}
+
+type DeleteOfferedModelResponseObject interface {
+	VisitDeleteOfferedModelResponse(w http.ResponseWriter) error
+}
+
+type DeleteOfferedModel204Response struct {
+}
+
+func (response DeleteOfferedModel204Response) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOfferedModel400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel400ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel401ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel403ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel404ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel429ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel500ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOfferedModel503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteOfferedModel503ApplicationProblemPlusJSONResponse) VisitDeleteOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModelRequestObject struct {
+	ModelID OfferedModelIDPath `json:"model_id"`
+	Body    *UpdateOfferedModelJSONRequestBody
+}
+
+type UpdateOfferedModelResponseObject interface {
+	VisitUpdateOfferedModelResponse(w http.ResponseWriter) error
+}
+
+type UpdateOfferedModel200JSONResponse OfferedModel
+
+func (response UpdateOfferedModel200JSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel400ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel401ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel403ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel404ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel413ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel415ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel429ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel500ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOfferedModel503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOfferedModel503ApplicationProblemPlusJSONResponse) VisitUpdateOfferedModelResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOauthClientsRequestObject struct {
 	Params ListOauthClientsParams
 }
@@ -11244,6 +12735,753 @@ type PutPlan503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutPlan503ApplicationProblemPlusJSONResponse) VisitPutPlanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProvidersRequestObject struct {
+	Params ListProvidersParams
+}
+
+type ListProvidersResponseObject interface {
+	VisitListProvidersResponse(w http.ResponseWriter) error
+}
+
+type ListProviders200ResponseHeaders struct {
+	Link *string
+}
+
+type ListProviders200JSONResponse struct {
+	Body    ProviderList
+	Headers ListProviders200ResponseHeaders
+}
+
+func (response ListProviders200JSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders400ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders401ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders403ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders429ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders500ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProviders503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListProviders503ApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProviderRequestObject struct {
+	Body *CreateProviderJSONRequestBody
+}
+
+type CreateProviderResponseObject interface {
+	VisitCreateProviderResponse(w http.ResponseWriter) error
+}
+
+type CreateProvider201ResponseHeaders struct {
+	Location string
+}
+
+type CreateProvider201JSONResponse struct {
+	Body    Provider
+	Headers CreateProvider201ResponseHeaders
+}
+
+func (response CreateProvider201JSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider400ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider401ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider403ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider409ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider413ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider415ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider422ApplicationProblemPlusJSONResponse struct {
+	AdminKeyReusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider422ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider429ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider500ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProvider503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateProvider503ApplicationProblemPlusJSONResponse) VisitCreateProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderRequestObject struct {
+	ProviderID ProviderIDPath `json:"provider_id"`
+}
+
+type DeleteProviderResponseObject interface {
+	VisitDeleteProviderResponse(w http.ResponseWriter) error
+}
+
+type DeleteProvider204Response struct {
+}
+
+func (response DeleteProvider204Response) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteProvider400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider400ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider401ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider403ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider404ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider429ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider500ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProvider503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider503ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderRequestObject struct {
+	ProviderID ProviderIDPath `json:"provider_id"`
+}
+
+type GetProviderResponseObject interface {
+	VisitGetProviderResponse(w http.ResponseWriter) error
+}
+
+type GetProvider200JSONResponse Provider
+
+func (response GetProvider200JSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider400ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider401ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider403ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider404ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider429ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider500ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProvider503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetProvider503ApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProviderRequestObject struct {
+	ProviderID ProviderIDPath `json:"provider_id"`
+	Body       *TestProviderJSONRequestBody
+}
+
+type TestProviderResponseObject interface {
+	VisitTestProviderResponse(w http.ResponseWriter) error
+}
+
+type TestProvider200JSONResponse ProviderTest
+
+func (response TestProvider200JSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider400ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider401ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider403ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider404ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider413ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider415ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider429ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider500ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProvider503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response TestProvider503ApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -15954,6 +18192,209 @@ func (response SignOut503ApplicationProblemPlusJSONResponse) VisitSignOutRespons
 	return err
 }
 
+type GetFileRequestObject struct {
+	FileName string `json:"file_name"`
+	Params   GetFileParams
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	CacheControl       string
+	ContentDisposition string
+	ETag               string
+}
+
+type GetFile200ImageJpegResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ImageJpegResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile200ImagePngResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ImagePngResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	CacheControl       string
+	ContentDisposition string
+	ETag               string
+}
+
+type GetFile206ImageJpegResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ImageJpegResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ImagePngResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ImagePngResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response = NotModifiedResponse
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile400ApplicationProblemPlusJSONResponse struct {
+	PlatformBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFile400ApplicationProblemPlusJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile404ApplicationProblemPlusJSONResponse struct {
+	FileNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFile404ApplicationProblemPlusJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile416TextResponse struct {
+	FileRangeNotSatisfiableTextResponse
+}
+
+func (response GetFile416TextResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Content-Range", fmt.Sprint(response.Headers.ContentRange))
+	w.WriteHeader(416)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetFile500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetFile500ApplicationProblemPlusJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetFile503ApplicationProblemPlusJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetHealthRequestObject struct {
 }
 
@@ -16268,6 +18709,18 @@ type StrictServerInterface interface {
 	// PutModelAlias Define a model alias
 	// (PUT /api/v1/admin/model-aliases/{model_alias})
 	PutModelAlias(ctx context.Context, request PutModelAliasRequestObject) (PutModelAliasResponseObject, error)
+	// ListOfferedModels List the models that are offered
+	// (GET /api/v1/admin/models)
+	ListOfferedModels(ctx context.Context, request ListOfferedModelsRequestObject) (ListOfferedModelsResponseObject, error)
+	// CreateOfferedModel Offer a model
+	// (POST /api/v1/admin/models)
+	CreateOfferedModel(ctx context.Context, request CreateOfferedModelRequestObject) (CreateOfferedModelResponseObject, error)
+	// DeleteOfferedModel Withdraw a model
+	// (DELETE /api/v1/admin/models/{model_id})
+	DeleteOfferedModel(ctx context.Context, request DeleteOfferedModelRequestObject) (DeleteOfferedModelResponseObject, error)
+	// UpdateOfferedModel Change a model that is offered
+	// (PATCH /api/v1/admin/models/{model_id})
+	UpdateOfferedModel(ctx context.Context, request UpdateOfferedModelRequestObject) (UpdateOfferedModelResponseObject, error)
 	// ListOauthClients List the account's OAuth clients
 	// (GET /api/v1/admin/oauth-clients)
 	ListOauthClients(ctx context.Context, request ListOauthClientsRequestObject) (ListOauthClientsResponseObject, error)
@@ -16298,6 +18751,21 @@ type StrictServerInterface interface {
 	// PutPlan Define a plan
 	// (PUT /api/v1/admin/plans/{plan_name})
 	PutPlan(ctx context.Context, request PutPlanRequestObject) (PutPlanResponseObject, error)
+	// ListProviders List the providers of models
+	// (GET /api/v1/admin/providers)
+	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
+	// CreateProvider Add a provider of models
+	// (POST /api/v1/admin/providers)
+	CreateProvider(ctx context.Context, request CreateProviderRequestObject) (CreateProviderResponseObject, error)
+	// DeleteProvider Remove a provider of models
+	// (DELETE /api/v1/admin/providers/{provider_id})
+	DeleteProvider(ctx context.Context, request DeleteProviderRequestObject) (DeleteProviderResponseObject, error)
+	// GetProvider Read a provider of models
+	// (GET /api/v1/admin/providers/{provider_id})
+	GetProvider(ctx context.Context, request GetProviderRequestObject) (GetProviderResponseObject, error)
+	// TestProvider Test the connection to a provider
+	// (POST /api/v1/admin/providers/{provider_id}/test)
+	TestProvider(ctx context.Context, request TestProviderRequestObject) (TestProviderResponseObject, error)
 	// GetRetention Read how long conversations are kept
 	// (GET /api/v1/admin/retention)
 	GetRetention(ctx context.Context, request GetRetentionRequestObject) (GetRetentionResponseObject, error)
@@ -16391,6 +18859,9 @@ type StrictServerInterface interface {
 	// SignOut Sign out
 	// (POST /api/v1/sign-out)
 	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
+	// GetFile Download a picture
+	// (GET /files/{file_name})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
 	// GetHealth Tell whether the process lives
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
@@ -17178,6 +19649,122 @@ func (sh *strictHandler) PutModelAlias(w http.ResponseWriter, r *http.Request, m
 	}
 }
 
+// ListOfferedModels operation middleware
+func (sh *strictHandler) ListOfferedModels(w http.ResponseWriter, r *http.Request, params ListOfferedModelsParams) {
+	var request ListOfferedModelsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOfferedModels(ctx, request.(ListOfferedModelsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOfferedModels")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOfferedModelsResponseObject); ok {
+		if err := validResponse.VisitListOfferedModelsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateOfferedModel operation middleware
+func (sh *strictHandler) CreateOfferedModel(w http.ResponseWriter, r *http.Request) {
+	var request CreateOfferedModelRequestObject
+
+	var body CreateOfferedModelJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOfferedModel(ctx, request.(CreateOfferedModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOfferedModel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateOfferedModelResponseObject); ok {
+		if err := validResponse.VisitCreateOfferedModelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteOfferedModel operation middleware
+func (sh *strictHandler) DeleteOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath) {
+	var request DeleteOfferedModelRequestObject
+
+	request.ModelID = modelID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOfferedModel(ctx, request.(DeleteOfferedModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOfferedModel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteOfferedModelResponseObject); ok {
+		if err := validResponse.VisitDeleteOfferedModelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOfferedModel operation middleware
+func (sh *strictHandler) UpdateOfferedModel(w http.ResponseWriter, r *http.Request, modelID OfferedModelIDPath) {
+	var request UpdateOfferedModelRequestObject
+
+	request.ModelID = modelID
+
+	var body UpdateOfferedModelJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOfferedModel(ctx, request.(UpdateOfferedModelRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOfferedModel")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateOfferedModelResponseObject); ok {
+		if err := validResponse.VisitUpdateOfferedModelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListOauthClients operation middleware
 func (sh *strictHandler) ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams) {
 	var request ListOauthClientsRequestObject
@@ -17457,6 +20044,148 @@ func (sh *strictHandler) PutPlan(w http.ResponseWriter, r *http.Request, planNam
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutPlanResponseObject); ok {
 		if err := validResponse.VisitPutPlanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListProviders operation middleware
+func (sh *strictHandler) ListProviders(w http.ResponseWriter, r *http.Request, params ListProvidersParams) {
+	var request ListProvidersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProviders(ctx, request.(ListProvidersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProviders")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProvidersResponseObject); ok {
+		if err := validResponse.VisitListProvidersResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateProvider operation middleware
+func (sh *strictHandler) CreateProvider(w http.ResponseWriter, r *http.Request) {
+	var request CreateProviderRequestObject
+
+	var body CreateProviderJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProvider(ctx, request.(CreateProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateProviderResponseObject); ok {
+		if err := validResponse.VisitCreateProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProvider operation middleware
+func (sh *strictHandler) DeleteProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
+	var request DeleteProviderRequestObject
+
+	request.ProviderID = providerID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProvider(ctx, request.(DeleteProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProviderResponseObject); ok {
+		if err := validResponse.VisitDeleteProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProvider operation middleware
+func (sh *strictHandler) GetProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
+	var request GetProviderRequestObject
+
+	request.ProviderID = providerID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProvider(ctx, request.(GetProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderResponseObject); ok {
+		if err := validResponse.VisitGetProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestProvider operation middleware
+func (sh *strictHandler) TestProvider(w http.ResponseWriter, r *http.Request, providerID ProviderIDPath) {
+	var request TestProviderRequestObject
+
+	request.ProviderID = providerID
+
+	var body TestProviderJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestProvider(ctx, request.(TestProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestProviderResponseObject); ok {
+		if err := validResponse.VisitTestProviderResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -18331,6 +21060,33 @@ func (sh *strictHandler) SignOut(w http.ResponseWriter, r *http.Request, params 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SignOutResponseObject); ok {
 		if err := validResponse.VisitSignOutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(w http.ResponseWriter, r *http.Request, fileName string, params GetFileParams) {
+	var request GetFileRequestObject
+
+	request.FileName = fileName
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx, request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		if err := validResponse.VisitGetFileResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -31,6 +31,7 @@ var unrepeatable = map[string]string{
 	"revokeOauthToken":     "a token is revoked once, however often it is asked",
 	"signIn":               "another session costs nothing and lapses",
 	"setPassword":          "its link works once",
+	"testProvider":         "asks once more; what it offers stays offered",
 	"signOut":              "a session ends once, however often it is asked",
 }
 
@@ -222,14 +223,25 @@ func TestBadKeysAreRefused(t *testing.T) {
 	})
 }
 
+// answered is the table with what the answer to a turn's request is repeated from; "" for creations.
+func (tenant) answered(op *testkit.Operation) string {
+	switch {
+	case op.OperationID == "createOpenaiImage", op.JSONBody() != nil && op.JSONBody().Properties["sd_model_id"] != nil:
+		return "images"
+	case isTurn(op):
+		return "turn_events"
+	}
+	return ""
+}
+
 // What is still being carried out, or whose answer is gone, is a conflict.
 func TestAnAnswerThatCannotBeRepeatedIsAConflict(t *testing.T) {
 	t.Parallel()
 	eachRepeatable(t, func(t *testing.T, x tenant, op *testkit.Operation) {
 		r := keyed(x.sample(t, op), rand.Text())
-		if isTurn(op) {
+		if made := x.answered(op); made != "" {
 			x.do(t, r)
-			if _, err := sql(t, x.server).Exec(`delete from turn_events where account_id = $1`, x.ID); err != nil {
+			if _, err := sql(t, x.server).Exec(`delete from `+made+` where account_id = $1`, x.ID); err != nil {
 				t.Fatal(err)
 			}
 			before := x.rowCounts(t)

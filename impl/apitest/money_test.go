@@ -135,6 +135,10 @@ func TestEveryOperationThatSpendsWantsFunds(t *testing.T) {
 		if op.JSONBody().Properties["llm_id"] != nil {
 			r.Body.(map[string]any)["llm_id"] = priced.ID
 		}
+		if op.JSONBody().Properties["sd_model_id"] != nil || op.OperationID == "createOpenaiImage" {
+			r.Body.(map[string]any)["sd_model_id"] = x.painter(t)
+			r.Body.(map[string]any)["model"] = r.Body.(map[string]any)["sd_model_id"]
+		}
 		for _, stream := range []bool{false, true} {
 			r.Body.(map[string]any)["stream"] = stream
 			got := x.do(t, r).Want(t, http.StatusPaymentRequired)

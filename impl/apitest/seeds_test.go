@@ -107,15 +107,21 @@ func seeded002(t *testing.T) tenant {
 	},
 		db.Message{ID: "msg_123abc", Role: "assistant", Content: "Hello, how can I help you today?", CreatedAt: first},
 		db.Message{ID: "msg_456def", Role: "user", Content: "I'd like to learn about AI.", CreatedAt: first.Add(time.Minute)})
+	x.Image(t, func(i *db.Image) {
+		i.ID, i.Prompt, i.CreatedAt = "img_123abc", "A futuristic city with flying cars", first
+	})
+	for range 24 {
+		x.Image(t)
+	}
 	return x
 }
 
 func TestSeed002IsReplayed(t *testing.T) {
 	t.Parallel()
-	status := map[string]int{"create conversation": http.StatusCreated, "create agent": http.StatusCreated, "send message": http.StatusCreated}
+	status := map[string]int{"create conversation": http.StatusCreated, "create agent": http.StatusCreated, "send message": http.StatusCreated, "create image": http.StatusCreated}
 	all := examples(t, "002")
-	if len(all) != 10 {
-		t.Errorf("%d examples, want 10", len(all))
+	if len(all) != 12 {
+		t.Errorf("%d examples, want 12", len(all))
 	}
 	for name, e := range all {
 		t.Run(name, func(t *testing.T) {

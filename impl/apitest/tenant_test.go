@@ -80,6 +80,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"plan_name":       "",
 		"model_alias":     "",
 		"conversation_id": x.Conversation(t, nil).ID,
+		"image_id":        x.Image(t).ID,
+		"file_name":       x.fileName(t),
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
@@ -95,6 +97,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"user_id":         "",
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,
+		"provider_id":     x.provider(t).ID,
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
@@ -189,6 +192,8 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 		}
 	}
 	switch op.OperationID {
+	case "createOfferedModel":
+		body["type"] = "embedding" // so that it is no default
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":

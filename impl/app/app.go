@@ -25,6 +25,8 @@ import (
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
 	"parley/impl/core/engagement"
+	"parley/impl/core/file"
+	"parley/impl/core/image"
 	"parley/impl/core/job"
 	"parley/impl/core/key"
 	"parley/impl/core/knowledge"
@@ -44,6 +46,7 @@ type App struct {
 	Privacy  *privacy.Service
 	// Knowledge keeps what agents and apps answer from.
 	Knowledge *knowledge.Service
+	Images    *image.Service
 	Watch     *key.Watch
 	FirstKey  string // the text of the first key; "" unless this start made it
 
@@ -91,6 +94,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole}
+	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
 	a.turns.Listen(database.direct)
 	a.advisor = a.newAdvisor()
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
@@ -108,7 +112,13 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 func (a *App) router() (http.Handler, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
+	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
 	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
+	personas := characters.Services{
+		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
+	}
+	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
+	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
@@ -124,14 +134,14 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Models: a.Models,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
-			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
+			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
-			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
+			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 		},
 	})
 }

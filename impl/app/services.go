@@ -50,7 +50,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		Keys:     &key.Service{DB: database, Credentials: credentials, Now: now},
 		OAuth:    &oauth.Service{DB: database, Credentials: credentials, Now: now},
 		Users:    user.New(database, credentials, now),
-		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
+		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg), ConnectWebUI: webUIConnector(cfg)},
 		Repeats:  &idempotency.Service{DB: database, Box: box, Now: now},
 	}
 	s.Users.Admission = user.Admission{Domains: cfg.OIDCDomains, AccountID: cfg.OIDCDomainsIn, Role: key.Role(cfg.OIDCDomainsRole)}
@@ -75,6 +75,19 @@ func connector(cfg Config) func(baseURL, apiKey string, trusted bool) (provider.
 			o.Client = outbound.NewClient(outbound.Options{Allow: cfg.allowed})
 		}
 		return provider.NewOpenAI(o), nil
+	}
+}
+
+// webUIConnector makes providers of Stable Diffusion web UIs, likewise.
+func webUIConnector(cfg Config) func(baseURL, apiKey string, trusted bool) (provider.Provider, error) {
+	return func(baseURL, apiKey string, trusted bool) (provider.Provider, error) {
+		o := provider.WebUIOptions{BaseURL: baseURL, Key: apiKey}
+		if !trusted {
+			o.Client = outbound.NewClient(outbound.Options{
+				Allow: cfg.allowed, Timeout: provider.PictureTimeout, BodyBytesMax: 2 * provider.PictureBytesMax, RedirectsMax: -1,
+			})
+		}
+		return provider.NewWebUI(o), nil
 	}
 }
 

@@ -59,11 +59,21 @@ func (e *Edge) serveOnce(w http.ResponseWriter, r *http.Request, o *operation, n
 	if done, err := e.repeat(w, r, o, c); done || err != nil {
 		return err
 	}
-	if o.turn {
+	if o.beginsTurn(r) {
 		next.ServeHTTP(w, r.WithContext(idempotency.With(r.Context(), c)))
 		return nil
 	}
 	return e.createOnce(w, r, o, next, c)
+}
+
+// beginsTurn tells whether a turn will answer the request.
+func (o *operation) beginsTurn(r *http.Request) bool {
+	b, _ := r.Body.(*body)
+	if o.turnWhen == "" || b == nil {
+		return o.turn
+	}
+	members, _ := b.value.(map[string]any)
+	return o.turn && members[o.turnWhen] != nil
 }
 
 // newClaim is the request as its claim: who sends it under which key, and a
@@ -177,6 +187,9 @@ func (e *Edge) repeatTurn(w http.ResponseWriter, r *http.Request, o *operation, 
 	}
 	w.Header().Set(replayedHeader, "true")
 	w.Header().Set("Parley-Turn", t.ID)
+	if made, ok := value.(interface{ Location() string }); ok {
+		w.Header().Set("Location", made.Location())
+	}
 	sendAnswer(w, idempotency.Answer{Status: o.success, Header: map[string]string{"Content-Type": "application/json"}, Body: buf.Bytes()})
 	return nil
 }

@@ -21,7 +21,8 @@ const writeTimeout = 30 * time.Second
 // note collects what the access log says of a request.
 type note struct {
 	requestID string
-	events    bool // the client asks for server-sent events
+	origin    string // scheme and host that the client addressed
+	events    bool   // the client asks for server-sent events
 	operation *operation
 	caller    key.Caller
 	fault     *fault.Error
@@ -32,6 +33,17 @@ func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }
 
 // RequestID returns the id that the response carries as X-Request-Id.
 func RequestID(ctx context.Context) string { return noteOf(ctx).requestID }
+
+// Origin returns the scheme and host that the client addressed. Only the
+// request's own sender should be shown links to it: the host is what they say.
+func Origin(ctx context.Context) string { return noteOf(ctx).origin }
+
+func originOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
 
 // Body returns the request's body as it was sent, for surfaces that pass on
 // what the document does not name. It was checked, and must not be changed.
@@ -78,7 +90,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 func (e *Edge) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		n := &note{requestID: id.New(id.Request), events: strings.Contains(r.Header.Get("Accept"), "text/event-stream")}
+		n := &note{requestID: id.New(id.Request), origin: originOf(r), events: strings.Contains(r.Header.Get("Accept"), "text/event-stream")}
 		rec := &recorder{ResponseWriter: w}
 		h := w.Header()
 		h.Set("X-Request-Id", n.requestID)

@@ -21,6 +21,7 @@ const (
 	extScopes    = "x-required-scopes"
 	extAddresses = "x-address-limit" // true: requests are counted by the client's address
 	extOwnOrigin = "x-same-origin"   // true: pages of other origins are refused
+	extTurnWhen  = "x-turn-when"     // a turn answers when the body has this member; without it the operation only creates
 	bodyKeyLimit = 64 << 10          // bytes read to find a key in a body
 )
 
@@ -42,10 +43,11 @@ type operation struct {
 	cookie  string // name of the cookie that may carry a session; ""
 	body    bool   // the body's api_key may carry it
 
-	repeatable bool // takes an Idempotency-Key
-	turn       bool // is answered by a turn
-	visited    bool // takes the token of an end user beside the key
-	success    int  // the status of its success
+	repeatable bool   // takes an Idempotency-Key
+	turn       bool   // is answered by a turn
+	turnWhen   string // only when the body has this member; "": always
+	visited    bool   // takes the token of an end user beside the key
+	success    int    // the status of its success
 
 	route  *routers.Route
 	params openapi3.Parameters
@@ -120,7 +122,7 @@ func (o *operation) readExtensions(ext map[string]any) error {
 		}
 		return nil
 	}
-	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own} {
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own, extTurnWhen: &o.turnWhen} {
 		if err := read(name, into); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -56,6 +57,7 @@ func (o *Operation) check(r *http.Request, status int, header http.Header, body 
 			IncludeResponseStatus: true, MultiError: true, SchemaValidationOptions: formats(), ExcludeResponseBody: stream,
 		},
 	}
+	knowTexts()
 	if err := openapi3filter.ValidateResponse(r.Context(), input); err != nil {
 		return err
 	}
@@ -65,6 +67,13 @@ func (o *Operation) check(r *http.Request, status int, header http.Header, body 
 	}
 	return checkContent(response.Value, header, body, ended)
 }
+
+// knowTexts teaches the validator the kinds of text that it does not know by itself.
+var knowTexts = sync.OnceFunc(func() {
+	for _, kind := range []string{"text/html", "text/markdown"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.PlainBodyDecoder)
+	}
+})
 
 func checkContent(response *openapi3.Response, header http.Header, body []byte, ended bool) error {
 	if len(response.Content) == 0 {

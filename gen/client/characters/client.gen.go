@@ -17,6 +17,21 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for ImageProgressStatus.
+const (
+	ImageProgressStatusInProgress ImageProgressStatus = "in_progress"
+)
+
+// Valid indicates whether the value is a known member of the ImageProgressStatus enum.
+func (e ImageProgressStatus) Valid() bool {
+	switch e {
+	case ImageProgressStatusInProgress:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MessageRole.
 const (
 	MessageRoleAgent  MessageRole = "agent"
@@ -56,6 +71,27 @@ func (e PromptMessageRole) Valid() bool {
 	case PromptMessageRoleSystem:
 		return true
 	case PromptMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportConversationParamsFormat.
+const (
+	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
+	ExportConversationParamsFormatJSON     ExportConversationParamsFormat = "json"
+	ExportConversationParamsFormatMarkdown ExportConversationParamsFormat = "markdown"
+)
+
+// Valid indicates whether the value is a known member of the ExportConversationParamsFormat enum.
+func (e ExportConversationParamsFormat) Valid() bool {
+	switch e {
+	case ExportConversationParamsFormatHTML:
+		return true
+	case ExportConversationParamsFormatJSON:
+		return true
+	case ExportConversationParamsFormatMarkdown:
 		return true
 	default:
 		return false
@@ -148,6 +184,39 @@ type AgentCreate struct {
 
 // AgentList Agents, newest first.
 type AgentList = []Agent
+
+// AgentUpdate What to change of an agent; what is absent stays.
+type AgentUpdate struct {
+	// Name The agent's name.
+	//
+	// Example: Financial Advisor
+	Name *string `json:"name,omitempty"`
+
+	// AppearancePrompt How the agent looks, for generating pictures of it.
+	//
+	// Example: Professional, suit and tie
+	AppearancePrompt *string `json:"appearance_prompt,omitempty"`
+
+	// PersonalityPrompt How the agent behaves; the model is told before every answer.
+	//
+	// Example: Knowledgeable about finance, patient
+	PersonalityPrompt *string `json:"personality_prompt,omitempty"`
+
+	// Description What the agent is for.
+	//
+	// Example: An agent specialized in financial advice
+	Description *string `json:"description,omitempty"`
+
+	// SDModelID The stable diffusion model that makes a new picture of the agent.
+	//
+	// Example: sd_model_456abc
+	SDModelID *string `json:"sd_model_id,omitempty"`
+
+	// Age The agent's age in years, put in front of the appearance prompt.
+	//
+	// Example: 35
+	Age *float64 `json:"age,omitempty"`
+}
 
 // CharactersError What went wrong.
 type CharactersError struct {
@@ -245,6 +314,29 @@ type ConversationCreate struct {
 // ConversationList Conversations, newest first.
 type ConversationList = []Conversation
 
+// ConversationUpdate What to change of a conversation; what is absent stays.
+type ConversationUpdate struct {
+	// Title The conversation's name.
+	//
+	// Example: AI Discussion
+	Title *string `json:"title,omitempty"`
+
+	// SystemPrompt What the model is told before the conversation.
+	//
+	// Example: You are a helpful assistant.
+	SystemPrompt *string `json:"system_prompt,omitempty"`
+
+	// LLMID The language model that answers from now on.
+	//
+	// Example: model_abc123
+	LLMID *string `json:"llm_id,omitempty"`
+
+	// AgentID The agent that speaks from now on.
+	//
+	// Example: agent_xyz789
+	AgentID *string `json:"agent_id,omitempty"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -254,6 +346,135 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// Image A picture.
+type Image struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Prompt What the picture shows.
+	//
+	// Example: A futuristic city with flying cars
+	Prompt ImagePrompt `json:"prompt"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ImageAddress Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+//
+// Example: https://example.com/images/img_123abc.png
+type ImageAddress = string
+
+// ImageCreate A picture to make.
+type ImageCreate struct {
+	// Prompt What the picture shows.
+	//
+	// Example: A serene beach at sunset with palm trees
+	Prompt string `json:"prompt"`
+
+	// SDModelID The stable diffusion model that makes it.
+	//
+	// Example: sd_model_456abc
+	SDModelID string `json:"sd_model_id"`
+
+	// ConversationID The conversation that shall show it.
+	//
+	// Example: conv_123abc
+	ConversationID *string `json:"conversation_id,omitempty"`
+}
+
+// ImageID Names the image.
+//
+// Example: img_123abc
+type ImageID = string
+
+// ImagePage A page of images.
+type ImagePage struct {
+	// Data The images of the page, newest first.
+	Data []Image `json:"data"`
+
+	// Pagination Where the page stands.
+	Pagination ImagePagination `json:"pagination"`
+}
+
+// ImagePagination Where the page stands.
+type ImagePagination struct {
+	// TotalItems How many images there are on all pages.
+	//
+	// Example: 25
+	TotalItems int64 `json:"total_items"`
+
+	// CurrentPage The number of this page, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int32 `json:"current_page"`
+
+	// PageSize How many images a page may hold.
+	//
+	// Example: 10
+	PageSize int32 `json:"page_size"`
+
+	// TotalPages How many pages there are; 0 when there is no image.
+	//
+	// Example: 3
+	TotalPages int64 `json:"total_pages"`
+
+	// NextPage The number of the next page; null on the last one and beyond.
+	//
+	// Example: 2
+	NextPage *int32 `json:"next_page"`
+
+	// PrevPage The number of the page before; null on the first one.
+	PrevPage *int32 `json:"prev_page"`
+}
+
+// ImageProgress A picture that is being made.
+type ImageProgress struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Prompt What the picture shows.
+	//
+	// Example: A futuristic city with flying cars
+	Prompt ImagePrompt `json:"prompt"`
+
+	// Status Always `in_progress`.
+	//
+	// Example: in_progress
+	Status ImageProgressStatus `json:"status"`
+
+	// Progress How far it is, in per cent, as far as the model tells.
+	//
+	// Example: 40
+	Progress int32 `json:"progress"`
+
+	// CreatedAt When it was asked for.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ImageProgressStatus Always `in_progress`.
+//
+// Example: in_progress
+type ImageProgressStatus string
+
+// ImagePrompt What the picture shows.
+//
+// Example: A futuristic city with flying cars
+type ImagePrompt = string
 
 // Message A message, or an answer.
 type Message struct {
@@ -277,6 +498,9 @@ type Message struct {
 	// Example: 2023-09-01T12:05:00Z
 	CreatedAt time.Time `json:"created_at"`
 
+	// Image A picture that the message shows; absent when there is none, or when it was deleted.
+	Image *MessageImage `json:"image,omitempty"`
+
 	// ThoughtProcess With `verbose`, how the answer came about: the model's own reasoning where it tells, otherwise the steps of retrieval and tools; absent when there are none.
 	//
 	// Example: The user wants an introduction. I start with the biological model.
@@ -294,6 +518,19 @@ type MessageDelta struct {
 	//
 	// Example: Neural networks are
 	Content string `json:"content"`
+}
+
+// MessageImage A picture that the message shows; absent when there is none, or when it was deleted.
+type MessageImage struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
 }
 
 // MessageList Messages, the oldest first.
@@ -371,6 +608,28 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// Transcript A conversation with its messages.
+type Transcript struct {
+	// Conversation A conversation with a model or an agent.
+	Conversation Conversation `json:"conversation"`
+
+	// Messages The messages, the oldest first.
+	Messages []Message `json:"messages"`
+
+	// Truncated Whether there are more messages than these.
+	//
+	// Example: false
+	Truncated bool `json:"truncated"`
+
+	// ExportedAt When it was exported.
+	//
+	// Example: 2023-09-01T12:10:00Z
+	ExportedAt time.Time `json:"exported_at"`
+}
+
+// TranscriptText A conversation, written down.
+type TranscriptText = string
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -398,6 +657,9 @@ type ErasureIDPath = string
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -407,8 +669,23 @@ type LimitQuery = int32
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
+// PageQuery defines model for PageQuery.
+type PageQuery = int32
+
+// PageSizeQuery defines model for PageSizeQuery.
+type PageSizeQuery = int32
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// PreferHeader defines model for PreferHeader.
+type PreferHeader = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
@@ -479,6 +756,15 @@ type ListConversationsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ExportConversationParams defines parameters for ExportConversation.
+type ExportConversationParams struct {
+	// Format The form of the export.
+	Format *ExportConversationParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ExportConversationParamsFormat defines parameters for ExportConversation.
+type ExportConversationParamsFormat string
+
 // ListMessagesParams defines parameters for ListMessages.
 type ListMessagesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -486,6 +772,21 @@ type ListMessagesParams struct {
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListImagesParams defines parameters for ListImages.
+type ListImagesParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// PageSize How many images a page may hold.
+	PageSize *PageSizeQuery `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// CreateImageParams defines parameters for CreateImage.
+type CreateImageParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
 
 // ListModelsParams defines parameters for ListModels.
@@ -506,14 +807,23 @@ type ListModelsParamsType string
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = AgentCreate
 
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = AgentUpdate
+
 // CreateCompletionJSONRequestBody defines body for CreateCompletion for application/json ContentType.
 type CreateCompletionJSONRequestBody = CompletionRequest
 
 // CreateConversationJSONRequestBody defines body for CreateConversation for application/json ContentType.
 type CreateConversationJSONRequestBody = ConversationCreate
 
+// UpdateConversationJSONRequestBody defines body for UpdateConversation for application/json ContentType.
+type UpdateConversationJSONRequestBody = ConversationUpdate
+
 // SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
 type SendMessageJSONRequestBody = MessageSend
+
+// CreateImageJSONRequestBody defines body for CreateImage for application/json ContentType.
+type CreateImageJSONRequestBody = ImageCreate
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -601,8 +911,9 @@ type ClientInterface interface {
 	// Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 	// prompt, as in `35 years old, Professional, suit and tie`.
 	//
-	// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-	// with 400.
+	// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+	// cannot be made there is no agent, and no charge.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -614,13 +925,21 @@ type ClientInterface interface {
 	// Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 	// prompt, as in `35 years old, Professional, suit and tie`.
 	//
-	// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-	// with 400.
+	// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+	// cannot be made there is no agent, and no charge.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
 	CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAgent Delete an agent
+	//
+	// Deletes an agent and its picture. Its conversations stay, and go on without its personality.
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
@@ -628,6 +947,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/agents/{agent_id} (the `GetAgent` operationId).
 	GetAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgentWithBody Change an agent
+	//
+	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+	// picture before it goes. When it cannot be made, the other changes stay.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgent Change an agent
+	//
+	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+	// picture before it goes. When it cannot be made, the other changes stay.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateCompletionWithBody Answer a list of messages
 	//
@@ -684,12 +1023,45 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/conversations (the `CreateConversation` operationId).
 	CreateConversation(ctx context.Context, body CreateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteConversation Delete a conversation
+	//
+	// Deletes a conversation with its messages and the pictures in it; an answer that is being made is stopped first. What it cost stays in the books.
+	//
+	// Corresponds with DELETE /api/v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+	DeleteConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetConversation Read a conversation
 	//
 	// One conversation, without its messages.
 	//
 	// Corresponds with GET /api/v1/conversations/{conversation_id} (the `GetConversation` operationId).
 	GetConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateConversationWithBody Change a conversation
+	//
+	// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithBody(ctx context.Context, conversationID ConversationIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateConversation Change a conversation
+	//
+	// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversation(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportConversation Export a conversation
+	//
+	// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+	// as markup. Pictures are named by their addresses.
+	//
+	// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+	ExportConversation(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMessages List the messages of a conversation
 	//
@@ -726,6 +1098,63 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/conversations/{conversation_id}/messages (the `SendMessage` operationId).
 	SendMessage(ctx context.Context, conversationID ConversationIDPath, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListImages List the images
+	//
+	// The account's images, newest first, a page at a time. Pictures of agents and those that people sent with messages are not among them.
+	// A page beyond the last one is empty.
+	//
+	// Corresponds with GET /api/v1/images (the `ListImages` operationId).
+	ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateImageWithBody Make an image
+	//
+	// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+	// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+	//
+	// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+	// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+	//
+	// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+	// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+	// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+	CreateImageWithBody(ctx context.Context, params *CreateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateImage Make an image
+	//
+	// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+	// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+	//
+	// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+	// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+	//
+	// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+	// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+	// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+	CreateImage(ctx context.Context, params *CreateImageParams, body CreateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteImage Delete an image
+	//
+	// Deletes an image; its address leads nowhere from then on. A message that showed it stays, without the picture. What it cost stays in the books. Pictures of agents go with
+	// their agents, those that people sent with their conversations.
+	//
+	// Corresponds with DELETE /api/v1/images/{image_id} (the `DeleteImage` operationId).
+	DeleteImage(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetImage Read an image
+	//
+	// One image. While it is being made the answer is 202 and tells how far it is; one that could not be made is answered with 404, and its turn tells why.
+	//
+	// Corresponds with GET /api/v1/images/{image_id} (the `GetImage` operationId).
+	GetImage(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListModels List the models
 	//
 	// The models of one type that the account may use: `llm` are language models, for completions,
@@ -757,8 +1186,9 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 // Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 // prompt, as in `35 years old, Professional, suit and tie`.
 //
-// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-// with 400.
+// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+// cannot be made there is no agent, and no charge.
 //
 // Takes any type of body and a specified content type.
 //
@@ -780,14 +1210,32 @@ func (c *Client) CreateAgentWithBody(ctx context.Context, contentType string, bo
 // Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 // prompt, as in `35 years old, Professional, suit and tie`.
 //
-// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-// with 400.
+// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+// cannot be made there is no agent, and no charge.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
 func (c *Client) CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateAgentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAgent Delete an agent
+//
+// Deletes an agent and its picture. Its conversations stay, and go on without its personality.
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *Client) DeleteAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentRequest(c.Server, agentID)
 	if err != nil {
 		return nil, err
 	}
@@ -805,6 +1253,46 @@ func (c *Client) CreateAgent(ctx context.Context, body CreateAgentJSONRequestBod
 // Corresponds with GET /api/v1/agents/{agent_id} (the `GetAgent` operationId).
 func (c *Client) GetAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAgentRequest(c.Server, agentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgentWithBody Change an agent
+//
+// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+// picture before it goes. When it cannot be made, the other changes stay.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgent Change an agent
+//
+// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+// picture before it goes. When it cannot be made, the other changes stay.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequest(c.Server, agentID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -920,6 +1408,23 @@ func (c *Client) CreateConversation(ctx context.Context, body CreateConversation
 	return c.Client.Do(req)
 }
 
+// DeleteConversation Delete a conversation
+//
+// Deletes a conversation with its messages and the pictures in it; an answer that is being made is stopped first. What it cost stays in the books.
+//
+// Corresponds with DELETE /api/v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+func (c *Client) DeleteConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteConversationRequest(c.Server, conversationID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetConversation Read a conversation
 //
 // One conversation, without its messages.
@@ -927,6 +1432,62 @@ func (c *Client) CreateConversation(ctx context.Context, body CreateConversation
 // Corresponds with GET /api/v1/conversations/{conversation_id} (the `GetConversation` operationId).
 func (c *Client) GetConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetConversationRequest(c.Server, conversationID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateConversationWithBody Change a conversation
+//
+// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *Client) UpdateConversationWithBody(ctx context.Context, conversationID ConversationIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConversationRequestWithBody(c.Server, conversationID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateConversation Change a conversation
+//
+// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *Client) UpdateConversation(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConversationRequest(c.Server, conversationID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportConversation Export a conversation
+//
+// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+// as markup. Pictures are named by their addresses.
+//
+// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+func (c *Client) ExportConversation(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportConversationRequest(c.Server, conversationID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -992,6 +1553,113 @@ func (c *Client) SendMessageWithBody(ctx context.Context, conversationID Convers
 // Corresponds with POST /api/v1/conversations/{conversation_id}/messages (the `SendMessage` operationId).
 func (c *Client) SendMessage(ctx context.Context, conversationID ConversationIDPath, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendMessageRequest(c.Server, conversationID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListImages List the images
+//
+// The account's images, newest first, a page at a time. Pictures of agents and those that people sent with messages are not among them.
+// A page beyond the last one is empty.
+//
+// Corresponds with GET /api/v1/images (the `ListImages` operationId).
+func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListImagesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImageWithBody Make an image
+//
+// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+//
+// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+//
+// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+func (c *Client) CreateImageWithBody(ctx context.Context, params *CreateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImage Make an image
+//
+// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+//
+// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+//
+// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+func (c *Client) CreateImage(ctx context.Context, params *CreateImageParams, body CreateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteImage Delete an image
+//
+// Deletes an image; its address leads nowhere from then on. A message that showed it stays, without the picture. What it cost stays in the books. Pictures of agents go with
+// their agents, those that people sent with their conversations.
+//
+// Corresponds with DELETE /api/v1/images/{image_id} (the `DeleteImage` operationId).
+func (c *Client) DeleteImage(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteImageRequest(c.Server, imageID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetImage Read an image
+//
+// One image. While it is being made the answer is 202 and tells how far it is; one that could not be made is answered with 404, and its turn tells why.
+//
+// Corresponds with GET /api/v1/images/{image_id} (the `GetImage` operationId).
+func (c *Client) GetImage(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetImageRequest(c.Server, imageID)
 	if err != nil {
 		return nil, err
 	}
@@ -1126,6 +1794,40 @@ func NewCreateAgentRequestWithBody(server string, contentType string, body io.Re
 	return req, nil
 }
 
+// NewDeleteAgentRequest constructs an http.Request for the DeleteAgent method
+func NewDeleteAgentRequest(server string, agentID AgentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetAgentRequest constructs an http.Request for the GetAgent method
 func NewGetAgentRequest(server string, agentID AgentIDPath) (*http.Request, error) {
 	var err error
@@ -1156,6 +1858,53 @@ func NewGetAgentRequest(server string, agentID AgentIDPath) (*http.Request, erro
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewUpdateAgentRequest calls the generic UpdateAgent builder with application/json body
+func NewUpdateAgentRequest(server string, agentID AgentIDPath, body UpdateAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAgentRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewUpdateAgentRequestWithBody constructs an http.Request for the UpdateAgent method, with any body, and a specified content type
+func NewUpdateAgentRequestWithBody(server string, agentID AgentIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -1306,6 +2055,40 @@ func NewCreateConversationRequestWithBody(server string, contentType string, bod
 	return req, nil
 }
 
+// NewDeleteConversationRequest constructs an http.Request for the DeleteConversation method
+func NewDeleteConversationRequest(server string, conversationID ConversationIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetConversationRequest constructs an http.Request for the GetConversation method
 func NewGetConversationRequest(server string, conversationID ConversationIDPath) (*http.Request, error) {
 	var err error
@@ -1330,6 +2113,114 @@ func NewGetConversationRequest(server string, conversationID ConversationIDPath)
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateConversationRequest calls the generic UpdateConversation builder with application/json body
+func NewUpdateConversationRequest(server string, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateConversationRequestWithBody(server, conversationID, "application/json", bodyReader)
+}
+
+// NewUpdateConversationRequestWithBody constructs an http.Request for the UpdateConversation method, with any body, and a specified content type
+func NewUpdateConversationRequestWithBody(server string, conversationID ConversationIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExportConversationRequest constructs an http.Request for the ExportConversation method
+func NewExportConversationRequest(server string, conversationID ConversationIDPath, params *ExportConversationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/conversations/%s/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1456,6 +2347,195 @@ func NewSendMessageRequestWithBody(server string, conversationID ConversationIDP
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListImagesRequest constructs an http.Request for the ListImages method
+func NewListImagesRequest(server string, params *ListImagesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateImageRequest calls the generic CreateImage builder with application/json body
+func NewCreateImageRequest(server string, params *CreateImageParams, body CreateImageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateImageRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateImageRequestWithBody constructs an http.Request for the CreateImage method, with any body, and a specified content type
+func NewCreateImageRequestWithBody(server string, params *CreateImageParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteImageRequest constructs an http.Request for the DeleteImage method
+func NewDeleteImageRequest(server string, imageID ImageIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "image_id", imageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetImageRequest constructs an http.Request for the GetImage method
+func NewGetImageRequest(server string, imageID ImageIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "image_id", imageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -1592,8 +2672,9 @@ type ClientWithResponsesInterface interface {
 	// Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 	// prompt, as in `35 years old, Professional, suit and tie`.
 	//
-	// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-	// with 400.
+	// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+	// cannot be made there is no agent, and no charge.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1605,13 +2686,23 @@ type ClientWithResponsesInterface interface {
 	// Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 	// prompt, as in `35 years old, Professional, suit and tie`.
 	//
-	// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-	// with 400.
+	// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+	// cannot be made there is no agent, and no charge.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
 	CreateAgentWithResponse(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
+
+	// DeleteAgentWithResponse Delete an agent
+	//
+	// Deletes an agent and its picture. Its conversations stay, and go on without its personality.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgentWithResponse(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentResult, error)
 
 	// GetAgentWithResponse Read an agent
 	//
@@ -1621,6 +2712,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/agents/{agent_id} (the `GetAgent` operationId).
 	GetAgentWithResponse(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*GetAgentResult, error)
+
+	// UpdateAgentWithBodyWithResponse Change an agent
+	//
+	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+	// picture before it goes. When it cannot be made, the other changes stay.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
+
+	// UpdateAgentWithResponse Change an agent
+	//
+	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+	// picture before it goes. When it cannot be made, the other changes stay.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
 
 	// CreateCompletionWithBodyWithResponse Answer a list of messages
 	//
@@ -1679,6 +2790,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/conversations (the `CreateConversation` operationId).
 	CreateConversationWithResponse(ctx context.Context, body CreateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateConversationResult, error)
 
+	// DeleteConversationWithResponse Delete a conversation
+	//
+	// Deletes a conversation with its messages and the pictures in it; an answer that is being made is stopped first. What it cost stays in the books.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+	DeleteConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*DeleteConversationResult, error)
+
 	// GetConversationWithResponse Read a conversation
 	//
 	// One conversation, without its messages.
@@ -1687,6 +2807,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/conversations/{conversation_id} (the `GetConversation` operationId).
 	GetConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*GetConversationResult, error)
+
+	// UpdateConversationWithBodyWithResponse Change a conversation
+	//
+	// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithBodyWithResponse(ctx context.Context, conversationID ConversationIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConversationResult, error)
+
+	// UpdateConversationWithResponse Change a conversation
+	//
+	// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+	UpdateConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResult, error)
+
+	// ExportConversationWithResponse Export a conversation
+	//
+	// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+	// as markup. Pictures are named by their addresses.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+	ExportConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*ExportConversationResult, error)
 
 	// ListMessagesWithResponse List the messages of a conversation
 	//
@@ -1724,6 +2872,69 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/conversations/{conversation_id}/messages (the `SendMessage` operationId).
 	SendMessageWithResponse(ctx context.Context, conversationID ConversationIDPath, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendMessageResult, error)
+
+	// ListImagesWithResponse List the images
+	//
+	// The account's images, newest first, a page at a time. Pictures of agents and those that people sent with messages are not among them.
+	// A page beyond the last one is empty.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/images (the `ListImages` operationId).
+	ListImagesWithResponse(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*ListImagesResult, error)
+
+	// CreateImageWithBodyWithResponse Make an image
+	//
+	// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+	// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+	//
+	// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+	// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+	//
+	// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+	// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+	// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+	CreateImageWithBodyWithResponse(ctx context.Context, params *CreateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageResult, error)
+
+	// CreateImageWithResponse Make an image
+	//
+	// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+	// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+	//
+	// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+	// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+	//
+	// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+	// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+	// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+	CreateImageWithResponse(ctx context.Context, params *CreateImageParams, body CreateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageResult, error)
+
+	// DeleteImageWithResponse Delete an image
+	//
+	// Deletes an image; its address leads nowhere from then on. A message that showed it stays, without the picture. What it cost stays in the books. Pictures of agents go with
+	// their agents, those that people sent with their conversations.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/images/{image_id} (the `DeleteImage` operationId).
+	DeleteImageWithResponse(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*DeleteImageResult, error)
+
+	// GetImageWithResponse Read an image
+	//
+	// One image. While it is being made the answer is 202 and tells how far it is; one that could not be made is answered with 404, and its turn tells why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/images/{image_id} (the `GetImage` operationId).
+	GetImageWithResponse(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*GetImageResult, error)
 
 	// ListModelsWithResponse List the models
 	//
@@ -1828,7 +3039,8 @@ func (r ListAgentsResult) ContentType() string {
 
 // CreateAgentResult201Headers the declared response headers of an HTTP 201 response for CreateAgent
 type CreateAgentResult201Headers struct {
-	Location string
+	Location   string
+	ParleyTurn *string
 }
 
 type CreateAgentResult struct {
@@ -1840,6 +3052,8 @@ type CreateAgentResult struct {
 	JSON400 *CharactersBadRequest
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *CharactersUnauthorized
+	// JSON402 the response for an HTTP 402 `application/json` response
+	JSON402 *CharactersPaymentRequired
 	// JSON403 the response for an HTTP 403 `application/json` response
 	JSON403 *CharactersForbidden
 	// JSON409 the response for an HTTP 409 `application/json` response
@@ -1854,6 +3068,8 @@ type CreateAgentResult struct {
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
 	JSON500 *CharactersInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *CharactersBadGateway
 	// JSON503 the response for an HTTP 503 `application/json` response
 	JSON503 *CharactersUnavailable
 	// Headers201 the parsed response headers for an HTTP 201 response
@@ -1873,6 +3089,11 @@ func (r CreateAgentResult) GetJSON400() *CharactersBadRequest {
 // GetJSON401 returns the response for an HTTP 401 `application/json` response
 func (r CreateAgentResult) GetJSON401() *CharactersUnauthorized {
 	return r.JSON401
+}
+
+// GetJSON402 returns the response for an HTTP 402 `application/json` response
+func (r CreateAgentResult) GetJSON402() *CharactersPaymentRequired {
+	return r.JSON402
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
@@ -1910,6 +3131,11 @@ func (r CreateAgentResult) GetJSON500() *CharactersInternalError {
 	return r.JSON500
 }
 
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateAgentResult) GetJSON502() *CharactersBadGateway {
+	return r.JSON502
+}
+
 // GetJSON503 returns the response for an HTTP 503 `application/json` response
 func (r CreateAgentResult) GetJSON503() *CharactersUnavailable {
 	return r.JSON503
@@ -1938,6 +3164,89 @@ func (r CreateAgentResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateAgentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAgentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteAgentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteAgentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteAgentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteAgentResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteAgentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteAgentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteAgentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAgentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAgentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAgentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAgentResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2028,6 +3337,138 @@ func (r GetAgentResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAgentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateAgentResult200Headers the declared response headers of an HTTP 200 response for UpdateAgent
+type UpdateAgentResult200Headers struct {
+	ParleyTurn *string
+}
+
+type UpdateAgentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Agent
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON402 the response for an HTTP 402 `application/json` response
+	JSON402 *CharactersPaymentRequired
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *CharactersBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateAgentResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateAgentResult) GetJSON200() *Agent {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateAgentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateAgentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON402 returns the response for an HTTP 402 `application/json` response
+func (r UpdateAgentResult) GetJSON402() *CharactersPaymentRequired {
+	return r.JSON402
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateAgentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateAgentResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r UpdateAgentResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateAgentResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateAgentResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateAgentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateAgentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r UpdateAgentResult) GetJSON502() *CharactersBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateAgentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateAgentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateAgentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateAgentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateAgentResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2388,6 +3829,89 @@ func (r CreateConversationResult) ContentType() string {
 	return ""
 }
 
+type DeleteConversationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteConversationResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteConversationResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteConversationResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteConversationResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteConversationResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteConversationResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteConversationResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteConversationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteConversationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteConversationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteConversationResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetConversationResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2472,6 +3996,207 @@ func (r GetConversationResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetConversationResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateConversationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Conversation
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateConversationResult) GetJSON200() *Conversation {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateConversationResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateConversationResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateConversationResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateConversationResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateConversationResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateConversationResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateConversationResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateConversationResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateConversationResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateConversationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateConversationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateConversationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateConversationResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ExportConversationResult200Headers the declared response headers of an HTTP 200 response for ExportConversation
+type ExportConversationResult200Headers struct {
+	ContentDisposition string
+}
+
+type ExportConversationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Transcript
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExportConversationResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExportConversationResult) GetJSON200() *Transcript {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ExportConversationResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ExportConversationResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ExportConversationResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ExportConversationResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ExportConversationResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ExportConversationResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ExportConversationResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportConversationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportConversationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportConversationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportConversationResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2714,6 +4439,424 @@ func (r SendMessageResult) ContentType() string {
 	return ""
 }
 
+type ListImagesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImagePage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListImagesResult) GetJSON200() *ImagePage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListImagesResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListImagesResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListImagesResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListImagesResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListImagesResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListImagesResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListImagesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListImagesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListImagesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListImagesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateImageResult201Headers the declared response headers of an HTTP 201 response for CreateImage
+type CreateImageResult201Headers struct {
+	Location   string
+	ParleyTurn string
+}
+
+// CreateImageResult202Headers the declared response headers of an HTTP 202 response for CreateImage
+type CreateImageResult202Headers struct {
+	Location   string
+	ParleyTurn string
+}
+
+type CreateImageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Image
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *ImageProgress
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON402 the response for an HTTP 402 `application/json` response
+	JSON402 *CharactersPaymentRequired
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *CharactersBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateImageResult201Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateImageResult202Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateImageResult) GetJSON201() *Image {
+	return r.JSON201
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateImageResult) GetJSON202() *ImageProgress {
+	return r.JSON202
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateImageResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateImageResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON402 returns the response for an HTTP 402 `application/json` response
+func (r CreateImageResult) GetJSON402() *CharactersPaymentRequired {
+	return r.JSON402
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateImageResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateImageResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateImageResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateImageResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateImageResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateImageResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateImageResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateImageResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateImageResult) GetJSON502() *CharactersBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateImageResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateImageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateImageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateImageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateImageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteImageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteImageResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteImageResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteImageResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteImageResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteImageResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteImageResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteImageResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteImageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteImageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteImageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteImageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetImageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Image
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *ImageProgress
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetImageResult) GetJSON200() *Image {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r GetImageResult) GetJSON202() *ImageProgress {
+	return r.JSON202
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetImageResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetImageResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetImageResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetImageResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetImageResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetImageResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetImageResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetImageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetImageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetImageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetImageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListModelsResult200Headers the declared response headers of an HTTP 200 response for ListModels
 type ListModelsResult200Headers struct {
 	Link *string
@@ -2824,8 +4967,9 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 // Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 // prompt, as in `35 years old, Professional, suit and tie`.
 //
-// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-// with 400.
+// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+// cannot be made there is no agent, and no charge.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2843,8 +4987,9 @@ func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Contex
 // Creates an agent: a name, a personality that speaks in conversations, and an appearance for pictures. An `age` is put in front of the appearance
 // prompt, as in `35 years old, Professional, suit and tie`.
 //
-// `sd_model_id` is needed only for a picture of the agent; an agent for conversations does without. A model that does not exist is answered
-// with 400.
+// With an `sd_model_id` a picture of the agent is made from its appearance, and the answer has its `avatar_url`; an agent for conversations
+// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
+// cannot be made there is no agent, and no charge.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -2855,6 +5000,21 @@ func (c *ClientWithResponses) CreateAgentWithResponse(ctx context.Context, body 
 		return nil, err
 	}
 	return ParseCreateAgentResult(rsp)
+}
+
+// DeleteAgentWithResponse Delete an agent
+//
+// Deletes an agent and its picture. Its conversations stay, and go on without its personality.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentResult, error) {
+	rsp, err := c.DeleteAgent(ctx, agentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAgentResult(rsp)
 }
 
 // GetAgentWithResponse Read an agent
@@ -2870,6 +5030,38 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 		return nil, err
 	}
 	return ParseGetAgentResult(rsp)
+}
+
+// UpdateAgentWithBodyWithResponse Change an agent
+//
+// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+// picture before it goes. When it cannot be made, the other changes stay.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
+	rsp, err := c.UpdateAgentWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAgentResult(rsp)
+}
+
+// UpdateAgentWithResponse Change an agent
+//
+// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
+// picture before it goes. When it cannot be made, the other changes stay.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
+	rsp, err := c.UpdateAgent(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAgentResult(rsp)
 }
 
 // CreateCompletionWithBodyWithResponse Answer a list of messages
@@ -2959,6 +5151,21 @@ func (c *ClientWithResponses) CreateConversationWithResponse(ctx context.Context
 	return ParseCreateConversationResult(rsp)
 }
 
+// DeleteConversationWithResponse Delete a conversation
+//
+// Deletes a conversation with its messages and the pictures in it; an answer that is being made is stopped first. What it cost stays in the books.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/conversations/{conversation_id} (the `DeleteConversation` operationId).
+func (c *ClientWithResponses) DeleteConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*DeleteConversationResult, error) {
+	rsp, err := c.DeleteConversation(ctx, conversationID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteConversationResult(rsp)
+}
+
 // GetConversationWithResponse Read a conversation
 //
 // One conversation, without its messages.
@@ -2972,6 +5179,52 @@ func (c *ClientWithResponses) GetConversationWithResponse(ctx context.Context, c
 		return nil, err
 	}
 	return ParseGetConversationResult(rsp)
+}
+
+// UpdateConversationWithBodyWithResponse Change a conversation
+//
+// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *ClientWithResponses) UpdateConversationWithBodyWithResponse(ctx context.Context, conversationID ConversationIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConversationResult, error) {
+	rsp, err := c.UpdateConversationWithBody(ctx, conversationID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConversationResult(rsp)
+}
+
+// UpdateConversationWithResponse Change a conversation
+//
+// Changes what is given and leaves the rest. It counts from the next message on. An `llm_id` that does not exist is answered with 400, an `agent_id` with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/conversations/{conversation_id} (the `UpdateConversation` operationId).
+func (c *ClientWithResponses) UpdateConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, body UpdateConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConversationResult, error) {
+	rsp, err := c.UpdateConversation(ctx, conversationID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConversationResult(rsp)
+}
+
+// ExportConversationWithResponse Export a conversation
+//
+// The conversation with its messages, the oldest first, 10,000 at most: as JSON, as Markdown, or as a page to print. What was said stands in all of them as text, never
+// as markup. Pictures are named by their addresses.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/conversations/{conversation_id}/export (the `ExportConversation` operationId).
+func (c *ClientWithResponses) ExportConversationWithResponse(ctx context.Context, conversationID ConversationIDPath, params *ExportConversationParams, reqEditors ...RequestEditorFn) (*ExportConversationResult, error) {
+	rsp, err := c.ExportConversation(ctx, conversationID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportConversationResult(rsp)
 }
 
 // ListMessagesWithResponse List the messages of a conversation
@@ -3027,6 +5280,99 @@ func (c *ClientWithResponses) SendMessageWithResponse(ctx context.Context, conve
 		return nil, err
 	}
 	return ParseSendMessageResult(rsp)
+}
+
+// ListImagesWithResponse List the images
+//
+// The account's images, newest first, a page at a time. Pictures of agents and those that people sent with messages are not among them.
+// A page beyond the last one is empty.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/images (the `ListImages` operationId).
+func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*ListImagesResult, error) {
+	rsp, err := c.ListImages(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListImagesResult(rsp)
+}
+
+// CreateImageWithBodyWithResponse Make an image
+//
+// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+//
+// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+//
+// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+func (c *ClientWithResponses) CreateImageWithBodyWithResponse(ctx context.Context, params *CreateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageResult, error) {
+	rsp, err := c.CreateImageWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageResult(rsp)
+}
+
+// CreateImageWithResponse Make an image
+//
+// Makes a picture of a prompt with a stable diffusion model, stores it, and answers when that is done. With a `conversation_id` the picture is also put into
+// the conversation, as a message of the agent with no text. A model that does not exist, or makes no pictures, is answered with 400.
+//
+// The price is held before anything is made (402 when the balance does not cover it), and charged once the picture is stored; a picture that could not
+// be made costs nothing. An account whose pictures take all the room of its plan gets 409 (`storage_full`).
+//
+// Some models take minutes. A client that would rather not wait sends `Prefer: respond-async, wait=10`: when the picture is not done after that many
+// seconds, the answer is 202, and `GET` of its `Location` tells how far it is. The picture is made whether anybody waits or not, also when
+// the server restarts meanwhile. A repetition with the same `Idempotency-Key` always waits.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images (the `CreateImage` operationId).
+func (c *ClientWithResponses) CreateImageWithResponse(ctx context.Context, params *CreateImageParams, body CreateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageResult, error) {
+	rsp, err := c.CreateImage(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageResult(rsp)
+}
+
+// DeleteImageWithResponse Delete an image
+//
+// Deletes an image; its address leads nowhere from then on. A message that showed it stays, without the picture. What it cost stays in the books. Pictures of agents go with
+// their agents, those that people sent with their conversations.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/images/{image_id} (the `DeleteImage` operationId).
+func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*DeleteImageResult, error) {
+	rsp, err := c.DeleteImage(ctx, imageID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteImageResult(rsp)
+}
+
+// GetImageWithResponse Read an image
+//
+// One image. While it is being made the answer is 202 and tells how far it is; one that could not be made is answered with 404, and its turn tells why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/images/{image_id} (the `GetImage` operationId).
+func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, imageID ImageIDPath, reqEditors ...RequestEditorFn) (*GetImageResult, error) {
+	rsp, err := c.GetImage(ctx, imageID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetImageResult(rsp)
 }
 
 // ListModelsWithResponse List the models
@@ -3161,6 +5507,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 		}
 		response.JSON401 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 402:
+		var dest CharactersPaymentRequired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON402 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
 		var dest CharactersForbidden
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3210,6 +5563,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 		}
 		response.JSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest CharactersBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
 		var dest CharactersUnavailable
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3229,7 +5589,85 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			}
 			headers.Location = value
 		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = &value
+		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAgentResult parses an HTTP response from a DeleteAgentWithResponse call
+func ParseDeleteAgentResult(rsp *http.Response) (*DeleteAgentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAgentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil
@@ -3305,6 +5743,129 @@ func ParseGetAgentResult(rsp *http.Response) (*GetAgentResult, error) {
 		}
 		response.JSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseUpdateAgentResult parses an HTTP response from a UpdateAgentWithResponse call
+func ParseUpdateAgentResult(rsp *http.Response) (*UpdateAgentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateAgentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 402:
+		var dest CharactersPaymentRequired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON402 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest CharactersBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateAgentResult200Headers
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -3640,6 +6201,77 @@ func ParseCreateConversationResult(rsp *http.Response) (*CreateConversationResul
 	return response, nil
 }
 
+// ParseDeleteConversationResult parses an HTTP response from a DeleteConversationWithResponse call
+func ParseDeleteConversationResult(rsp *http.Response) (*DeleteConversationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteConversationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetConversationResult parses an HTTP response from a GetConversationWithResponse call
 func ParseGetConversationResult(rsp *http.Response) (*GetConversationResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -3710,6 +6342,186 @@ func ParseGetConversationResult(rsp *http.Response) (*GetConversationResult, err
 		}
 		response.JSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseUpdateConversationResult parses an HTTP response from a UpdateConversationWithResponse call
+func ParseUpdateConversationResult(rsp *http.Response) (*UpdateConversationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateConversationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Conversation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExportConversationResult parses an HTTP response from a ExportConversationWithResponse call
+func ParseExportConversationResult(rsp *http.Response) (*ExportConversationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportConversationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Transcript
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/markdown) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExportConversationResult200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -3931,6 +6743,388 @@ func ParseSendMessageResult(rsp *http.Response) (*SendMessageResult, error) {
 			headers.ParleyTurn = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListImagesResult parses an HTTP response from a ListImagesWithResponse call
+func ParseListImagesResult(rsp *http.Response) (*ListImagesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListImagesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImagePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateImageResult parses an HTTP response from a CreateImageWithResponse call
+func ParseCreateImageResult(rsp *http.Response) (*CreateImageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateImageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Image
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest ImageProgress
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 402:
+		var dest CharactersPaymentRequired
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON402 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest CharactersBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateImageResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 202:
+		var headers CreateImageResult202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteImageResult parses an HTTP response from a DeleteImageWithResponse call
+func ParseDeleteImageResult(rsp *http.Response) (*DeleteImageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteImageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetImageResult parses an HTTP response from a GetImageWithResponse call
+func ParseGetImageResult(rsp *http.Response) (*GetImageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetImageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Image
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest ImageProgress
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil

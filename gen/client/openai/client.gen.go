@@ -331,6 +331,60 @@ func (e OpenaiErrorType) Valid() bool {
 	}
 }
 
+// Defines values for OpenaiImageRequestSize.
+const (
+	OpenaiImageRequestSizeAuto       OpenaiImageRequestSize = "auto"
+	OpenaiImageRequestSizeN1024X1024 OpenaiImageRequestSize = "1024x1024"
+	OpenaiImageRequestSizeN1024X1536 OpenaiImageRequestSize = "1024x1536"
+	OpenaiImageRequestSizeN1024X1792 OpenaiImageRequestSize = "1024x1792"
+	OpenaiImageRequestSizeN1536X1024 OpenaiImageRequestSize = "1536x1024"
+	OpenaiImageRequestSizeN1792X1024 OpenaiImageRequestSize = "1792x1024"
+	OpenaiImageRequestSizeN256X256   OpenaiImageRequestSize = "256x256"
+	OpenaiImageRequestSizeN512X512   OpenaiImageRequestSize = "512x512"
+)
+
+// Valid indicates whether the value is a known member of the OpenaiImageRequestSize enum.
+func (e OpenaiImageRequestSize) Valid() bool {
+	switch e {
+	case OpenaiImageRequestSizeAuto:
+		return true
+	case OpenaiImageRequestSizeN1024X1024:
+		return true
+	case OpenaiImageRequestSizeN1024X1536:
+		return true
+	case OpenaiImageRequestSizeN1024X1792:
+		return true
+	case OpenaiImageRequestSizeN1536X1024:
+		return true
+	case OpenaiImageRequestSizeN1792X1024:
+		return true
+	case OpenaiImageRequestSizeN256X256:
+		return true
+	case OpenaiImageRequestSizeN512X512:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenaiImageRequestResponseFormat.
+const (
+	OpenaiImageRequestResponseFormatB64Json OpenaiImageRequestResponseFormat = "b64_json"
+	OpenaiImageRequestResponseFormatURL     OpenaiImageRequestResponseFormat = "url"
+)
+
+// Valid indicates whether the value is a known member of the OpenaiImageRequestResponseFormat enum.
+func (e OpenaiImageRequestResponseFormat) Valid() bool {
+	switch e {
+	case OpenaiImageRequestResponseFormatB64Json:
+		return true
+	case OpenaiImageRequestResponseFormatURL:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OpenaiModelObject.
 const (
 	OpenaiModelObjectModel OpenaiModelObject = "model"
@@ -1112,6 +1166,73 @@ type OpenaiErrorBody struct {
 	Error OpenaiError `json:"error"`
 }
 
+// OpenaiImage A picture, as an address or as itself.
+type OpenaiImage struct {
+	// URL Where the picture is; absent when the request asked for the picture itself.
+	//
+	// Example: https://parley.example/files/f_x.png
+	URL *string `json:"url,omitempty"`
+
+	// B64Json The picture in base64; absent unless the request asked for it.
+	//
+	// Example: iVBORw0KGgo=
+	B64Json []byte `json:"b64_json,omitempty"`
+}
+
+// OpenaiImageRequest A picture to make.
+type OpenaiImageRequest struct {
+	// Prompt What the picture shows.
+	//
+	// Example: A serene beach at sunset with palm trees
+	Prompt string `json:"prompt"`
+
+	// Model The model that makes it; the default one when absent.
+	//
+	// Example: dall-e-3
+	Model *string `json:"model,omitempty"`
+
+	// N How many pictures; more than one takes as many requests.
+	//
+	// Example: 1
+	N *int32 `json:"n,omitempty"`
+
+	// Size Width and height in pixels; `auto` leaves them to the model.
+	//
+	// Example: 1024x1024
+	Size *OpenaiImageRequestSize `json:"size,omitempty"`
+
+	// ResponseFormat Whether the answer names an address or holds the picture.
+	//
+	// Example: url
+	ResponseFormat *OpenaiImageRequestResponseFormat `json:"response_format,omitempty"`
+
+	// User Whom the picture is for, in your own words, for budgets and books.
+	//
+	// Example: customer-4711
+	User *string `json:"user,omitempty"`
+}
+
+// OpenaiImageRequestSize Width and height in pixels; `auto` leaves them to the model.
+//
+// Example: 1024x1024
+type OpenaiImageRequestSize string
+
+// OpenaiImageRequestResponseFormat Whether the answer names an address or holds the picture.
+//
+// Example: url
+type OpenaiImageRequestResponseFormat string
+
+// OpenaiImages Pictures.
+type OpenaiImages struct {
+	// Created When the picture was asked for, in Unix seconds.
+	//
+	// Example: 1693569600
+	Created int64 `json:"created"`
+
+	// Data The pictures.
+	Data []OpenaiImage `json:"data"`
+}
+
 // OpenaiModel A model, or an agent that answers as one.
 type OpenaiModel struct {
 	// ID Names the model in requests.
@@ -1190,14 +1311,23 @@ type ErasureIDPath = string
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
@@ -1255,6 +1385,9 @@ type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
 
 // CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
 type CreateEmbeddingJSONRequestBody = EmbeddingRequest
+
+// CreateOpenaiImageJSONRequestBody defines body for CreateOpenaiImage for application/json ContentType.
+type CreateOpenaiImageJSONRequestBody = OpenaiImageRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1977,6 +2110,32 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
 	CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateOpenaiImageWithBody Make a picture as OpenAI does
+	//
+	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+	// among the account's images.
+	//
+	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+	CreateOpenaiImageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOpenaiImage Make a picture as OpenAI does
+	//
+	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+	// among the account's images.
+	//
+	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+	CreateOpenaiImage(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOpenaiModels List models and agents
 	//
 	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
@@ -2115,6 +2274,52 @@ func (c *Client) CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRe
 	return c.Client.Do(req)
 }
 
+// CreateOpenaiImageWithBody Make a picture as OpenAI does
+//
+// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+// among the account's images.
+//
+// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+func (c *Client) CreateOpenaiImageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOpenaiImageRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOpenaiImage Make a picture as OpenAI does
+//
+// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+// among the account's images.
+//
+// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+func (c *Client) CreateOpenaiImage(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOpenaiImageRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOpenaiModels List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
@@ -2211,6 +2416,46 @@ func NewCreateEmbeddingRequestWithBody(server string, contentType string, body i
 	}
 
 	operationPath := fmt.Sprintf("/v1/embeddings")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateOpenaiImageRequest calls the generic CreateOpenaiImage builder with application/json body
+func NewCreateOpenaiImageRequest(server string, body CreateOpenaiImageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateOpenaiImageRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateOpenaiImageRequestWithBody constructs an http.Request for the CreateOpenaiImage method, with any body, and a specified content type
+func NewCreateOpenaiImageRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/images/generations")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2416,6 +2661,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
 	CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
+
+	// CreateOpenaiImageWithBodyWithResponse Make a picture as OpenAI does
+	//
+	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+	// among the account's images.
+	//
+	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+	CreateOpenaiImageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error)
+
+	// CreateOpenaiImageWithResponse Make a picture as OpenAI does
+	//
+	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+	// among the account's images.
+	//
+	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+	CreateOpenaiImageWithResponse(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error)
 
 	// ListOpenaiModelsWithResponse List models and agents
 	//
@@ -2701,6 +2972,138 @@ func (r CreateEmbeddingResult) ContentType() string {
 	return ""
 }
 
+// CreateOpenaiImageResult200Headers the declared response headers of an HTTP 200 response for CreateOpenaiImage
+type CreateOpenaiImageResult200Headers struct {
+	ParleyTurn string
+}
+
+type CreateOpenaiImageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpenaiImages
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *OpenaiConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *OpenaiContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *OpenaiUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *OpenaiKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiLimited
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *OpenaiBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateOpenaiImageResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON200() *OpenaiImages {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON404() *OpenaiNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON409() *OpenaiConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON413() *OpenaiContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON415() *OpenaiUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON422() *OpenaiKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON429() *OpenaiLimited {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON502() *OpenaiBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateOpenaiImageResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateOpenaiImageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateOpenaiImageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateOpenaiImageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateOpenaiImageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListOpenaiModelsResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2973,6 +3376,44 @@ func (c *ClientWithResponses) CreateEmbeddingWithResponse(ctx context.Context, b
 	return ParseCreateEmbeddingResult(rsp)
 }
 
+// CreateOpenaiImageWithBodyWithResponse Make a picture as OpenAI does
+//
+// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+// among the account's images.
+//
+// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+func (c *ClientWithResponses) CreateOpenaiImageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error) {
+	rsp, err := c.CreateOpenaiImageWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOpenaiImageResult(rsp)
+}
+
+// CreateOpenaiImageWithResponse Make a picture as OpenAI does
+//
+// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
+// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
+// among the account's images.
+//
+// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
+func (c *ClientWithResponses) CreateOpenaiImageWithResponse(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error) {
+	rsp, err := c.CreateOpenaiImage(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOpenaiImageResult(rsp)
+}
+
 // ListOpenaiModelsWithResponse List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
@@ -3240,6 +3681,129 @@ func ParseCreateEmbeddingResult(rsp *http.Response) (*CreateEmbeddingResult, err
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateEmbeddingResult200Headers
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateOpenaiImageResult parses an HTTP response from a CreateOpenaiImageWithResponse call
+func ParseCreateOpenaiImageResult(rsp *http.Response) (*CreateOpenaiImageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateOpenaiImageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpenaiImages
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest OpenaiConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest OpenaiContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest OpenaiUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest OpenaiKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest OpenaiBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateOpenaiImageResult200Headers
 		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

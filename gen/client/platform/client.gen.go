@@ -281,6 +281,27 @@ func (e MeKind) Valid() bool {
 	}
 }
 
+// Defines values for OfferedModelType.
+const (
+	OfferedModelTypeEmbedding OfferedModelType = "embedding"
+	OfferedModelTypeLLM       OfferedModelType = "llm"
+	OfferedModelTypeSD        OfferedModelType = "sd"
+)
+
+// Valid indicates whether the value is a known member of the OfferedModelType enum.
+func (e OfferedModelType) Valid() bool {
+	switch e {
+	case OfferedModelTypeEmbedding:
+		return true
+	case OfferedModelTypeLLM:
+		return true
+	case OfferedModelTypeSD:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PrivacyScope.
 const (
 	PrivacyScopeAccount      PrivacyScope = "account"
@@ -353,6 +374,45 @@ func (e ProblemFieldIn) Valid() bool {
 	case ProblemFieldInPath:
 		return true
 	case ProblemFieldInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderCreateKind.
+const (
+	ProviderCreateKindOpenai  ProviderCreateKind = "openai"
+	ProviderCreateKindSdwebui ProviderCreateKind = "sdwebui"
+)
+
+// Valid indicates whether the value is a known member of the ProviderCreateKind enum.
+func (e ProviderCreateKind) Valid() bool {
+	switch e {
+	case ProviderCreateKindOpenai:
+		return true
+	case ProviderCreateKindSdwebui:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderKind.
+const (
+	ProviderKindBuiltin ProviderKind = "builtin"
+	ProviderKindOpenai  ProviderKind = "openai"
+	ProviderKindSdwebui ProviderKind = "sdwebui"
+)
+
+// Valid indicates whether the value is a known member of the ProviderKind enum.
+func (e ProviderKind) Valid() bool {
+	switch e {
+	case ProviderKindBuiltin:
+		return true
+	case ProviderKindOpenai:
+		return true
+	case ProviderKindSdwebui:
 		return true
 	default:
 		return false
@@ -945,6 +1005,9 @@ type ExportArchive = openapi_types.File
 // ExportList Exports, newest first.
 type ExportList = []Export
 
+// FileRangeRefusal What is wrong with the range.
+type FileRangeRefusal = string
+
 // Health Life of the process.
 type Health struct {
 	// Status Always `ok`.
@@ -1385,6 +1448,11 @@ type ModelAliasList = []ModelAlias
 // Example: gpt-4o*
 type ModelAliasName = string
 
+// ModelName The name of a model, as its provider chose it.
+//
+// Example: sd_xl_base_1.0
+type ModelName = string
+
 // OauthClient An OAuth client without its secret.
 type OauthClient struct {
 	// ID Names the client.
@@ -1501,6 +1569,163 @@ type OauthClientWithSecret struct {
 	LastUsedAt *time.Time `json:"last_used_at"`
 }
 
+// OfferedModel A model and its terms.
+type OfferedModel struct {
+	// ID Names the model in requests.
+	//
+	// Example: sdxl
+	ID OfferedModelID `json:"id"`
+
+	// ProviderID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ProviderID ProviderID `json:"provider_id"`
+
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	//
+	// Example: sd
+	Type OfferedModelType `json:"type"`
+
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name string `json:"name"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K int64 `json:"input_micros_per_1k"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K int64 `json:"output_micros_per_1k"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros int64 `json:"image_micros"`
+
+	// UpstreamName The name of a model, as its provider chose it.
+	//
+	// Example: sd_xl_base_1.0
+	UpstreamName ModelName `json:"upstream_name"`
+
+	// MaxContext Tokens that it reads and writes together.
+	//
+	// Example: 32768
+	MaxContext int32 `json:"max_context"`
+
+	// MaxOutput Tokens that an answer may have.
+	//
+	// Example: 1024
+	MaxOutput int32 `json:"max_output"`
+
+	// Enabled Whether it answers.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// Shared Whether it is offered to every account.
+	//
+	// Example: false
+	Shared bool `json:"shared"`
+}
+
+// OfferedModelCreate A model to offer.
+type OfferedModelCreate struct {
+	// ID Names the model in requests.
+	//
+	// Example: sdxl
+	ID *OfferedModelID `json:"id,omitempty"`
+
+	// ProviderID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ProviderID ProviderID `json:"provider_id"`
+
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	//
+	// Example: sd
+	Type OfferedModelType `json:"type"`
+
+	// UpstreamName The name of a model, as its provider chose it.
+	//
+	// Example: sd_xl_base_1.0
+	UpstreamName *ModelName `json:"upstream_name,omitempty"`
+
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name *string `json:"name,omitempty"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K *int64 `json:"input_micros_per_1k,omitempty"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K *int64 `json:"output_micros_per_1k,omitempty"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros *int64 `json:"image_micros,omitempty"`
+
+	// MaxContext Tokens that it reads and writes together; counts for language models.
+	//
+	// Example: 32768
+	MaxContext *int32 `json:"max_context,omitempty"`
+
+	// MaxOutput Tokens that an answer may have.
+	//
+	// Example: 1024
+	MaxOutput *int32 `json:"max_output,omitempty"`
+}
+
+// OfferedModelID Names the model in requests.
+//
+// Example: sdxl
+type OfferedModelID = string
+
+// OfferedModelList Models, in the order of their ids.
+type OfferedModelList = []OfferedModel
+
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+//
+// Example: sd
+type OfferedModelType string
+
+// OfferedModelUpdate What to change of a model; what is absent stays.
+type OfferedModelUpdate struct {
+	// Name What people call it.
+	//
+	// Example: SDXL
+	Name *string `json:"name,omitempty"`
+
+	// InputMicrosPer1K Price of 1,000 input tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	InputMicrosPer1K *int64 `json:"input_micros_per_1k,omitempty"`
+
+	// OutputMicrosPer1K Price of 1,000 output tokens, in millionths of the currency unit.
+	//
+	// Example: 20000
+	OutputMicrosPer1K *int64 `json:"output_micros_per_1k,omitempty"`
+
+	// ImageMicros Price of a picture, in millionths of the currency unit.
+	//
+	// Example: 20000
+	ImageMicros *int64 `json:"image_micros,omitempty"`
+
+	// Enabled Whether it answers.
+	//
+	// Example: true
+	Enabled *bool `json:"enabled,omitempty"`
+}
+
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
 //
 // Example: {"info":{"title":"Parley","version":"0.1.0"},"openapi":"3.0.3","paths":{}}
@@ -1529,6 +1754,9 @@ type PasswordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
+// PictureContent A picture, or a part of one.
+type PictureContent = openapi_types.File
+
 // Plan What an account, or a key with a plan of its own, may ask for.
 type Plan struct {
 	// Name Names a plan.
@@ -1550,6 +1778,11 @@ type Plan struct {
 	//
 	// Example: 200000
 	TokensPerMinute *PlanTokens `json:"tokens_per_minute"`
+
+	// StorageBytes Bytes that the pictures of an account may take together; null when not limited.
+	//
+	// Example: 1073741824
+	StorageBytes *PlanStorage `json:"storage_bytes"`
 }
 
 // PlanDefinition What a plan says.
@@ -1568,6 +1801,11 @@ type PlanDefinition struct {
 	//
 	// Example: 200000
 	TokensPerMinute *PlanTokens `json:"tokens_per_minute,omitempty"`
+
+	// StorageBytes Bytes that the pictures of an account may take together; null when not limited.
+	//
+	// Example: 1073741824
+	StorageBytes *PlanStorage `json:"storage_bytes,omitempty"`
 }
 
 // PlanList Plans, by name.
@@ -1582,6 +1820,11 @@ type PlanName = string
 //
 // Example: 250
 type PlanRequests = int32
+
+// PlanStorage Bytes that the pictures of an account may take together; null when not limited.
+//
+// Example: 1073741824
+type PlanStorage = int64
 
 // PlanStreams Answers that one key may have running at once; null when not limited.
 //
@@ -1674,6 +1917,124 @@ type ProblemField struct {
 //
 // Example: header
 type ProblemFieldIn string
+
+// Provider An upstream that runs models.
+type Provider struct {
+	// ID Names the provider.
+	//
+	// Example: prov_01hf3z8k3v0000000000000000
+	ID ProviderID `json:"id"`
+
+	// Name What people call it.
+	//
+	// Example: Studio GPU
+	Name string `json:"name"`
+
+	// Kind What it speaks; `builtin` is the server itself.
+	//
+	// Example: sdwebui
+	Kind ProviderKind `json:"kind"`
+
+	// BaseURL Where it is; absent for the server itself, and for who may not see it.
+	//
+	// Example: https://gpu.example
+	BaseURL *string `json:"base_url,omitempty"`
+
+	// HasKey Whether a key is stored for it.
+	//
+	// Example: true
+	HasKey bool `json:"has_key"`
+
+	// Shared Whether it is offered to every account.
+	//
+	// Example: false
+	Shared bool `json:"shared"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ProviderCreate A provider to add.
+type ProviderCreate struct {
+	// Name What people call it.
+	//
+	// Example: Studio GPU
+	Name string `json:"name"`
+
+	// Kind What it speaks.
+	//
+	// Example: sdwebui
+	Kind ProviderCreateKind `json:"kind"`
+
+	// BaseURL Where it is, without credentials; of an OpenAI-compatible API including `/v1`, of a web UI without `/sdapi`.
+	//
+	// Example: https://gpu.example
+	BaseURL string `json:"base_url"`
+
+	// Key Its key, sent as Bearer; absent when it wants none.
+	//
+	// Example: sk-of-the-provider
+	Key *string `json:"key,omitempty"`
+
+	// Shared Offers it to every account.
+	//
+	// Example: false
+	Shared *bool `json:"shared,omitempty"`
+}
+
+// ProviderCreateKind What it speaks.
+//
+// Example: sdwebui
+type ProviderCreateKind string
+
+// ProviderID Names the provider.
+//
+// Example: prov_01hf3z8k3v0000000000000000
+type ProviderID = string
+
+// ProviderKind What it speaks; `builtin` is the server itself.
+//
+// Example: sdwebui
+type ProviderKind string
+
+// ProviderList Providers, in the order of their ids.
+type ProviderList = []Provider
+
+// ProviderTest How a test went.
+type ProviderTest struct {
+	// Ok Whether it answered with its models.
+	//
+	// Example: true
+	Ok bool `json:"ok"`
+
+	// TookMs How long that took, in milliseconds.
+	//
+	// Example: 184
+	TookMs int64 `json:"took_ms"`
+
+	// Models What its models are called; the first 1,000 of them.
+	//
+	// Example: ["sd_xl_base_1.0"]
+	Models []ModelName `json:"models"`
+
+	// Offered Whether they are offered now.
+	//
+	// Example: true
+	Offered bool `json:"offered"`
+
+	// Error Why it failed; null when it did not.
+	Error *string `json:"error"`
+}
+
+// ProviderTestOrder What to do with what the provider tells.
+type ProviderTestOrder struct {
+	// Offer Offers its models from now on.
+	//
+	// Example: true
+	Offer *bool `json:"offer,omitempty"`
+}
 
 // Readiness Readiness of the server.
 type Readiness struct {
@@ -2183,6 +2544,9 @@ type ExportIDPath = string
 // IfNoneMatchHeader defines model for IfNoneMatchHeader.
 type IfNoneMatchHeader = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
@@ -2192,8 +2556,14 @@ type LimitQuery = int32
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
 
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionCookieParameter defines model for SessionCookieParameter.
 type SessionCookieParameter = string
@@ -2245,6 +2615,9 @@ type AdminUnavailable = Problem
 
 // AdminUnsupportedMediaType A problem document (RFC 9457) with an additional `error` member.
 type AdminUnsupportedMediaType = Problem
+
+// FileNotFound A problem document (RFC 9457) with an additional `error` member.
+type FileNotFound = Problem
 
 // PlatformBadRequest A problem document (RFC 9457) with an additional `error` member.
 type PlatformBadRequest = Problem
@@ -2354,6 +2727,15 @@ type ListModelAliasesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListOfferedModelsParams defines parameters for ListOfferedModels.
+type ListOfferedModelsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListOauthClientsParams defines parameters for ListOauthClients.
 type ListOauthClientsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -2365,6 +2747,15 @@ type ListOauthClientsParams struct {
 
 // ListPlansParams defines parameters for ListPlans.
 type ListPlansParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListProvidersParams defines parameters for ListProviders.
+type ListProvidersParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
 	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -2465,6 +2856,15 @@ type SignOutParams struct {
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
 
+// GetFileParams defines parameters for GetFile.
+type GetFileParams struct {
+	// IfNoneMatch The `ETag` of the copy that you have.
+	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
+
+	// Range The part that is wanted (RFC 9110), one range of bytes; anything else is taken as if it were absent.
+	Range *string `json:"Range,omitempty"`
+}
+
 // GetDocumentJSONParams defines parameters for GetDocumentJSON.
 type GetDocumentJSONParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
@@ -2507,6 +2907,12 @@ type CreateExportJSONRequestBody = PrivacyOrder
 // PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
 type PutModelAliasJSONRequestBody = ModelAliasDefinition
 
+// CreateOfferedModelJSONRequestBody defines body for CreateOfferedModel for application/json ContentType.
+type CreateOfferedModelJSONRequestBody = OfferedModelCreate
+
+// UpdateOfferedModelJSONRequestBody defines body for UpdateOfferedModel for application/json ContentType.
+type UpdateOfferedModelJSONRequestBody = OfferedModelUpdate
+
 // CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
 type CreateOauthClientJSONRequestBody = OauthClientCreate
 
@@ -2518,6 +2924,12 @@ type RotateOauthClientJSONRequestBody = OauthClientRotation
 
 // PutPlanJSONRequestBody defines body for PutPlan for application/json ContentType.
 type PutPlanJSONRequestBody = PlanDefinition
+
+// CreateProviderJSONRequestBody defines body for CreateProvider for application/json ContentType.
+type CreateProviderJSONRequestBody = ProviderCreate
+
+// TestProviderJSONRequestBody defines body for TestProvider for application/json ContentType.
+type TestProviderJSONRequestBody = ProviderTestOrder
 
 // SetRetentionJSONRequestBody defines body for SetRetention for application/json ContentType.
 type SetRetentionJSONRequestBody = Retention
@@ -2958,6 +3370,58 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
 	PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListOfferedModels List the models that are offered
+	//
+	// The account's own models and those of the server, also disabled ones, in the order of their ids.
+	//
+	// Corresponds with GET /api/v1/admin/models (the `ListOfferedModels` operationId).
+	ListOfferedModels(ctx context.Context, params *ListOfferedModelsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOfferedModelWithBody Offer a model
+	//
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// does not exist the answer is 404, for an id that the provider's owner has already 409.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+	CreateOfferedModelWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateOfferedModel Offer a model
+	//
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// does not exist the answer is 404, for an id that the provider's owner has already 409.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+	CreateOfferedModel(ctx context.Context, body CreateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteOfferedModel Withdraw a model
+	//
+	// Removes a model from what is offered. What it cost stays in the books. One of the server takes the scope `operator`.
+	//
+	// Corresponds with DELETE /api/v1/admin/models/{model_id} (the `DeleteOfferedModel` operationId).
+	DeleteOfferedModel(ctx context.Context, modelID OfferedModelIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOfferedModelWithBody Change a model that is offered
+	//
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+	UpdateOfferedModelWithBody(ctx context.Context, modelID OfferedModelIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOfferedModel Change a model that is offered
+	//
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+	UpdateOfferedModel(ctx context.Context, modelID OfferedModelIDPath, body UpdateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOauthClients List the account's OAuth clients
 	//
 	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -3079,6 +3543,69 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 	PutPlan(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProviders List the providers of models
+	//
+	// The account's own providers and those that the server offers to everybody, in the order of their ids. Keys are never shown.
+	//
+	// Corresponds with GET /api/v1/admin/providers (the `ListProviders` operationId).
+	ListProviders(ctx context.Context, params *ListProvidersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProviderWithBody Add a provider of models
+	//
+	// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+	// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+	// With `shared` it is offered to every account, which takes the scope `operator`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+	CreateProviderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProvider Add a provider of models
+	//
+	// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+	// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+	// With `shared` it is offered to every account, which takes the scope `operator`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+	CreateProvider(ctx context.Context, body CreateProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteProvider Remove a provider of models
+	//
+	// Removes a provider and its models. What they cost stays in the books. One that is offered to everybody takes the scope `operator`.
+	//
+	// Corresponds with DELETE /api/v1/admin/providers/{provider_id} (the `DeleteProvider` operationId).
+	DeleteProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProvider Read a provider of models
+	//
+	// One provider.
+	//
+	// Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
+	GetProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestProviderWithBody Test the connection to a provider
+	//
+	// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+	// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+	TestProviderWithBody(ctx context.Context, providerID ProviderIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestProvider Test the connection to a provider
+	//
+	// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+	// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+	TestProvider(ctx context.Context, providerID ProviderIDPath, body TestProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRetention Read how long conversations are kept
 	//
@@ -3494,6 +4021,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFile Download a picture
+	//
+	// A picture, by the `url` that an answer gave. The name in it is signed and needs no key; one that has expired or was never given leads nowhere. A picture never changes under
+	// its name, so that clients and proxies may keep it. `Range` asks for a part of it.
+	//
+	// Corresponds with GET /files/{file_name} (the `GetFile` operationId).
+	GetFile(ctx context.Context, fileName string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth Tell whether the process lives
 	//
@@ -4213,6 +4748,118 @@ func (c *Client) PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, b
 	return c.Client.Do(req)
 }
 
+// ListOfferedModels List the models that are offered
+//
+// The account's own models and those of the server, also disabled ones, in the order of their ids.
+//
+// Corresponds with GET /api/v1/admin/models (the `ListOfferedModels` operationId).
+func (c *Client) ListOfferedModels(ctx context.Context, params *ListOfferedModelsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOfferedModelsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOfferedModelWithBody Offer a model
+//
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// does not exist the answer is 404, for an id that the provider's owner has already 409.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+func (c *Client) CreateOfferedModelWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOfferedModelRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateOfferedModel Offer a model
+//
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// does not exist the answer is 404, for an id that the provider's owner has already 409.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+func (c *Client) CreateOfferedModel(ctx context.Context, body CreateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateOfferedModelRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteOfferedModel Withdraw a model
+//
+// Removes a model from what is offered. What it cost stays in the books. One of the server takes the scope `operator`.
+//
+// Corresponds with DELETE /api/v1/admin/models/{model_id} (the `DeleteOfferedModel` operationId).
+func (c *Client) DeleteOfferedModel(ctx context.Context, modelID OfferedModelIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteOfferedModelRequest(c.Server, modelID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOfferedModelWithBody Change a model that is offered
+//
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+func (c *Client) UpdateOfferedModelWithBody(ctx context.Context, modelID OfferedModelIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOfferedModelRequestWithBody(c.Server, modelID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOfferedModel Change a model that is offered
+//
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+func (c *Client) UpdateOfferedModel(ctx context.Context, modelID OfferedModelIDPath, body UpdateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOfferedModelRequest(c.Server, modelID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOauthClients List the account's OAuth clients
 //
 // The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -4465,6 +5112,139 @@ func (c *Client) PutPlanWithBody(ctx context.Context, planName PlanNamePath, con
 // Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 func (c *Client) PutPlan(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutPlanRequest(c.Server, planName, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProviders List the providers of models
+//
+// The account's own providers and those that the server offers to everybody, in the order of their ids. Keys are never shown.
+//
+// Corresponds with GET /api/v1/admin/providers (the `ListProviders` operationId).
+func (c *Client) ListProviders(ctx context.Context, params *ListProvidersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProvidersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProviderWithBody Add a provider of models
+//
+// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+// With `shared` it is offered to every account, which takes the scope `operator`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+func (c *Client) CreateProviderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProviderRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProvider Add a provider of models
+//
+// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+// With `shared` it is offered to every account, which takes the scope `operator`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+func (c *Client) CreateProvider(ctx context.Context, body CreateProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProviderRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteProvider Remove a provider of models
+//
+// Removes a provider and its models. What they cost stays in the books. One that is offered to everybody takes the scope `operator`.
+//
+// Corresponds with DELETE /api/v1/admin/providers/{provider_id} (the `DeleteProvider` operationId).
+func (c *Client) DeleteProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProviderRequest(c.Server, providerID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProvider Read a provider of models
+//
+// One provider.
+//
+// Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
+func (c *Client) GetProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProviderRequest(c.Server, providerID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestProviderWithBody Test the connection to a provider
+//
+// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+func (c *Client) TestProviderWithBody(ctx context.Context, providerID ProviderIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestProviderRequestWithBody(c.Server, providerID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestProvider Test the connection to a provider
+//
+// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+func (c *Client) TestProvider(ctx context.Context, providerID ProviderIDPath, body TestProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestProviderRequest(c.Server, providerID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5310,6 +6090,24 @@ func (c *Client) SetPassword(ctx context.Context, body SetPasswordJSONRequestBod
 // Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 func (c *Client) SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignOutRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFile Download a picture
+//
+// A picture, by the `url` that an answer gave. The name in it is signed and needs no key; one that has expired or was never given leads nowhere. A picture never changes under
+// its name, so that clients and proxies may keep it. `Range` asks for a part of it.
+//
+// Corresponds with GET /files/{file_name} (the `GetFile` operationId).
+func (c *Client) GetFile(ctx context.Context, fileName string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFileRequest(c.Server, fileName, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6632,6 +7430,193 @@ func NewPutModelAliasRequestWithBody(server string, modelAlias ModelAliasPath, c
 	return req, nil
 }
 
+// NewListOfferedModelsRequest constructs an http.Request for the ListOfferedModels method
+func NewListOfferedModelsRequest(server string, params *ListOfferedModelsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/models")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateOfferedModelRequest calls the generic CreateOfferedModel builder with application/json body
+func NewCreateOfferedModelRequest(server string, body CreateOfferedModelJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateOfferedModelRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateOfferedModelRequestWithBody constructs an http.Request for the CreateOfferedModel method, with any body, and a specified content type
+func NewCreateOfferedModelRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/models")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteOfferedModelRequest constructs an http.Request for the DeleteOfferedModel method
+func NewDeleteOfferedModelRequest(server string, modelID OfferedModelIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_id", modelID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/models/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateOfferedModelRequest calls the generic UpdateOfferedModel builder with application/json body
+func NewUpdateOfferedModelRequest(server string, modelID OfferedModelIDPath, body UpdateOfferedModelJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOfferedModelRequestWithBody(server, modelID, "application/json", bodyReader)
+}
+
+// NewUpdateOfferedModelRequestWithBody constructs an http.Request for the UpdateOfferedModel method, with any body, and a specified content type
+func NewUpdateOfferedModelRequestWithBody(server string, modelID OfferedModelIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_id", modelID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/models/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListOauthClientsRequest constructs an http.Request for the ListOauthClients method
 func NewListOauthClientsRequest(server string, params *ListOauthClientsParams) (*http.Request, error) {
 	var err error
@@ -7072,6 +8057,227 @@ func NewPutPlanRequestWithBody(server string, planName PlanNamePath, contentType
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListProvidersRequest constructs an http.Request for the ListProviders method
+func NewListProvidersRequest(server string, params *ListProvidersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProviderRequest calls the generic CreateProvider builder with application/json body
+func NewCreateProviderRequest(server string, body CreateProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProviderRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateProviderRequestWithBody constructs an http.Request for the CreateProvider method, with any body, and a specified content type
+func NewCreateProviderRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/providers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteProviderRequest constructs an http.Request for the DeleteProvider method
+func NewDeleteProviderRequest(server string, providerID ProviderIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "provider_id", providerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProviderRequest constructs an http.Request for the GetProvider method
+func NewGetProviderRequest(server string, providerID ProviderIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "provider_id", providerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/providers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewTestProviderRequest calls the generic TestProvider builder with application/json body
+func NewTestProviderRequest(server string, providerID ProviderIDPath, body TestProviderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTestProviderRequestWithBody(server, providerID, "application/json", bodyReader)
+}
+
+// NewTestProviderRequestWithBody constructs an http.Request for the TestProvider method, with any body, and a specified content type
+func NewTestProviderRequestWithBody(server string, providerID ProviderIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "provider_id", providerID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/providers/%s/test", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -8576,6 +9782,66 @@ func NewSignOutRequest(server string, params *SignOutParams) (*http.Request, err
 	return req, nil
 }
 
+// NewGetFileRequest constructs an http.Request for the GetFile method
+func NewGetFileRequest(server string, fileName string, params *GetFileParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "file_name", fileName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/files/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+		if params.Range != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Range", *params.Range, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Range", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetHealthRequest constructs an http.Request for the GetHealth method
 func NewGetHealthRequest(server string) (*http.Request, error) {
 	var err error
@@ -9119,6 +10385,62 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
 	PutModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error)
 
+	// ListOfferedModelsWithResponse List the models that are offered
+	//
+	// The account's own models and those of the server, also disabled ones, in the order of their ids.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/models (the `ListOfferedModels` operationId).
+	ListOfferedModelsWithResponse(ctx context.Context, params *ListOfferedModelsParams, reqEditors ...RequestEditorFn) (*ListOfferedModelsResult, error)
+
+	// CreateOfferedModelWithBodyWithResponse Offer a model
+	//
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// does not exist the answer is 404, for an id that the provider's owner has already 409.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+	CreateOfferedModelWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOfferedModelResult, error)
+
+	// CreateOfferedModelWithResponse Offer a model
+	//
+	// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+	// does not exist the answer is 404, for an id that the provider's owner has already 409.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+	CreateOfferedModelWithResponse(ctx context.Context, body CreateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOfferedModelResult, error)
+
+	// DeleteOfferedModelWithResponse Withdraw a model
+	//
+	// Removes a model from what is offered. What it cost stays in the books. One of the server takes the scope `operator`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/models/{model_id} (the `DeleteOfferedModel` operationId).
+	DeleteOfferedModelWithResponse(ctx context.Context, modelID OfferedModelIDPath, reqEditors ...RequestEditorFn) (*DeleteOfferedModelResult, error)
+
+	// UpdateOfferedModelWithBodyWithResponse Change a model that is offered
+	//
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+	UpdateOfferedModelWithBodyWithResponse(ctx context.Context, modelID OfferedModelIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOfferedModelResult, error)
+
+	// UpdateOfferedModelWithResponse Change a model that is offered
+	//
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+	UpdateOfferedModelWithResponse(ctx context.Context, modelID OfferedModelIDPath, body UpdateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOfferedModelResult, error)
+
 	// ListOauthClientsWithResponse List the account's OAuth clients
 	//
 	// The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -9252,6 +10574,75 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /api/v1/admin/plans/{plan_name} (the `PutPlan` operationId).
 	PutPlanWithResponse(ctx context.Context, planName PlanNamePath, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResult, error)
+
+	// ListProvidersWithResponse List the providers of models
+	//
+	// The account's own providers and those that the server offers to everybody, in the order of their ids. Keys are never shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/providers (the `ListProviders` operationId).
+	ListProvidersWithResponse(ctx context.Context, params *ListProvidersParams, reqEditors ...RequestEditorFn) (*ListProvidersResult, error)
+
+	// CreateProviderWithBodyWithResponse Add a provider of models
+	//
+	// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+	// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+	// With `shared` it is offered to every account, which takes the scope `operator`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+	CreateProviderWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProviderResult, error)
+
+	// CreateProviderWithResponse Add a provider of models
+	//
+	// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+	// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+	// With `shared` it is offered to every account, which takes the scope `operator`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+	CreateProviderWithResponse(ctx context.Context, body CreateProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProviderResult, error)
+
+	// DeleteProviderWithResponse Remove a provider of models
+	//
+	// Removes a provider and its models. What they cost stays in the books. One that is offered to everybody takes the scope `operator`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/providers/{provider_id} (the `DeleteProvider` operationId).
+	DeleteProviderWithResponse(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*DeleteProviderResult, error)
+
+	// GetProviderWithResponse Read a provider of models
+	//
+	// One provider.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
+	GetProviderWithResponse(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*GetProviderResult, error)
+
+	// TestProviderWithBodyWithResponse Test the connection to a provider
+	//
+	// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+	// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+	TestProviderWithBodyWithResponse(ctx context.Context, providerID ProviderIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestProviderResult, error)
+
+	// TestProviderWithResponse Test the connection to a provider
+	//
+	// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+	// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+	TestProviderWithResponse(ctx context.Context, providerID ProviderIDPath, body TestProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*TestProviderResult, error)
 
 	// GetRetentionWithResponse Read how long conversations are kept
 	//
@@ -9705,6 +11096,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOutWithResponse(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*SignOutResult, error)
+
+	// GetFileWithResponse Download a picture
+	//
+	// A picture, by the `url` that an answer gave. The name in it is signed and needs no key; one that has expired or was never given leads nowhere. A picture never changes under
+	// its name, so that clients and proxies may keep it. `Range` asks for a part of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /files/{file_name} (the `GetFile` operationId).
+	GetFileWithResponse(ctx context.Context, fileName string, params *GetFileParams, reqEditors ...RequestEditorFn) (*GetFileResult, error)
 
 	// GetHealthWithResponse Tell whether the process lives
 	//
@@ -12321,6 +13722,408 @@ func (r PutModelAliasResult) ContentType() string {
 	return ""
 }
 
+// ListOfferedModelsResult200Headers the declared response headers of an HTTP 200 response for ListOfferedModels
+type ListOfferedModelsResult200Headers struct {
+	Link *string
+}
+
+type ListOfferedModelsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OfferedModelList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOfferedModelsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOfferedModelsResult) GetJSON200() *OfferedModelList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListOfferedModelsResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOfferedModelsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOfferedModelsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOfferedModelsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOfferedModelsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateOfferedModelResult201Headers the declared response headers of an HTTP 201 response for CreateOfferedModel
+type CreateOfferedModelResult201Headers struct {
+	Location string
+}
+
+type CreateOfferedModelResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *OfferedModel
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *AdminConflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *AdminKeyReused
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateOfferedModelResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateOfferedModelResult) GetJSON201() *OfferedModel {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON409() *AdminConflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON422() *AdminKeyReused {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateOfferedModelResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateOfferedModelResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateOfferedModelResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateOfferedModelResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateOfferedModelResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteOfferedModelResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteOfferedModelResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteOfferedModelResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteOfferedModelResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteOfferedModelResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteOfferedModelResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateOfferedModelResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OfferedModel
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateOfferedModelResult) GetJSON200() *OfferedModel {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateOfferedModelResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateOfferedModelResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOfferedModelResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOfferedModelResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateOfferedModelResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListOauthClientsResult200Headers the declared response headers of an HTTP 200 response for ListOauthClients
 type ListOauthClientsResult200Headers struct {
 	Link *string
@@ -13306,6 +15109,491 @@ func (r PutPlanResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutPlanResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListProvidersResult200Headers the declared response headers of an HTTP 200 response for ListProviders
+type ListProvidersResult200Headers struct {
+	Link *string
+}
+
+type ListProvidersResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListProvidersResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProvidersResult) GetJSON200() *ProviderList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListProvidersResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProvidersResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProvidersResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProvidersResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProvidersResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateProviderResult201Headers the declared response headers of an HTTP 201 response for CreateProvider
+type CreateProviderResult201Headers struct {
+	Location string
+}
+
+type CreateProviderResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Provider
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *AdminConflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *AdminKeyReused
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateProviderResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProviderResult) GetJSON201() *Provider {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON409() *AdminConflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON422() *AdminKeyReused {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateProviderResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProviderResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProviderResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProviderResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProviderResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteProviderResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteProviderResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteProviderResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteProviderResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteProviderResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteProviderResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProviderResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Provider
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProviderResult) GetJSON200() *Provider {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetProviderResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProviderResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProviderResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProviderResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProviderResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestProviderResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProviderTest
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestProviderResult) GetJSON200() *ProviderTest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r TestProviderResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r TestProviderResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestProviderResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestProviderResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestProviderResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -16349,6 +18637,100 @@ func (r SignOutResult) ContentType() string {
 	return ""
 }
 
+// GetFileResult200Headers the declared response headers of an HTTP 200 response for GetFile
+type GetFileResult200Headers struct {
+	CacheControl       string
+	ContentDisposition string
+	ETag               string
+}
+
+// GetFileResult206Headers the declared response headers of an HTTP 206 response for GetFile
+type GetFileResult206Headers struct {
+	CacheControl       string
+	ContentDisposition string
+	ETag               string
+}
+
+// GetFileResult304Headers the declared response headers of an HTTP 304 response for GetFile
+type GetFileResult304Headers struct {
+	ETag string
+}
+
+// GetFileResult416Headers the declared response headers of an HTTP 416 response for GetFile
+type GetFileResult416Headers struct {
+	ContentRange string
+}
+
+type GetFileResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PlatformBadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *FileNotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetFileResult200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetFileResult206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetFileResult304Headers
+	// Headers416 the parsed response headers for an HTTP 416 response
+	Headers416 *GetFileResult416Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetFileResult) GetApplicationProblemJSON400() *PlatformBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetFileResult) GetApplicationProblemJSON404() *FileNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetFileResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetFileResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFileResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFileResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFileResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFileResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetHealthResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17167,6 +19549,98 @@ func (c *ClientWithResponses) PutModelAliasWithResponse(ctx context.Context, mod
 	return ParsePutModelAliasResult(rsp)
 }
 
+// ListOfferedModelsWithResponse List the models that are offered
+//
+// The account's own models and those of the server, also disabled ones, in the order of their ids.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/models (the `ListOfferedModels` operationId).
+func (c *ClientWithResponses) ListOfferedModelsWithResponse(ctx context.Context, params *ListOfferedModelsParams, reqEditors ...RequestEditorFn) (*ListOfferedModelsResult, error) {
+	rsp, err := c.ListOfferedModels(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOfferedModelsResult(rsp)
+}
+
+// CreateOfferedModelWithBodyWithResponse Offer a model
+//
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// does not exist the answer is 404, for an id that the provider's owner has already 409.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+func (c *ClientWithResponses) CreateOfferedModelWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOfferedModelResult, error) {
+	rsp, err := c.CreateOfferedModelWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOfferedModelResult(rsp)
+}
+
+// CreateOfferedModelWithResponse Offer a model
+//
+// Offers a model of a provider, under an id of your choice or one that the server makes, which requests name as `llm_id`, `sd_model_id` or `model`. A model of the account hides the server's with the same id. On a provider that
+// does not exist the answer is 404, for an id that the provider's owner has already 409.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/models (the `CreateOfferedModel` operationId).
+func (c *ClientWithResponses) CreateOfferedModelWithResponse(ctx context.Context, body CreateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOfferedModelResult, error) {
+	rsp, err := c.CreateOfferedModel(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateOfferedModelResult(rsp)
+}
+
+// DeleteOfferedModelWithResponse Withdraw a model
+//
+// Removes a model from what is offered. What it cost stays in the books. One of the server takes the scope `operator`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/models/{model_id} (the `DeleteOfferedModel` operationId).
+func (c *ClientWithResponses) DeleteOfferedModelWithResponse(ctx context.Context, modelID OfferedModelIDPath, reqEditors ...RequestEditorFn) (*DeleteOfferedModelResult, error) {
+	rsp, err := c.DeleteOfferedModel(ctx, modelID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteOfferedModelResult(rsp)
+}
+
+// UpdateOfferedModelWithBodyWithResponse Change a model that is offered
+//
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+func (c *ClientWithResponses) UpdateOfferedModelWithBodyWithResponse(ctx context.Context, modelID OfferedModelIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOfferedModelResult, error) {
+	rsp, err := c.UpdateOfferedModelWithBody(ctx, modelID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOfferedModelResult(rsp)
+}
+
+// UpdateOfferedModelWithResponse Change a model that is offered
+//
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/models/{model_id} (the `UpdateOfferedModel` operationId).
+func (c *ClientWithResponses) UpdateOfferedModelWithResponse(ctx context.Context, modelID OfferedModelIDPath, body UpdateOfferedModelJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOfferedModelResult, error) {
+	rsp, err := c.UpdateOfferedModel(ctx, modelID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOfferedModelResult(rsp)
+}
+
 // ListOauthClientsWithResponse List the account's OAuth clients
 //
 // The OAuth clients of the account, newest first, without their secrets, which nobody can show again.
@@ -17383,6 +19857,117 @@ func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, planName 
 		return nil, err
 	}
 	return ParsePutPlanResult(rsp)
+}
+
+// ListProvidersWithResponse List the providers of models
+//
+// The account's own providers and those that the server offers to everybody, in the order of their ids. Keys are never shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/providers (the `ListProviders` operationId).
+func (c *ClientWithResponses) ListProvidersWithResponse(ctx context.Context, params *ListProvidersParams, reqEditors ...RequestEditorFn) (*ListProvidersResult, error) {
+	rsp, err := c.ListProviders(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProvidersResult(rsp)
+}
+
+// CreateProviderWithBodyWithResponse Add a provider of models
+//
+// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+// With `shared` it is offered to every account, which takes the scope `operator`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+func (c *ClientWithResponses) CreateProviderWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProviderResult, error) {
+	rsp, err := c.CreateProviderWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProviderResult(rsp)
+}
+
+// CreateProviderWithResponse Add a provider of models
+//
+// Adds an upstream that runs models: any OpenAI-compatible API, or a Stable Diffusion web UI with its API switched on. Its key is stored encrypted and never shown again. Nothing is sent
+// to it yet: test it with `POST …/test`, which also offers its models. An account's own provider must be at a public address, unless the operator allows private networks.
+// With `shared` it is offered to every account, which takes the scope `operator`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/providers (the `CreateProvider` operationId).
+func (c *ClientWithResponses) CreateProviderWithResponse(ctx context.Context, body CreateProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProviderResult, error) {
+	rsp, err := c.CreateProvider(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProviderResult(rsp)
+}
+
+// DeleteProviderWithResponse Remove a provider of models
+//
+// Removes a provider and its models. What they cost stays in the books. One that is offered to everybody takes the scope `operator`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/providers/{provider_id} (the `DeleteProvider` operationId).
+func (c *ClientWithResponses) DeleteProviderWithResponse(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*DeleteProviderResult, error) {
+	rsp, err := c.DeleteProvider(ctx, providerID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteProviderResult(rsp)
+}
+
+// GetProviderWithResponse Read a provider of models
+//
+// One provider.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
+func (c *ClientWithResponses) GetProviderWithResponse(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*GetProviderResult, error) {
+	rsp, err := c.GetProvider(ctx, providerID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProviderResult(rsp)
+}
+
+// TestProviderWithBodyWithResponse Test the connection to a provider
+//
+// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+func (c *ClientWithResponses) TestProviderWithBodyWithResponse(ctx context.Context, providerID ProviderIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TestProviderResult, error) {
+	rsp, err := c.TestProviderWithBody(ctx, providerID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestProviderResult(rsp)
+}
+
+// TestProviderWithResponse Test the connection to a provider
+//
+// Asks the provider for its models and tells whether it answered, how fast, and what it has. With `offer` its models are offered under their own ids from
+// then on, and those that it no longer has are withdrawn; prices stay as they were set.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/admin/providers/{provider_id}/test (the `TestProvider` operationId).
+func (c *ClientWithResponses) TestProviderWithResponse(ctx context.Context, providerID ProviderIDPath, body TestProviderJSONRequestBody, reqEditors ...RequestEditorFn) (*TestProviderResult, error) {
+	rsp, err := c.TestProvider(ctx, providerID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestProviderResult(rsp)
 }
 
 // GetRetentionWithResponse Read how long conversations are kept
@@ -18094,6 +20679,22 @@ func (c *ClientWithResponses) SignOutWithResponse(ctx context.Context, params *S
 		return nil, err
 	}
 	return ParseSignOutResult(rsp)
+}
+
+// GetFileWithResponse Download a picture
+//
+// A picture, by the `url` that an answer gave. The name in it is signed and needs no key; one that has expired or was never given leads nowhere. A picture never changes under
+// its name, so that clients and proxies may keep it. `Range` asks for a part of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /files/{file_name} (the `GetFile` operationId).
+func (c *ClientWithResponses) GetFileWithResponse(ctx context.Context, fileName string, params *GetFileParams, reqEditors ...RequestEditorFn) (*GetFileResult, error) {
+	rsp, err := c.GetFile(ctx, fileName, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFileResult(rsp)
 }
 
 // GetHealthWithResponse Tell whether the process lives
@@ -20434,6 +23035,363 @@ func ParsePutModelAliasResult(rsp *http.Response) (*PutModelAliasResult, error) 
 	return response, nil
 }
 
+// ParseListOfferedModelsResult parses an HTTP response from a ListOfferedModelsWithResponse call
+func ParseListOfferedModelsResult(rsp *http.Response) (*ListOfferedModelsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOfferedModelsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OfferedModelList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOfferedModelsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateOfferedModelResult parses an HTTP response from a CreateOfferedModelWithResponse call
+func ParseCreateOfferedModelResult(rsp *http.Response) (*CreateOfferedModelResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateOfferedModelResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest OfferedModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest AdminConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest AdminKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateOfferedModelResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteOfferedModelResult parses an HTTP response from a DeleteOfferedModelWithResponse call
+func ParseDeleteOfferedModelResult(rsp *http.Response) (*DeleteOfferedModelResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteOfferedModelResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateOfferedModelResult parses an HTTP response from a UpdateOfferedModelWithResponse call
+func ParseUpdateOfferedModelResult(rsp *http.Response) (*UpdateOfferedModelResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOfferedModelResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OfferedModel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListOauthClientsResult parses an HTTP response from a ListOauthClientsWithResponse call
 func ParseListOauthClientsResult(rsp *http.Response) (*ListOauthClientsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -21300,6 +24258,431 @@ func ParsePutPlanResult(rsp *http.Response) (*PutPlanResult, error) {
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProvidersResult parses an HTTP response from a ListProvidersWithResponse call
+func ParseListProvidersResult(rsp *http.Response) (*ListProvidersResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProvidersResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListProvidersResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateProviderResult parses an HTTP response from a CreateProviderWithResponse call
+func ParseCreateProviderResult(rsp *http.Response) (*CreateProviderResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProviderResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Provider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest AdminConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest AdminKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateProviderResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteProviderResult parses an HTTP response from a DeleteProviderWithResponse call
+func ParseDeleteProviderResult(rsp *http.Response) (*DeleteProviderResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteProviderResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProviderResult parses an HTTP response from a GetProviderWithResponse call
+func ParseGetProviderResult(rsp *http.Response) (*GetProviderResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProviderResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Provider
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTestProviderResult parses an HTTP response from a TestProviderWithResponse call
+func ParseTestProviderResult(rsp *http.Response) (*TestProviderResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestProviderResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProviderTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	}
 
 	return response, nil
@@ -23989,6 +27372,127 @@ func ParseSignOutResult(rsp *http.Response) (*SignOutResult, error) {
 			headers.SetCookie = value
 		}
 		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetFileResult parses an HTTP response from a GetFileWithResponse call
+func ParseGetFileResult(rsp *http.Response) (*GetFileResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFileResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PlatformBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest FileNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetFileResult200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetFileResult206Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetFileResult304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 416:
+		var headers GetFileResult416Headers
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = value
+		}
+		response.Headers416 = &headers
 	}
 
 	return response, nil

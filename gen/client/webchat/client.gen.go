@@ -518,11 +518,17 @@ type ErasureIDPath = string
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
 
+// ImageIDPath defines model for ImageIdPath.
+type ImageIDPath = string
+
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
+
+// OfferedModelIDPath defines model for OfferedModelIdPath.
+type OfferedModelIDPath = string
 
 // PageQuery defines model for PageQuery.
 type PageQuery = int32
@@ -532,6 +538,9 @@ type PerPageQuery = int32
 
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
+
+// ProviderIDPath defines model for ProviderIdPath.
+type ProviderIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string

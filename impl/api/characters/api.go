@@ -14,6 +14,8 @@ import (
 	gen "parley/gen/characters"
 	"parley/impl/core/agent"
 	"parley/impl/core/conversation"
+	"parley/impl/core/file"
+	"parley/impl/core/image"
 	"parley/impl/core/model"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
@@ -28,6 +30,9 @@ type Services struct {
 	Conversations *conversation.Service
 	Models        *model.Catalog
 	Turns         *turn.Engine
+	Images        *image.Service
+	Links         *file.Links
+	PublicURL     string // where clients reach the server; "" takes the address that they used
 }
 
 // API implements the generated server, one struct a resource.
@@ -35,19 +40,24 @@ type API struct {
 	agents
 	completions
 	conversations
+	images
 	messages
 	models
+	transcripts
 }
 
 var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
 func New(s Services) httpd.Surface {
+	shown := pictures{links: s.Links, base: s.PublicURL}
 	api := API{
-		agents:        agents{service: s.Agents},
+		agents:        agents{pictures: shown, service: s.Agents, images: s.Images},
 		completions:   completions{agents: s.Agents, turns: s.Turns},
 		conversations: conversations{service: s.Conversations},
-		messages:      messages{conversations: s.Conversations},
+		images:        images{pictures: shown, service: s.Images, conversations: s.Conversations},
+		transcripts:   transcripts{pictures: shown, conversations: s.Conversations, images: s.Images},
+		messages:      messages{pictures: shown, conversations: s.Conversations, images: s.Images},
 		models:        models{catalog: s.Models},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}

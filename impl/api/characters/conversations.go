@@ -53,3 +53,23 @@ func (c conversations) GetConversation(ctx context.Context, request gen.GetConve
 	}
 	return gen.GetConversation200JSONResponse(toAPIConversation(row)), nil
 }
+
+// UpdateConversation changes a conversation.
+func (c conversations) UpdateConversation(ctx context.Context, request gen.UpdateConversationRequestObject) (gen.UpdateConversationResponseObject, error) {
+	b := request.Body
+	row, err := c.service.Update(ctx, httpd.Caller(ctx).AccountID, surface, request.ConversationID, conversation.UpdateInput{
+		Title: b.Title, SystemPrompt: b.SystemPrompt, ModelID: b.LLMID, AgentID: b.AgentID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateConversation200JSONResponse(toAPIConversation(row)), nil
+}
+
+// DeleteConversation removes a conversation with everything in it.
+func (c conversations) DeleteConversation(ctx context.Context, request gen.DeleteConversationRequestObject) (gen.DeleteConversationResponseObject, error) {
+	if err := c.service.Delete(ctx, httpd.Caller(ctx).AccountID, surface, "", request.ConversationID); err != nil {
+		return nil, err
+	}
+	return gen.DeleteConversation204Response{}, nil
+}

@@ -1,6 +1,8 @@
 package characters
 
 import (
+	"context"
+
 	"parley/db"
 	gen "parley/gen/characters"
 	"parley/impl/core/agent"
@@ -37,10 +39,12 @@ func toAPIAgent(a db.Agent) gen.Agent {
 	}
 }
 
-func toAPIAgents(rows []db.Agent) gen.AgentList {
-	out := make(gen.AgentList, len(rows))
-	for i, a := range rows {
-		out[i] = toAPIAgent(a)
+// toAPIAgentWith shows an agent with its picture; the zero image is none.
+func (p pictures) toAPIAgentWith(ctx context.Context, a db.Agent, avatar db.Image) gen.Agent {
+	out := toAPIAgent(a)
+	if avatar.ID != "" {
+		address := p.url(ctx, avatar)
+		out.AvatarURL = &address
 	}
 	return out
 }
@@ -60,10 +64,14 @@ func toAPIConversations(rows []db.Conversation) gen.ConversationList {
 	return out
 }
 
-func toAPIMessages(rows []db.Message) gen.MessageList {
+// toAPIMessages shows messages with those of their pictures that are still there.
+func (p pictures) toAPIMessages(ctx context.Context, rows []db.Message, shown map[string]db.Image) gen.MessageList {
 	out := make(gen.MessageList, len(rows))
 	for i, m := range rows {
 		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC()}
+		if picture, ok := shown[text(m.ImageID)]; ok {
+			out[i].Image = &gen.MessageImage{ID: picture.ID, URL: p.url(ctx, picture)}
+		}
 	}
 	return out
 }

@@ -6,11 +6,16 @@ import (
 
 	gen "parley/gen/characters"
 	"parley/impl/core/conversation"
+	"parley/impl/core/image"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
 
-type messages struct{ conversations *conversation.Service }
+type messages struct {
+	pictures
+	conversations *conversation.Service
+	images        *image.Service
+}
 
 // ListMessages lists a conversation's messages, the oldest first.
 func (m messages) ListMessages(ctx context.Context, request gen.ListMessagesRequestObject) (gen.ListMessagesResponseObject, error) {
@@ -30,8 +35,12 @@ func (m messages) ListMessages(ctx context.Context, request gen.ListMessagesRequ
 		rows = rows[:limit]
 		link = httpd.NextPage("/api/v1/conversations/"+c.ID+"/messages", strconv.FormatInt(rows[limit-1].Seq, 10), limit)
 	}
+	shown, err := m.images.Named(ctx, caller.AccountID, pictureIDs(rows))
+	if err != nil {
+		return nil, err
+	}
 	return gen.ListMessages200JSONResponse{
-		Body: toAPIMessages(rows), Headers: gen.ListMessages200ResponseHeaders{Link: link},
+		Body: m.toAPIMessages(ctx, rows, shown), Headers: gen.ListMessages200ResponseHeaders{Link: link},
 	}, nil
 }
 

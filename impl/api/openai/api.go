@@ -13,7 +13,6 @@ import (
 	gen "parley/gen/openai"
 	"parley/impl/core/agent"
 	"parley/impl/core/embedding"
-	"parley/impl/core/model"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
@@ -24,8 +23,8 @@ const surface = "openai"
 // Services are what the surface speaks for.
 type Services struct {
 	Agents *agent.Service
-	Models *model.Catalog
 	Turns  *turn.Engine
+	Pictures
 }
 
 // API implements the generated server, one struct a resource.
@@ -33,6 +32,7 @@ type API struct {
 	completions
 	embeddings
 	models
+	pictures
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -44,6 +44,7 @@ func New(s Services) httpd.Surface {
 		completions: completions{names: names, turns: s.Turns},
 		embeddings:  embeddings{names: names, service: &embedding.Service{Turns: s.Turns}},
 		models:      models{names: names},
+		pictures:    pictures{s.Pictures},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }

@@ -13,6 +13,8 @@ import (
 	"parley/impl/core/account"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
+	"parley/impl/core/file"
+	"parley/impl/core/image"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
 	"parley/impl/core/oauth"
@@ -37,6 +39,8 @@ type Services struct {
 	Usage    *usage.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
+	Images   *image.Service
+	Links    *file.Links
 	Models   *model.Catalog
 	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
@@ -53,9 +57,12 @@ type API struct {
 	endUsers
 	erasures
 	exports
+	files
 	health
 	keys
 	oauthClients
+	offeredModels
+	providers
 	oidcSignIn
 	signIn
 	users
@@ -74,11 +81,11 @@ func New(s Services) httpd.Surface {
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, aliases: aliases{models: s.Models}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
 		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
-		usages:       usages{service: s.Usage},
+		usages: usages{service: s.Usage}, files: files{images: s.Images, links: s.Links},
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
-		retention: retention{service: s.Privacy},
-		signIn:    people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
+		retention: retention{service: s.Privacy}, providers: providers{s.Models}, offeredModels: offeredModels{s.Models},
+		signIn: people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

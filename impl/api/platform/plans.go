@@ -44,6 +44,7 @@ func (p plans) PutPlan(ctx context.Context, request gen.PutPlanRequestObject) (g
 	row := db.Plan{
 		Name: request.PlanName, RequestsPerMinute: fromAPICeiling(request.Body.RequestsPerMinute),
 		ConcurrentStreams: fromAPICeiling(request.Body.ConcurrentStreams), TokensPerMinute: fromAPICeiling(request.Body.TokensPerMinute),
+		StorageBytes: request.Body.StorageBytes,
 	}
 	made, err := p.service.PutPlan(ctx, row)
 	if err != nil {
@@ -69,6 +70,7 @@ func toAPIPlan(p db.Plan) gen.Plan {
 	return gen.Plan{
 		Name: p.Name, RequestsPerMinute: toAPICeiling(p.RequestsPerMinute),
 		ConcurrentStreams: toAPICeiling(p.ConcurrentStreams), TokensPerMinute: toAPICeiling(p.TokensPerMinute),
+		StorageBytes: p.StorageBytes,
 	}
 }
 

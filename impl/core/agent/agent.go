@@ -33,6 +33,15 @@ type CreateInput struct {
 
 // Create stores an agent. An sd model that does not exist is an Invalid fault.
 func (s *Service) Create(ctx context.Context, accountID string, in CreateInput) (db.Agent, error) {
+	a, err := s.Prepare(ctx, accountID, in)
+	if err != nil {
+		return a, err
+	}
+	return a, s.DB.InsertAgent(ctx, a)
+}
+
+// Prepare checks an agent as Create does but stores nothing: who makes its picture will.
+func (s *Service) Prepare(ctx context.Context, accountID string, in CreateInput) (db.Agent, error) {
 	a := db.Agent{
 		AccountID: accountID, ID: id.New(id.Agent), Name: in.Name, AppearancePrompt: in.AppearancePrompt,
 		PersonalityPrompt: in.PersonalityPrompt, Description: in.Description, Age: in.Age, CreatedAt: s.Now(),
@@ -43,7 +52,7 @@ func (s *Service) Create(ctx context.Context, accountID string, in CreateInput) 
 		}
 		a.SDModelID = &in.SDModelID
 	}
-	return a, s.DB.InsertAgent(ctx, a)
+	return a, nil
 }
 
 // Get returns an agent of the account; any other is a NotFound fault.

@@ -149,9 +149,15 @@ func History(ms []db.Message) []provider.Message {
 	out := make([]provider.Message, len(ms))
 	for i, m := range ms {
 		out[i] = provider.Message{Role: provider.Role(m.Role), Content: m.Content}
+		if m.Content == "" && m.ImageID != nil {
+			out[i].Content = pictureShown
+		}
 	}
 	return out
 }
+
+// pictureShown is what a model reads of a message that is only a picture.
+const pictureShown = "[picture]"
 
 // Delete removes a conversation with its messages and event logs; its running
 // turns are cancelled first. appID "" means whatever app it belongs to.

@@ -38,6 +38,7 @@ const (
 	Collection   = "col_" // of knowledge
 	Source       = "src_"
 	Page         = "page_"
+	Image        = "img_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.

@@ -53,6 +53,8 @@ type Catalog struct {
 	// Connect makes the provider of an OpenAI-compatible upstream. trusted is
 	// true for the operator's own upstream, which may be on a private network.
 	Connect func(baseURL, key string, trusted bool) (provider.Provider, error)
+	// ConnectWebUI makes the provider of a Stable Diffusion web UI, likewise.
+	ConnectWebUI func(baseURL, key string, trusted bool) (provider.Provider, error)
 	// Upstream is the operator's, nil when there is none.
 	Upstream provider.Provider
 
@@ -202,7 +204,11 @@ func (c *Catalog) connect(row db.Provider) (provider.Provider, error) {
 			return nil, fmt.Errorf("open key of provider %s: %w", row.ID, err)
 		}
 	}
-	p, err := c.Connect(row.BaseURL, apiKey, row.AccountID == db.Everyone)
+	connect := c.Connect
+	if row.Kind == ProviderWebUI {
+		connect = c.ConnectWebUI
+	}
+	p, err := connect(row.BaseURL, apiKey, row.AccountID == db.Everyone)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Pr
 
 func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
 	row := db.Model{
-		AccountID: p.AccountID, ID: m.ID, ProviderID: p.ID, Kind: KindLLM, Name: m.Name, UpstreamName: m.ID,
+		AccountID: p.AccountID, ID: m.ID, ProviderID: p.ID, Kind: kindOf(p, m.ID), Name: m.Name, UpstreamName: m.ID,
 		ContextTokens: m.ContextTokens, MaxOutputTokens: defaultOutputTokens, Rank: rank, Enabled: true, CreatedAt: c.Now(),
 	}
 	if row.Name == "" {

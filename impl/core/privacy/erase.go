@@ -52,6 +52,11 @@ func (s *Service) carryOut(ctx context.Context, r job.Run, e db.Erasure) error {
 			return err
 		}
 	}
+	if e.Scope != db.ScopeConversation { // a conversation's went with it
+		if err := s.DB.EraseImages(ctx, e.AccountID, e.Scope, e.Subject, e.CreatedAt); err != nil {
+			return err
+		}
+	}
 	if err := s.DB.ForgetAnswers(ctx, e.AccountID); err != nil {
 		return err
 	}

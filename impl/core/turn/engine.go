@@ -40,6 +40,8 @@ type Engine struct {
 	Encoders map[string]Encoder
 	// Wholes are the surfaces' answers that are not streamed, likewise.
 	Wholes map[string]Whole
+	// Pictures returns the answer to the request of a picture's turn once more, waiting for its end.
+	Pictures func(ctx context.Context, t db.Turn) (any, error)
 
 	db     *db.DB
 	models *model.Catalog

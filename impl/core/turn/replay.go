@@ -19,6 +19,9 @@ type Whole func(options json.RawMessage, a Answer) any
 // form, waiting for its end wherever the turn runs. The fault of a turn that
 // failed is its error; one whose log was erased or never stored is a NotFound fault.
 func (e *Engine) Repeat(ctx context.Context, t db.Turn) (any, error) {
+	if t.Owner == pictureOwner && e.Pictures != nil {
+		return e.Pictures(ctx, t)
+	}
 	whole := e.Wholes[t.Surface]
 	if whole == nil {
 		return nil, fault.New(fault.NotFound, "Turn not found")
