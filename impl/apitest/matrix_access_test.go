@@ -221,6 +221,10 @@ func TestForeignIdsLookMissing(t *testing.T) {
 			x.prepare(t)
 			stranger.prepare(t)
 		}
+		if wantsProject(op) {
+			x.prepareProject(t)
+			stranger.prepareProject(t)
+		}
 		for name := range x.ids {
 			if x.ids[name] == "" {
 				continue // what only other operations name
@@ -231,6 +235,9 @@ func TestForeignIdsLookMissing(t *testing.T) {
 			}
 			f, m := x.do(t, *foreign), x.do(t, *missing)
 			want := http.StatusNotFound
+			if op.OperationID == "getProject" || op.OperationID == "deleteProject" {
+				want = http.StatusForbidden // as clients of that API expect
+			}
 			if name == "llm_id" || name == "sd_model_id" {
 				want = http.StatusBadRequest // models are not resources of the account
 			}
@@ -273,7 +280,7 @@ func (x tenant) naming(t *testing.T, op *testkit.Operation, name, id string) *te
 		return &r
 	}
 	for _, p := range op.Params {
-		if p.Value.In == "path" && p.Value.Name == name {
+		if p.Value.In == "path" && idName(op, p.Value.Name) == name {
 			return &r
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
+	"parley/impl/api/projects"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/core/limit"

@@ -16,6 +16,7 @@ import (
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
+	"parley/impl/api/projects"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
@@ -28,6 +29,7 @@ import (
 	"parley/impl/core/limit"
 	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
+	"parley/impl/core/project"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -48,6 +50,7 @@ type App struct {
 	log      *slog.Logger
 	database *Database
 	turns    *turn.Engine
+	projects *project.Service
 	jobs     *job.Runner
 	Blobs    *blobs.Store
 	stopping atomic.Bool
@@ -77,14 +80,18 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
-	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode}
+	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, "projects": projects.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
-	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole}
+	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, "projects": projects.Whole}
 	a.turns.Listen(database.direct)
+	a.projects = &project.Service{
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now,
+		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
+	}
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -97,7 +104,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 func (a *App) router() (http.Handler, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
-	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
+	conversations := a.projects.Conversations
 	return httpd.New(httpd.Config{
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
@@ -120,6 +127,7 @@ func (a *App) router() (http.Handler, error) {
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
+			projects.New(a.projects, a.cfg.PublicURL),
 		},
 	})
 }

@@ -15,6 +15,7 @@ func (a *App) worker() *job.Runner {
 	a.Webhooks.Handle(r)
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
+	a.projects.Handle(r)
 	return r
 }
 

@@ -25,6 +25,7 @@ type note struct {
 	operation *operation
 	caller    key.Caller
 	fault     *fault.Error
+	uploads   map[string]*Upload // of a multipart form, by the names of its parts
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }

@@ -134,6 +134,9 @@ func appendParameter(fields []fault.Field, p *openapi3.Parameter, err error) []f
 }
 
 func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
+	if o.multipart != nil && mediaType(r) == multipartType {
+		return o.validateMultipart(w, r)
+	}
 	b, err := readBody(w, r, o.maxBody)
 	if err != nil {
 		return err

@@ -1,0 +1,145 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"parley/db"
+	"parley/impl/blobs"
+	"parley/impl/core/fault"
+	"parley/impl/core/id"
+)
+
+// File is a file that somebody sends.
+type File struct {
+	Name    string
+	Type    string // as its sender states it; "" without one
+	Size    int64
+	Content func() io.Reader // from the beginning, each time
+}
+
+const (
+	// imageKind is the kind of the blobs of pictures.
+	imageKind = "images"
+	// imageBytesMax is the ceiling of a picture.
+	imageBytesMax = 5 << 20
+	sniffBytes    = 512
+)
+
+// Images are the media types that pictures may have, as their bytes tell.
+var Images = []string{"image/gif", "image/jpeg", "image/png", "image/webp"}
+
+// keepImages stores the bytes of pictures; the result has nil where there is none.
+func (s *Service) keepImages(ctx context.Context, accountID string, files ...*File) ([]*db.ProjectImage, error) {
+	kept := make([]*db.ProjectImage, len(files))
+	for i, f := range files {
+		if f == nil {
+			continue
+		}
+		row, err := s.keepImage(ctx, accountID, *f)
+		if err != nil {
+			return nil, errors.Join(err, s.dropBlobs(ctx, kept))
+		}
+		kept[i] = &row
+	}
+	return kept, nil
+}
+
+func (s *Service) keepImage(ctx context.Context, accountID string, f File) (db.ProjectImage, error) {
+	head, err := io.ReadAll(io.LimitReader(f.Content(), sniffBytes))
+	if err != nil {
+		return db.ProjectImage{}, err
+	}
+	row := db.ProjectImage{AccountID: accountID, ID: id.Number(), BlobID: id.New("img_"), MediaType: http.DetectContentType(head), CreatedAt: s.Now()}
+	if !slices.Contains(Images, row.MediaType) {
+		return db.ProjectImage{}, fault.New(fault.Invalid, "A picture has to be a PNG, JPEG, GIF or WebP image.")
+	}
+	row.Bytes, err = s.Blobs.Put(ctx, imageName(row), imageBytesMax, func(w io.Writer) error {
+		_, err := io.Copy(w, f.Content())
+		return err
+	})
+	if errors.Is(err, blobs.ErrTooLarge) {
+		return db.ProjectImage{}, fault.New(fault.TooLarge, "A picture may have %d bytes at most.", imageBytesMax)
+	}
+	return row, err
+}
+
+// place stores the rows of new pictures, points at them and returns whom they replace.
+func place(ctx context.Context, q *db.Queries, kept []*db.ProjectImage, pointers ...**int64) ([]*int64, error) {
+	var gone []*int64
+	for i, row := range kept {
+		if row == nil {
+			continue
+		}
+		if err := q.InsertProjectImage(ctx, *row); err != nil {
+			return nil, err
+		}
+		gone = append(gone, *pointers[i])
+		*pointers[i] = &row.ID
+	}
+	return gone, nil
+}
+
+func (s *Service) dropBlobs(ctx context.Context, kept []*db.ProjectImage) error {
+	var errs []error
+	for _, row := range kept {
+		if row != nil {
+			errs = append(errs, s.Blobs.Delete(context.WithoutCancel(ctx), imageName(*row)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dropImages removes pictures that nothing points at any more.
+func (s *Service) dropImages(ctx context.Context, accountID string, files []*int64) error {
+	for _, fileID := range files {
+		if fileID == nil {
+			continue
+		}
+		row, err := s.DB.ProjectImage(ctx, accountID, *fileID)
+		if errors.Is(err, db.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.DB.DeleteProjectImage(ctx, accountID, *fileID); err != nil {
+			return err
+		}
+		if err := s.dropBlobs(ctx, []*db.ProjectImage{&row}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func imageName(i db.ProjectImage) blobs.Name {
+	return blobs.Name{AccountID: i.AccountID, Kind: imageKind, ID: i.BlobID}
+}
+
+// Preview is a file to show.
+type Preview struct {
+	MediaType string
+	Bytes     int64
+	Content   io.ReadCloser
+}
+
+// Preview opens a picture of the account; any other number is a NotFound fault.
+func (s *Service) Preview(ctx context.Context, accountID string, fileID int64) (Preview, error) {
+	errMissing := fault.New(fault.NotFound, "File with id %d not found", fileID)
+	row, err := s.DB.ProjectImage(ctx, accountID, fileID)
+	if errors.Is(err, db.ErrNotFound) {
+		return Preview{}, errMissing
+	}
+	if err != nil {
+		return Preview{}, err
+	}
+	content, err := s.Blobs.Get(ctx, imageName(row))
+	if errors.Is(err, blobs.ErrNotFound) {
+		return Preview{}, errMissing
+	}
+	return Preview{MediaType: row.MediaType, Bytes: row.Bytes, Content: content}, err
+}
