@@ -35,6 +35,9 @@ const (
 	Export       = "export_"
 	Erasure      = "erasure_"
 	Audit        = "audit_"
+	Collection   = "col_" // of knowledge
+	Source       = "src_"
+	Page         = "page_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.
