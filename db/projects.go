@@ -132,7 +132,7 @@ func (q *Queries) CountQueries(ctx context.Context, accountID string, projectID 
 		select count(*)
 		from project_conversations c
 		join turns t on t.account_id = $1 and t.conversation_id = c.session_id
-		where c.account_id = $1 and ($2 = 0 or c.project_id = $2) and t.state = 'completed'`,
+		where c.account_id = $1 and ($2::bigint = 0 or c.project_id = $2) and t.state = 'completed'`,
 		accountID, projectID)
 	return n, err
 }

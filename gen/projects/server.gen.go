@@ -67,6 +67,21 @@ func (e ProjectAnswerSentStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectCitationAnswerStatus.
+const (
+	ProjectCitationAnswerStatusSuccess ProjectCitationAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectCitationAnswerStatus enum.
+func (e ProjectCitationAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectCitationAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectCompletionObject.
 const (
 	ProjectCompletionObjectChatCompletion ProjectCompletionObject = "chat.completion"
@@ -439,6 +454,90 @@ const (
 func (e ProjectMessageStartEventEvent) Valid() bool {
 	switch e {
 	case ProjectMessageStartEventEventStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageCrawlStatus.
+const (
+	ProjectPageCrawlStatusFailed  ProjectPageCrawlStatus = "failed"
+	ProjectPageCrawlStatusLimited ProjectPageCrawlStatus = "limited"
+	ProjectPageCrawlStatusNA      ProjectPageCrawlStatus = "n/a"
+	ProjectPageCrawlStatusOk      ProjectPageCrawlStatus = "ok"
+	ProjectPageCrawlStatusQueued  ProjectPageCrawlStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageCrawlStatus enum.
+func (e ProjectPageCrawlStatus) Valid() bool {
+	switch e {
+	case ProjectPageCrawlStatusFailed:
+		return true
+	case ProjectPageCrawlStatusLimited:
+		return true
+	case ProjectPageCrawlStatusNA:
+		return true
+	case ProjectPageCrawlStatusOk:
+		return true
+	case ProjectPageCrawlStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageIndexStatus.
+const (
+	ProjectPageIndexStatusFailed  ProjectPageIndexStatus = "failed"
+	ProjectPageIndexStatusLimited ProjectPageIndexStatus = "limited"
+	ProjectPageIndexStatusNA      ProjectPageIndexStatus = "n/a"
+	ProjectPageIndexStatusOk      ProjectPageIndexStatus = "ok"
+	ProjectPageIndexStatusQueued  ProjectPageIndexStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageIndexStatus enum.
+func (e ProjectPageIndexStatus) Valid() bool {
+	switch e {
+	case ProjectPageIndexStatusFailed:
+		return true
+	case ProjectPageIndexStatusLimited:
+		return true
+	case ProjectPageIndexStatusNA:
+		return true
+	case ProjectPageIndexStatusOk:
+		return true
+	case ProjectPageIndexStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageListStatus.
+const (
+	ProjectPageListStatusSuccess ProjectPageListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageListStatus enum.
+func (e ProjectPageListStatus) Valid() bool {
+	switch e {
+	case ProjectPageListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageMetadataAnswerStatus.
+const (
+	ProjectPageMetadataAnswerStatusSuccess ProjectPageMetadataAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageMetadataAnswerStatus enum.
+func (e ProjectPageMetadataAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectPageMetadataAnswerStatusSuccess:
 		return true
 	default:
 		return false
@@ -847,6 +946,150 @@ func (e ProjectSettingsFormConversationRetentionPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ProjectSourceType.
+const (
+	ProjectSourceTypeSitemap ProjectSourceType = "sitemap"
+	ProjectSourceTypeUpload  ProjectSourceType = "upload"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceType enum.
+func (e ProjectSourceType) Valid() bool {
+	switch e {
+	case ProjectSourceTypeSitemap:
+		return true
+	case ProjectSourceTypeUpload:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceAnswerStatus.
+const (
+	ProjectSourceAnswerStatusSuccess ProjectSourceAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceAnswerStatus enum.
+func (e ProjectSourceAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectSourceAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceChangeDataRefreshFrequency.
+const (
+	ProjectSourceChangeDataRefreshFrequencyAdvanced ProjectSourceChangeDataRefreshFrequency = "advanced"
+	ProjectSourceChangeDataRefreshFrequencyDaily    ProjectSourceChangeDataRefreshFrequency = "daily"
+	ProjectSourceChangeDataRefreshFrequencyMonthly  ProjectSourceChangeDataRefreshFrequency = "monthly"
+	ProjectSourceChangeDataRefreshFrequencyNever    ProjectSourceChangeDataRefreshFrequency = "never"
+	ProjectSourceChangeDataRefreshFrequencyWeekly   ProjectSourceChangeDataRefreshFrequency = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceChangeDataRefreshFrequency enum.
+func (e ProjectSourceChangeDataRefreshFrequency) Valid() bool {
+	switch e {
+	case ProjectSourceChangeDataRefreshFrequencyAdvanced:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyDaily:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyMonthly:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyNever:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceChangeRefreshExistingPages.
+const (
+	ProjectSourceChangeRefreshExistingPagesAlways    ProjectSourceChangeRefreshExistingPages = "always"
+	ProjectSourceChangeRefreshExistingPagesIfUpdated ProjectSourceChangeRefreshExistingPages = "if_updated"
+	ProjectSourceChangeRefreshExistingPagesNever     ProjectSourceChangeRefreshExistingPages = "never"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceChangeRefreshExistingPages enum.
+func (e ProjectSourceChangeRefreshExistingPages) Valid() bool {
+	switch e {
+	case ProjectSourceChangeRefreshExistingPagesAlways:
+		return true
+	case ProjectSourceChangeRefreshExistingPagesIfUpdated:
+		return true
+	case ProjectSourceChangeRefreshExistingPagesNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceListStatus.
+const (
+	ProjectSourceListStatusSuccess ProjectSourceListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceListStatus enum.
+func (e ProjectSourceListStatus) Valid() bool {
+	switch e {
+	case ProjectSourceListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceSettingsDataRefreshFrequency.
+const (
+	ProjectSourceSettingsDataRefreshFrequencyAdvanced ProjectSourceSettingsDataRefreshFrequency = "advanced"
+	ProjectSourceSettingsDataRefreshFrequencyDaily    ProjectSourceSettingsDataRefreshFrequency = "daily"
+	ProjectSourceSettingsDataRefreshFrequencyMonthly  ProjectSourceSettingsDataRefreshFrequency = "monthly"
+	ProjectSourceSettingsDataRefreshFrequencyNever    ProjectSourceSettingsDataRefreshFrequency = "never"
+	ProjectSourceSettingsDataRefreshFrequencyWeekly   ProjectSourceSettingsDataRefreshFrequency = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceSettingsDataRefreshFrequency enum.
+func (e ProjectSourceSettingsDataRefreshFrequency) Valid() bool {
+	switch e {
+	case ProjectSourceSettingsDataRefreshFrequencyAdvanced:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyDaily:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyMonthly:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyNever:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceSettingsRefreshExistingPages.
+const (
+	ProjectSourceSettingsRefreshExistingPagesAlways    ProjectSourceSettingsRefreshExistingPages = "always"
+	ProjectSourceSettingsRefreshExistingPagesIfUpdated ProjectSourceSettingsRefreshExistingPages = "if_updated"
+	ProjectSourceSettingsRefreshExistingPagesNever     ProjectSourceSettingsRefreshExistingPages = "never"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceSettingsRefreshExistingPages enum.
+func (e ProjectSourceSettingsRefreshExistingPages) Valid() bool {
+	switch e {
+	case ProjectSourceSettingsRefreshExistingPagesAlways:
+		return true
+	case ProjectSourceSettingsRefreshExistingPagesIfUpdated:
+		return true
+	case ProjectSourceSettingsRefreshExistingPagesNever:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectStatsAnswerStatus.
 const (
 	ProjectStatsAnswerStatusSuccess ProjectStatsAnswerStatus = "success"
@@ -1087,6 +1330,84 @@ func (e ListProjectMessagesParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListProjectPagesParamsOrder.
+const (
+	ListProjectPagesParamsOrderAsc  ListProjectPagesParamsOrder = "asc"
+	ListProjectPagesParamsOrderDesc ListProjectPagesParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsOrder enum.
+func (e ListProjectPagesParamsOrder) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsOrderAsc:
+		return true
+	case ListProjectPagesParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListProjectPagesParamsCrawlStatus.
+const (
+	ListProjectPagesParamsCrawlStatusAll     ListProjectPagesParamsCrawlStatus = "all"
+	ListProjectPagesParamsCrawlStatusFailed  ListProjectPagesParamsCrawlStatus = "failed"
+	ListProjectPagesParamsCrawlStatusLimited ListProjectPagesParamsCrawlStatus = "limited"
+	ListProjectPagesParamsCrawlStatusNA      ListProjectPagesParamsCrawlStatus = "n/a"
+	ListProjectPagesParamsCrawlStatusOk      ListProjectPagesParamsCrawlStatus = "ok"
+	ListProjectPagesParamsCrawlStatusQueued  ListProjectPagesParamsCrawlStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsCrawlStatus enum.
+func (e ListProjectPagesParamsCrawlStatus) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsCrawlStatusAll:
+		return true
+	case ListProjectPagesParamsCrawlStatusFailed:
+		return true
+	case ListProjectPagesParamsCrawlStatusLimited:
+		return true
+	case ListProjectPagesParamsCrawlStatusNA:
+		return true
+	case ListProjectPagesParamsCrawlStatusOk:
+		return true
+	case ListProjectPagesParamsCrawlStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListProjectPagesParamsIndexStatus.
+const (
+	ListProjectPagesParamsIndexStatusAll     ListProjectPagesParamsIndexStatus = "all"
+	ListProjectPagesParamsIndexStatusFailed  ListProjectPagesParamsIndexStatus = "failed"
+	ListProjectPagesParamsIndexStatusLimited ListProjectPagesParamsIndexStatus = "limited"
+	ListProjectPagesParamsIndexStatusNA      ListProjectPagesParamsIndexStatus = "n/a"
+	ListProjectPagesParamsIndexStatusOk      ListProjectPagesParamsIndexStatus = "ok"
+	ListProjectPagesParamsIndexStatusQueued  ListProjectPagesParamsIndexStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsIndexStatus enum.
+func (e ListProjectPagesParamsIndexStatus) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsIndexStatusAll:
+		return true
+	case ListProjectPagesParamsIndexStatusFailed:
+		return true
+	case ListProjectPagesParamsIndexStatusLimited:
+		return true
+	case ListProjectPagesParamsIndexStatusNA:
+		return true
+	case ListProjectPagesParamsIndexStatusOk:
+		return true
+	case ListProjectPagesParamsIndexStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1298,6 +1619,67 @@ type ProjectChangeForm struct {
 	// File A file to read: HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX or EPUB.
 	File *openapi_types.File `json:"file,omitempty"`
 }
+
+// ProjectCitation A page that an answer rests on.
+type ProjectCitation struct {
+	// ID The page.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL string `json:"url"`
+
+	// PageURL The same.
+	//
+	// Example: https://sitemap.com/opening-hours
+	PageURL string `json:"page_url"`
+
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description string `json:"description"`
+
+	// Image A picture of it; null without one.
+	Image *string `json:"image"`
+
+	// ImageWidth Always null: pictures are not measured.
+	ImageWidth *int64 `json:"image_width"`
+
+	// ImageHeight Always null, likewise.
+	ImageHeight *int64 `json:"image_height"`
+
+	// Favicon Always null.
+	Favicon *string `json:"favicon"`
+
+	// SiteName The host of the page; null for a file.
+	//
+	// Example: sitemap.com
+	SiteName *string `json:"site_name"`
+}
+
+// ProjectCitationAnswer The citation.
+type ProjectCitationAnswer struct {
+	// Data A page that an answer rests on.
+	Data ProjectCitation `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectCitationAnswerStatus `json:"status"`
+}
+
+// ProjectCitationAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectCitationAnswerStatus string
 
 // ProjectCompletion An answer.
 type ProjectCompletion struct {
@@ -2230,6 +2612,248 @@ type ProjectMessageStreamEvent struct {
 	union json.RawMessage
 }
 
+// ProjectPage A page of a project's content: of a site, or a file.
+type ProjectPage struct {
+	// ID Names the page; citations of answers are these.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// PageURL Where it is; for a file the address of its preview.
+	//
+	// Example: https://sitemap.com/opening-hours
+	PageURL string `json:"page_url"`
+
+	// PageURLHash A digest of the address.
+	//
+	// Example: 0b8f1c2ad2f3d1c1f2c0a0b9e8d7c6b5
+	PageURLHash string `json:"page_url_hash"`
+
+	// ProjectID The project.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// S3Path Always null.
+	S3Path *string `json:"s3_path"`
+
+	// CrawlStatus Whether it was read.
+	//
+	// Example: ok
+	CrawlStatus ProjectPageCrawlStatus `json:"crawl_status"`
+
+	// IndexStatus Whether answers can rest on it.
+	//
+	// Example: ok
+	IndexStatus ProjectPageIndexStatus `json:"index_status"`
+
+	// IsFile Whether it is a file.
+	//
+	// Example: false
+	IsFile bool `json:"is_file"`
+
+	// IsRefreshable Whether it can be read anew.
+	//
+	// Example: true
+	IsRefreshable bool `json:"is_refreshable"`
+
+	// IsFileKept Whether the file stays after it was indexed.
+	//
+	// Example: false
+	IsFileKept bool `json:"is_file_kept"`
+
+	// Filename What the file is called; null for a page of a site.
+	Filename *string `json:"filename"`
+
+	// Filesize How large the file is, in bytes; null for a page of a site.
+	Filesize *int64 `json:"filesize"`
+
+	// CreatedAt When it was found.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+
+	// DeletedAt Always null: what is deleted is gone.
+	DeletedAt *string `json:"deleted_at"`
+}
+
+// ProjectPageCrawlStatus Whether it was read.
+//
+// Example: ok
+type ProjectPageCrawlStatus string
+
+// ProjectPageIndexStatus Whether answers can rest on it.
+//
+// Example: ok
+type ProjectPageIndexStatus string
+
+// ProjectPageList The pages.
+type ProjectPageList struct {
+	// Data A project and a page of its pages.
+	Data ProjectPages `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectPageListStatus `json:"status"`
+}
+
+// ProjectPageListStatus Always `success`.
+//
+// Example: success
+type ProjectPageListStatus string
+
+// ProjectPageMetadata What citations show of a page.
+type ProjectPageMetadata struct {
+	// ID The page.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// PageID The same.
+	//
+	// Example: 1716433969456
+	PageID int64 `json:"page_id"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL string `json:"url"`
+
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description string `json:"description"`
+
+	// Image A picture of it; null without one.
+	Image *string `json:"image"`
+
+	// CreatedAt When the page was found.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectPageMetadataAnswer The metadata.
+type ProjectPageMetadataAnswer struct {
+	// Data What citations show of a page.
+	Data ProjectPageMetadata `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectPageMetadataAnswerStatus `json:"status"`
+}
+
+// ProjectPageMetadataAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectPageMetadataAnswerStatus string
+
+// ProjectPageMetadataChange Metadata that changes.
+type ProjectPageMetadataChange struct {
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title *string `json:"title,omitempty"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL *string `json:"url,omitempty"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description *string `json:"description,omitempty"`
+
+	// Image A picture of it.
+	//
+	// Example: https://sitemap.com/door.png
+	Image *string `json:"image,omitempty"`
+}
+
+// ProjectPagePaginator A page of pages.
+type ProjectPagePaginator struct {
+	// CurrentPage The page that this is, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int64 `json:"current_page"`
+
+	// Data What is on the page.
+	Data []ProjectPage `json:"data"`
+
+	// FirstPageURL The first page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	FirstPageURL string `json:"first_page_url"`
+
+	// From The place of the page's first item in the whole list; null on an empty page.
+	//
+	// Example: 1
+	From *int64 `json:"from"`
+
+	// LastPage How many pages there are.
+	//
+	// Example: 1
+	LastPage int64 `json:"last_page"`
+
+	// LastPageURL The last page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	LastPageURL string `json:"last_page_url"`
+
+	// NextPageURL The page after this one; null on the last.
+	NextPageURL *string `json:"next_page_url"`
+
+	// Path The address without its query.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	Path string `json:"path"`
+
+	// PerPage How many items a page holds.
+	//
+	// Example: 10
+	PerPage int64 `json:"per_page"`
+
+	// PrevPageURL The page before this one; null on the first.
+	PrevPageURL *string `json:"prev_page_url"`
+
+	// To The place of the page's last item; null on an empty page.
+	//
+	// Example: 1
+	To *int64 `json:"to"`
+
+	// Total How many items there are in all.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// ProjectPages A project and a page of its pages.
+type ProjectPages struct {
+	// Project A project: an agent that answers from content of its own.
+	Project Project `json:"project"`
+
+	// Pages A page of pages.
+	Pages ProjectPagePaginator `json:"pages"`
+}
+
 // ProjectPaginator A page of projects.
 type ProjectPaginator struct {
 	// CurrentPage The page that this is, counted from 1.
@@ -3079,6 +3703,236 @@ type ProjectSettingsFormUserAvatarOrientation string
 // Example: never
 type ProjectSettingsFormConversationRetentionPeriod string
 
+// ProjectSource Where content comes from.
+type ProjectSource struct {
+	// ID Names the source; 0 for uploads that there are none of.
+	//
+	// Example: 1716433969200
+	ID int64 `json:"id"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+
+	// Type What it is.
+	//
+	// Example: sitemap
+	Type ProjectSourceType `json:"type"`
+
+	// Settings When a source is read anew.
+	Settings ProjectSourceSettings `json:"settings"`
+
+	// Pages The pages that it has at the moment, the newest first; a source that was just added often has none.
+	Pages []ProjectPage `json:"pages"`
+}
+
+// ProjectSourceType What it is.
+//
+// Example: sitemap
+type ProjectSourceType string
+
+// ProjectSourceAnswer A source.
+type ProjectSourceAnswer struct {
+	// Data Where content comes from.
+	Data ProjectSource `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectSourceAnswerStatus `json:"status"`
+}
+
+// ProjectSourceAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectSourceAnswerStatus string
+
+// ProjectSourceChange Settings that change.
+type ProjectSourceChange struct {
+	// ExecutiveJs Whether scripts of pages are run. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	ExecutiveJs *bool `json:"executive_js,omitempty"`
+
+	// DataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+	//
+	// Example: weekly
+	DataRefreshFrequency *ProjectSourceChangeDataRefreshFrequency `json:"data_refresh_frequency,omitempty"`
+
+	// CreateNewPages Whether pages that appeared since are taken in.
+	//
+	// Example: true
+	CreateNewPages *bool `json:"create_new_pages,omitempty"`
+
+	// RemoveUnexistPages Whether pages that vanished are removed.
+	//
+	// Example: true
+	RemoveUnexistPages *bool `json:"remove_unexist_pages,omitempty"`
+
+	// RefreshExistingPages Whether pages that are there are read anew.
+	//
+	// Example: if_updated
+	RefreshExistingPages *ProjectSourceChangeRefreshExistingPages `json:"refresh_existing_pages,omitempty"`
+
+	// RefreshSchedule When an advanced schedule reads it anew, in UTC.
+	RefreshSchedule []ProjectSourceSlot `json:"refresh_schedule,omitempty"`
+}
+
+// ProjectSourceChangeDataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+//
+// Example: weekly
+type ProjectSourceChangeDataRefreshFrequency string
+
+// ProjectSourceChangeRefreshExistingPages Whether pages that are there are read anew.
+//
+// Example: if_updated
+type ProjectSourceChangeRefreshExistingPages string
+
+// ProjectSourceCreation Content to add. JSON carries no file.
+type ProjectSourceCreation struct {
+	// SitemapPath A site or sitemap to read, with or without `https://`.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path,omitempty"`
+
+	// FileDataRetension Whether files are kept after they were read, so that citations can show them. The spelling is the original's.
+	//
+	// Example: true
+	FileDataRetension *bool `json:"file_data_retension,omitempty"`
+
+	// FileDataRetention The same, spelled as it should be.
+	//
+	// Example: true
+	FileDataRetention *bool `json:"file_data_retention,omitempty"`
+
+	// IsOcrEnabled Whether text in pictures shall be read. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsOcrEnabled *bool `json:"is_ocr_enabled,omitempty"`
+
+	// IsAnonymized Whether names of people shall be taken out. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsAnonymized *bool `json:"is_anonymized,omitempty"`
+}
+
+// ProjectSourceForm Content to add.
+type ProjectSourceForm struct {
+	// SitemapPath A site or sitemap to read, with or without `https://`.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path,omitempty"`
+
+	// FileDataRetension Whether files are kept after they were read, so that citations can show them. The spelling is the original's.
+	//
+	// Example: true
+	FileDataRetension *bool `json:"file_data_retension,omitempty"`
+
+	// FileDataRetention The same, spelled as it should be.
+	//
+	// Example: true
+	FileDataRetention *bool `json:"file_data_retention,omitempty"`
+
+	// IsOcrEnabled Whether text in pictures shall be read. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsOcrEnabled *bool `json:"is_ocr_enabled,omitempty"`
+
+	// IsAnonymized Whether names of people shall be taken out. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsAnonymized *bool `json:"is_anonymized,omitempty"`
+
+	// File A file to read: HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX or EPUB.
+	File *openapi_types.File `json:"file,omitempty"`
+}
+
+// ProjectSourceList The sources.
+type ProjectSourceList struct {
+	// Data The sources of a project.
+	Data ProjectSources `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectSourceListStatus `json:"status"`
+}
+
+// ProjectSourceListStatus Always `success`.
+//
+// Example: success
+type ProjectSourceListStatus string
+
+// ProjectSourceSettings When a source is read anew.
+type ProjectSourceSettings struct {
+	// ExecutiveJs Whether scripts of pages are run. It is not available: always false.
+	//
+	// Example: false
+	ExecutiveJs bool `json:"executive_js"`
+
+	// DataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+	//
+	// Example: weekly
+	DataRefreshFrequency ProjectSourceSettingsDataRefreshFrequency `json:"data_refresh_frequency"`
+
+	// CreateNewPages Whether pages that appeared since are taken in.
+	//
+	// Example: true
+	CreateNewPages bool `json:"create_new_pages"`
+
+	// RemoveUnexistPages Whether pages that vanished are removed.
+	//
+	// Example: true
+	RemoveUnexistPages bool `json:"remove_unexist_pages"`
+
+	// RefreshExistingPages Whether pages that are there are read anew.
+	//
+	// Example: if_updated
+	RefreshExistingPages ProjectSourceSettingsRefreshExistingPages `json:"refresh_existing_pages"`
+
+	// SitemapPath The site or sitemap; null for files.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path"`
+
+	// RefreshSchedule When an advanced schedule reads it anew, in UTC.
+	RefreshSchedule []ProjectSourceSlot `json:"refresh_schedule"`
+}
+
+// ProjectSourceSettingsDataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+//
+// Example: weekly
+type ProjectSourceSettingsDataRefreshFrequency string
+
+// ProjectSourceSettingsRefreshExistingPages Whether pages that are there are read anew.
+//
+// Example: if_updated
+type ProjectSourceSettingsRefreshExistingPages string
+
+// ProjectSourceSlot Times of a week: each of the hours on each of the days.
+type ProjectSourceSlot struct {
+	// Days Days of the week; 0 is Sunday.
+	Days []int32 `json:"days"`
+
+	// Hours Hours of the day.
+	Hours []string `json:"hours"`
+}
+
+// ProjectSources The sources of a project.
+type ProjectSources struct {
+	// Sitemaps Its sites and sitemaps.
+	Sitemaps []ProjectSource `json:"sitemaps"`
+
+	// Uploads Where content comes from.
+	Uploads ProjectSource `json:"uploads"`
+}
+
 // ProjectStats Figures of a project.
 type ProjectStats struct {
 	// PagesFound Pages that its sources list.
@@ -3350,6 +4204,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// CitationIDPath defines model for CitationIdPath.
+type CitationIDPath = int64
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -3380,6 +4237,9 @@ type OrderByQuery string
 // OrderQuery defines model for OrderQuery.
 type OrderQuery string
 
+// PageIDPath defines model for PageIdPath.
+type PageIDPath = int64
+
 // PageQuery defines model for PageQuery.
 type PageQuery = int32
 
@@ -3397,6 +4257,9 @@ type PromptIDPath = int64
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SourceIDPath defines model for SourceIdPath.
+type SourceIDPath = int64
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -3536,6 +4399,33 @@ type SendProjectMessageParams struct {
 	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
 }
 
+// ListProjectPagesParams defines parameters for ListProjectPages.
+type ListProjectPagesParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many pages of content a page of the list holds.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Order Whether the newest or the oldest comes first.
+	Order *ListProjectPagesParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// CrawlStatus Only pages in this state of being read.
+	CrawlStatus *ListProjectPagesParamsCrawlStatus `form:"crawl_status,omitempty" json:"crawl_status,omitempty"`
+
+	// IndexStatus Only pages in this state of being indexed.
+	IndexStatus *ListProjectPagesParamsIndexStatus `form:"index_status,omitempty" json:"index_status,omitempty"`
+}
+
+// ListProjectPagesParamsOrder defines parameters for ListProjectPages.
+type ListProjectPagesParamsOrder string
+
+// ListProjectPagesParamsCrawlStatus defines parameters for ListProjectPages.
+type ListProjectPagesParamsCrawlStatus string
+
+// ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
+type ListProjectPagesParamsIndexStatus string
+
 // CreateProjectJSONRequestBody defines body for CreateProject for application/json ContentType.
 type CreateProjectJSONRequestBody = ProjectCreation
 
@@ -3563,11 +4453,23 @@ type SendProjectMessageJSONRequestBody = ProjectMessageRequest
 // UpdateMessageFeedbackJSONRequestBody defines body for UpdateMessageFeedback for application/json ContentType.
 type UpdateMessageFeedbackJSONRequestBody = ProjectFeedbackRequest
 
+// UpdateProjectPageMetadataJSONRequestBody defines body for UpdateProjectPageMetadata for application/json ContentType.
+type UpdateProjectPageMetadataJSONRequestBody = ProjectPageMetadataChange
+
 // UpdateProjectSettingsJSONRequestBody defines body for UpdateProjectSettings for application/json ContentType.
 type UpdateProjectSettingsJSONRequestBody = ProjectSettingsChange
 
 // UpdateProjectSettingsMultipartRequestBody defines body for UpdateProjectSettings for multipart/form-data ContentType.
 type UpdateProjectSettingsMultipartRequestBody = ProjectSettingsForm
+
+// CreateProjectSourceJSONRequestBody defines body for CreateProjectSource for application/json ContentType.
+type CreateProjectSourceJSONRequestBody = ProjectSourceCreation
+
+// CreateProjectSourceMultipartRequestBody defines body for CreateProjectSource for multipart/form-data ContentType.
+type CreateProjectSourceMultipartRequestBody = ProjectSourceForm
+
+// UpdateProjectSourceJSONRequestBody defines body for UpdateProjectSource for application/json ContentType.
+type UpdateProjectSourceJSONRequestBody = ProjectSourceChange
 
 // UpdateProjectsUserJSONRequestBody defines body for UpdateProjectsUser for application/json ContentType.
 type UpdateProjectsUserJSONRequestBody = ProjectsUserChange
@@ -4005,6 +4907,9 @@ type ServerInterface interface {
 	// CreateProjectCompletion Answer a list of messages as OpenAI does
 	// (POST /api/v1/projects/{project_id}/chat/completions)
 	CreateProjectCompletion(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// GetProjectCitation Get a citation
+	// (GET /api/v1/projects/{project_id}/citations/{citation_id})
+	GetProjectCitation(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, citationID CitationIDPath)
 	// ListProjectConversations List a project's conversations
 	// (GET /api/v1/projects/{project_id}/conversations)
 	ListProjectConversations(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectConversationsParams)
@@ -4029,6 +4934,21 @@ type ServerInterface interface {
 	// UpdateMessageFeedback Judge an answer
 	// (PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback)
 	UpdateMessageFeedback(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath)
+	// ListProjectPages List a project's pages
+	// (GET /api/v1/projects/{project_id}/pages)
+	ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams)
+	// DeleteProjectPage Delete a page
+	// (DELETE /api/v1/projects/{project_id}/pages/{page_id})
+	DeleteProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath)
+	// GetProjectPageMetadata Get a page's metadata
+	// (GET /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+	GetProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath)
+	// UpdateProjectPageMetadata Change a page's metadata
+	// (PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+	UpdateProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath)
+	// ReindexProjectPage Read a page anew
+	// (POST /api/v1/projects/{project_id}/pages/{page_id}/reindex)
+	ReindexProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
@@ -4038,6 +4958,21 @@ type ServerInterface interface {
 	// UpdateProjectSettings Change a project's settings
 	// (POST /api/v1/projects/{project_id}/settings)
 	UpdateProjectSettings(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// ListProjectSources List a project's sources
+	// (GET /api/v1/projects/{project_id}/sources)
+	ListProjectSources(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// CreateProjectSource Add content to a project
+	// (POST /api/v1/projects/{project_id}/sources)
+	CreateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// DeleteProjectSource Remove a source
+	// (DELETE /api/v1/projects/{project_id}/sources/{source_id})
+	DeleteProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath)
+	// UpdateProjectSource Change when a source is read anew
+	// (PUT /api/v1/projects/{project_id}/sources/{source_id})
+	UpdateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath)
+	// SyncProjectSource Read a source anew now
+	// (PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync)
+	SyncProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath)
 	// GetProjectStats Count what a project holds and answered
 	// (GET /api/v1/projects/{project_id}/stats)
 	GetProjectStats(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
@@ -4101,6 +5036,12 @@ func (_ Unimplemented) CreateProjectCompletion(w http.ResponseWriter, r *http.Re
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// GetProjectCitation Get a citation
+// (GET /api/v1/projects/{project_id}/citations/{citation_id})
+func (_ Unimplemented) GetProjectCitation(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, citationID CitationIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListProjectConversations List a project's conversations
 // (GET /api/v1/projects/{project_id}/conversations)
 func (_ Unimplemented) ListProjectConversations(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectConversationsParams) {
@@ -4149,6 +5090,36 @@ func (_ Unimplemented) UpdateMessageFeedback(w http.ResponseWriter, r *http.Requ
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListProjectPages List a project's pages
+// (GET /api/v1/projects/{project_id}/pages)
+func (_ Unimplemented) ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteProjectPage Delete a page
+// (DELETE /api/v1/projects/{project_id}/pages/{page_id})
+func (_ Unimplemented) DeleteProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectPageMetadata Get a page's metadata
+// (GET /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+func (_ Unimplemented) GetProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateProjectPageMetadata Change a page's metadata
+// (PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+func (_ Unimplemented) UpdateProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ReindexProjectPage Read a page anew
+// (POST /api/v1/projects/{project_id}/pages/{page_id}/reindex)
+func (_ Unimplemented) ReindexProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ReplicateProject Copy a project
 // (POST /api/v1/projects/{project_id}/replicate)
 func (_ Unimplemented) ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
@@ -4164,6 +5135,36 @@ func (_ Unimplemented) GetProjectSettings(w http.ResponseWriter, r *http.Request
 // UpdateProjectSettings Change a project's settings
 // (POST /api/v1/projects/{project_id}/settings)
 func (_ Unimplemented) UpdateProjectSettings(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListProjectSources List a project's sources
+// (GET /api/v1/projects/{project_id}/sources)
+func (_ Unimplemented) ListProjectSources(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateProjectSource Add content to a project
+// (POST /api/v1/projects/{project_id}/sources)
+func (_ Unimplemented) CreateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteProjectSource Remove a source
+// (DELETE /api/v1/projects/{project_id}/sources/{source_id})
+func (_ Unimplemented) DeleteProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateProjectSource Change when a source is read anew
+// (PUT /api/v1/projects/{project_id}/sources/{source_id})
+func (_ Unimplemented) UpdateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SyncProjectSource Read a source anew now
+// (PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync)
+func (_ Unimplemented) SyncProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4470,6 +5471,41 @@ func (siw *ServerInterfaceWrapper) CreateProjectCompletion(w http.ResponseWriter
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateProjectCompletion(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectCitation operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectCitation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "citation_id" -------------
+	var citationID CitationIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "citation_id", chi.URLParam(r, "citation_id"), &citationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "citation_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectCitation(w, r, projectID, citationID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -4898,6 +5934,240 @@ func (siw *ServerInterfaceWrapper) UpdateMessageFeedback(w http.ResponseWriter, 
 	handler.ServeHTTP(w, r)
 }
 
+// ListProjectPages operation middleware
+func (siw *ServerInterfaceWrapper) ListProjectPages(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListProjectPagesParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "crawl_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "crawl_status", r.URL.Query(), &params.CrawlStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "crawl_status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "crawl_status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "index_status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "index_status", r.URL.Query(), &params.IndexStatus, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "index_status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "index_status", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProjectPages(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProjectPage operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProjectPage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "page_id" -------------
+	var pageID PageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "page_id", chi.URLParam(r, "page_id"), &pageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProjectPage(w, r, projectID, pageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectPageMetadata operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectPageMetadata(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "page_id" -------------
+	var pageID PageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "page_id", chi.URLParam(r, "page_id"), &pageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectPageMetadata(w, r, projectID, pageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateProjectPageMetadata operation middleware
+func (siw *ServerInterfaceWrapper) UpdateProjectPageMetadata(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "page_id" -------------
+	var pageID PageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "page_id", chi.URLParam(r, "page_id"), &pageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateProjectPageMetadata(w, r, projectID, pageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReindexProjectPage operation middleware
+func (siw *ServerInterfaceWrapper) ReindexProjectPage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "page_id" -------------
+	var pageID PageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "page_id", chi.URLParam(r, "page_id"), &pageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReindexProjectPage(w, r, projectID, pageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ReplicateProject operation middleware
 func (siw *ServerInterfaceWrapper) ReplicateProject(w http.ResponseWriter, r *http.Request) {
 
@@ -4967,6 +6237,163 @@ func (siw *ServerInterfaceWrapper) UpdateProjectSettings(w http.ResponseWriter, 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateProjectSettings(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListProjectSources operation middleware
+func (siw *ServerInterfaceWrapper) ListProjectSources(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProjectSources(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateProjectSource operation middleware
+func (siw *ServerInterfaceWrapper) CreateProjectSource(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateProjectSource(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProjectSource operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProjectSource(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "source_id" -------------
+	var sourceID SourceIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "source_id", chi.URLParam(r, "source_id"), &sourceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "source_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProjectSource(w, r, projectID, sourceID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateProjectSource operation middleware
+func (siw *ServerInterfaceWrapper) UpdateProjectSource(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "source_id" -------------
+	var sourceID SourceIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "source_id", chi.URLParam(r, "source_id"), &sourceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "source_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateProjectSource(w, r, projectID, sourceID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SyncProjectSource operation middleware
+func (siw *ServerInterfaceWrapper) SyncProjectSource(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "source_id" -------------
+	var sourceID SourceIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "source_id", chi.URLParam(r, "source_id"), &sourceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "source_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SyncProjectSource(w, r, projectID, sourceID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -5168,6 +6595,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/chat/completions", wrapper.CreateProjectCompletion)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/citations/{citation_id}", wrapper.GetProjectCitation)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/conversations", wrapper.ListProjectConversations)
 	})
 	r.Group(func(r chi.Router) {
@@ -5192,6 +6622,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback", wrapper.UpdateMessageFeedback)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/pages", wrapper.ListProjectPages)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/projects/{project_id}/pages/{page_id}", wrapper.DeleteProjectPage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/pages/{page_id}/metadata", wrapper.GetProjectPageMetadata)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/pages/{page_id}/metadata", wrapper.UpdateProjectPageMetadata)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/pages/{page_id}/reindex", wrapper.ReindexProjectPage)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/replicate", wrapper.ReplicateProject)
 	})
 	r.Group(func(r chi.Router) {
@@ -5199,6 +6644,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/settings", wrapper.UpdateProjectSettings)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/sources", wrapper.ListProjectSources)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/sources", wrapper.CreateProjectSource)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/projects/{project_id}/sources/{source_id}", wrapper.DeleteProjectSource)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/sources/{source_id}", wrapper.UpdateProjectSource)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/sources/{source_id}/instant-sync", wrapper.SyncProjectSource)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/stats", wrapper.GetProjectStats)
@@ -5344,6 +6804,46 @@ type PreviewProjectsFileRequestObject struct {
 
 type PreviewProjectsFileResponseObject interface {
 	VisitPreviewProjectsFileResponse(w http.ResponseWriter) error
+}
+
+type PreviewProjectsFile200ApplicationOctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PreviewProjectsFile200ApplicationOctetStreamResponse) VisitPreviewProjectsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type PreviewProjectsFile200ApplicationPdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response PreviewProjectsFile200ApplicationPdfResponse) VisitPreviewProjectsFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type PreviewProjectsFile200ImageGifResponse struct {
@@ -6509,6 +8009,135 @@ type CreateProjectCompletion503JSONResponse struct {
 }
 
 func (response CreateProjectCompletion503JSONResponse) VisitCreateProjectCompletionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitationRequestObject struct {
+	ProjectID  ProjectIDPath  `json:"project_id"`
+	CitationID CitationIDPath `json:"citation_id"`
+}
+
+type GetProjectCitationResponseObject interface {
+	VisitGetProjectCitationResponse(w http.ResponseWriter) error
+}
+
+type GetProjectCitation200JSONResponse ProjectCitationAnswer
+
+func (response GetProjectCitation200JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectCitation400JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectCitation401JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectCitation403JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectCitation404JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectCitation429JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectCitation500JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectCitation503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectCitation503JSONResponse) VisitGetProjectCitationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -7818,6 +9447,712 @@ func (response UpdateMessageFeedback503JSONResponse) VisitUpdateMessageFeedbackR
 	return err
 }
 
+type ListProjectPagesRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    ListProjectPagesParams
+}
+
+type ListProjectPagesResponseObject interface {
+	VisitListProjectPagesResponse(w http.ResponseWriter) error
+}
+
+type ListProjectPages200JSONResponse ProjectPageList
+
+func (response ListProjectPages200JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response ListProjectPages400JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response ListProjectPages401JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response ListProjectPages403JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response ListProjectPages404JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response ListProjectPages429JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response ListProjectPages500JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectPages503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response ListProjectPages503JSONResponse) VisitListProjectPagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPageRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	PageID    PageIDPath    `json:"page_id"`
+}
+
+type DeleteProjectPageResponseObject interface {
+	VisitDeleteProjectPageResponse(w http.ResponseWriter) error
+}
+
+type DeleteProjectPage200JSONResponse ProjectsDeleted
+
+func (response DeleteProjectPage200JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response DeleteProjectPage400JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response DeleteProjectPage401JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response DeleteProjectPage403JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response DeleteProjectPage404JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response DeleteProjectPage429JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response DeleteProjectPage500JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectPage503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response DeleteProjectPage503JSONResponse) VisitDeleteProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadataRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	PageID    PageIDPath    `json:"page_id"`
+}
+
+type GetProjectPageMetadataResponseObject interface {
+	VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error
+}
+
+type GetProjectPageMetadata200JSONResponse ProjectPageMetadataAnswer
+
+func (response GetProjectPageMetadata200JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectPageMetadata400JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectPageMetadata401JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectPageMetadata403JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectPageMetadata404JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectPageMetadata429JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectPageMetadata500JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPageMetadata503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectPageMetadata503JSONResponse) VisitGetProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadataRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	PageID    PageIDPath    `json:"page_id"`
+	Body      *UpdateProjectPageMetadataJSONRequestBody
+}
+
+type UpdateProjectPageMetadataResponseObject interface {
+	VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error
+}
+
+type UpdateProjectPageMetadata200JSONResponse ProjectPageMetadataAnswer
+
+func (response UpdateProjectPageMetadata200JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response UpdateProjectPageMetadata400JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response UpdateProjectPageMetadata401JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response UpdateProjectPageMetadata403JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response UpdateProjectPageMetadata404JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response UpdateProjectPageMetadata413JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateProjectPageMetadata415JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response UpdateProjectPageMetadata429JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response UpdateProjectPageMetadata500JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPageMetadata503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response UpdateProjectPageMetadata503JSONResponse) VisitUpdateProjectPageMetadataResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPageRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	PageID    PageIDPath    `json:"page_id"`
+}
+
+type ReindexProjectPageResponseObject interface {
+	VisitReindexProjectPageResponse(w http.ResponseWriter) error
+}
+
+type ReindexProjectPage200JSONResponse ProjectsUpdated
+
+func (response ReindexProjectPage200JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response ReindexProjectPage400JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response ReindexProjectPage401JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response ReindexProjectPage403JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response ReindexProjectPage404JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage409JSONResponse struct{ ProjectsConflictJSONResponse }
+
+func (response ReindexProjectPage409JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage422JSONResponse struct{ ProjectsKeyReusedJSONResponse }
+
+func (response ReindexProjectPage422JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response ReindexProjectPage429JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response ReindexProjectPage500JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReindexProjectPage503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response ReindexProjectPage503JSONResponse) VisitReindexProjectPageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplicateProjectRequestObject struct {
 	ProjectID ProjectIDPath `json:"project_id"`
 }
@@ -8300,6 +10635,744 @@ func (response UpdateProjectSettings503JSONResponse) VisitUpdateProjectSettingsR
 	return err
 }
 
+type ListProjectSourcesRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+}
+
+type ListProjectSourcesResponseObject interface {
+	VisitListProjectSourcesResponse(w http.ResponseWriter) error
+}
+
+type ListProjectSources200JSONResponse ProjectSourceList
+
+func (response ListProjectSources200JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response ListProjectSources400JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response ListProjectSources401JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response ListProjectSources403JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response ListProjectSources404JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response ListProjectSources429JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response ListProjectSources500JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectSources503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response ListProjectSources503JSONResponse) VisitListProjectSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSourceRequestObject struct {
+	ProjectID     ProjectIDPath `json:"project_id"`
+	JSONBody      *CreateProjectSourceJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateProjectSourceResponseObject interface {
+	VisitCreateProjectSourceResponse(w http.ResponseWriter) error
+}
+
+type CreateProjectSource201JSONResponse ProjectSourceAnswer
+
+func (response CreateProjectSource201JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response CreateProjectSource400JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response CreateProjectSource401JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response CreateProjectSource403JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response CreateProjectSource404JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource409JSONResponse struct{ ProjectsConflictJSONResponse }
+
+func (response CreateProjectSource409JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response CreateProjectSource413JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateProjectSource415JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource422JSONResponse struct{ ProjectsKeyReusedJSONResponse }
+
+func (response CreateProjectSource422JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response CreateProjectSource429JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response CreateProjectSource500JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectSource503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response CreateProjectSource503JSONResponse) VisitCreateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSourceRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	SourceID  SourceIDPath  `json:"source_id"`
+}
+
+type DeleteProjectSourceResponseObject interface {
+	VisitDeleteProjectSourceResponse(w http.ResponseWriter) error
+}
+
+type DeleteProjectSource200JSONResponse ProjectsDeleted
+
+func (response DeleteProjectSource200JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response DeleteProjectSource400JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response DeleteProjectSource401JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response DeleteProjectSource403JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response DeleteProjectSource404JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response DeleteProjectSource429JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response DeleteProjectSource500JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectSource503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response DeleteProjectSource503JSONResponse) VisitDeleteProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSourceRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	SourceID  SourceIDPath  `json:"source_id"`
+	Body      *UpdateProjectSourceJSONRequestBody
+}
+
+type UpdateProjectSourceResponseObject interface {
+	VisitUpdateProjectSourceResponse(w http.ResponseWriter) error
+}
+
+type UpdateProjectSource201JSONResponse ProjectSourceAnswer
+
+func (response UpdateProjectSource201JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response UpdateProjectSource400JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response UpdateProjectSource401JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response UpdateProjectSource403JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response UpdateProjectSource404JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response UpdateProjectSource413JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateProjectSource415JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response UpdateProjectSource429JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response UpdateProjectSource500JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectSource503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response UpdateProjectSource503JSONResponse) VisitUpdateProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSourceRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	SourceID  SourceIDPath  `json:"source_id"`
+}
+
+type SyncProjectSourceResponseObject interface {
+	VisitSyncProjectSourceResponse(w http.ResponseWriter) error
+}
+
+type SyncProjectSource201JSONResponse ProjectSourceAnswer
+
+func (response SyncProjectSource201JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response SyncProjectSource400JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response SyncProjectSource401JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response SyncProjectSource403JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response SyncProjectSource404JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response SyncProjectSource429JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response SyncProjectSource500JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SyncProjectSource503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response SyncProjectSource503JSONResponse) VisitSyncProjectSourceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProjectStatsRequestObject struct {
 	ProjectID ProjectIDPath `json:"project_id"`
 }
@@ -8728,6 +11801,9 @@ type StrictServerInterface interface {
 	// CreateProjectCompletion Answer a list of messages as OpenAI does
 	// (POST /api/v1/projects/{project_id}/chat/completions)
 	CreateProjectCompletion(ctx context.Context, request CreateProjectCompletionRequestObject) (CreateProjectCompletionResponseObject, error)
+	// GetProjectCitation Get a citation
+	// (GET /api/v1/projects/{project_id}/citations/{citation_id})
+	GetProjectCitation(ctx context.Context, request GetProjectCitationRequestObject) (GetProjectCitationResponseObject, error)
 	// ListProjectConversations List a project's conversations
 	// (GET /api/v1/projects/{project_id}/conversations)
 	ListProjectConversations(ctx context.Context, request ListProjectConversationsRequestObject) (ListProjectConversationsResponseObject, error)
@@ -8752,6 +11828,21 @@ type StrictServerInterface interface {
 	// UpdateMessageFeedback Judge an answer
 	// (PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback)
 	UpdateMessageFeedback(ctx context.Context, request UpdateMessageFeedbackRequestObject) (UpdateMessageFeedbackResponseObject, error)
+	// ListProjectPages List a project's pages
+	// (GET /api/v1/projects/{project_id}/pages)
+	ListProjectPages(ctx context.Context, request ListProjectPagesRequestObject) (ListProjectPagesResponseObject, error)
+	// DeleteProjectPage Delete a page
+	// (DELETE /api/v1/projects/{project_id}/pages/{page_id})
+	DeleteProjectPage(ctx context.Context, request DeleteProjectPageRequestObject) (DeleteProjectPageResponseObject, error)
+	// GetProjectPageMetadata Get a page's metadata
+	// (GET /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+	GetProjectPageMetadata(ctx context.Context, request GetProjectPageMetadataRequestObject) (GetProjectPageMetadataResponseObject, error)
+	// UpdateProjectPageMetadata Change a page's metadata
+	// (PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata)
+	UpdateProjectPageMetadata(ctx context.Context, request UpdateProjectPageMetadataRequestObject) (UpdateProjectPageMetadataResponseObject, error)
+	// ReindexProjectPage Read a page anew
+	// (POST /api/v1/projects/{project_id}/pages/{page_id}/reindex)
+	ReindexProjectPage(ctx context.Context, request ReindexProjectPageRequestObject) (ReindexProjectPageResponseObject, error)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(ctx context.Context, request ReplicateProjectRequestObject) (ReplicateProjectResponseObject, error)
@@ -8761,6 +11852,21 @@ type StrictServerInterface interface {
 	// UpdateProjectSettings Change a project's settings
 	// (POST /api/v1/projects/{project_id}/settings)
 	UpdateProjectSettings(ctx context.Context, request UpdateProjectSettingsRequestObject) (UpdateProjectSettingsResponseObject, error)
+	// ListProjectSources List a project's sources
+	// (GET /api/v1/projects/{project_id}/sources)
+	ListProjectSources(ctx context.Context, request ListProjectSourcesRequestObject) (ListProjectSourcesResponseObject, error)
+	// CreateProjectSource Add content to a project
+	// (POST /api/v1/projects/{project_id}/sources)
+	CreateProjectSource(ctx context.Context, request CreateProjectSourceRequestObject) (CreateProjectSourceResponseObject, error)
+	// DeleteProjectSource Remove a source
+	// (DELETE /api/v1/projects/{project_id}/sources/{source_id})
+	DeleteProjectSource(ctx context.Context, request DeleteProjectSourceRequestObject) (DeleteProjectSourceResponseObject, error)
+	// UpdateProjectSource Change when a source is read anew
+	// (PUT /api/v1/projects/{project_id}/sources/{source_id})
+	UpdateProjectSource(ctx context.Context, request UpdateProjectSourceRequestObject) (UpdateProjectSourceResponseObject, error)
+	// SyncProjectSource Read a source anew now
+	// (PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync)
+	SyncProjectSource(ctx context.Context, request SyncProjectSourceRequestObject) (SyncProjectSourceResponseObject, error)
 	// GetProjectStats Count what a project holds and answered
 	// (GET /api/v1/projects/{project_id}/stats)
 	GetProjectStats(ctx context.Context, request GetProjectStatsRequestObject) (GetProjectStatsResponseObject, error)
@@ -9060,6 +12166,33 @@ func (sh *strictHandler) CreateProjectCompletion(w http.ResponseWriter, r *http.
 	}
 }
 
+// GetProjectCitation operation middleware
+func (sh *strictHandler) GetProjectCitation(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, citationID CitationIDPath) {
+	var request GetProjectCitationRequestObject
+
+	request.ProjectID = projectID
+	request.CitationID = citationID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectCitation(ctx, request.(GetProjectCitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectCitation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectCitationResponseObject); ok {
+		if err := validResponse.VisitGetProjectCitationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListProjectConversations operation middleware
 func (sh *strictHandler) ListProjectConversations(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectConversationsParams) {
 	var request ListProjectConversationsRequestObject
@@ -9307,6 +12440,148 @@ func (sh *strictHandler) UpdateMessageFeedback(w http.ResponseWriter, r *http.Re
 	}
 }
 
+// ListProjectPages operation middleware
+func (sh *strictHandler) ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams) {
+	var request ListProjectPagesRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProjectPages(ctx, request.(ListProjectPagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProjectPages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProjectPagesResponseObject); ok {
+		if err := validResponse.VisitListProjectPagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProjectPage operation middleware
+func (sh *strictHandler) DeleteProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	var request DeleteProjectPageRequestObject
+
+	request.ProjectID = projectID
+	request.PageID = pageID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProjectPage(ctx, request.(DeleteProjectPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProjectPage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProjectPageResponseObject); ok {
+		if err := validResponse.VisitDeleteProjectPageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectPageMetadata operation middleware
+func (sh *strictHandler) GetProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	var request GetProjectPageMetadataRequestObject
+
+	request.ProjectID = projectID
+	request.PageID = pageID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectPageMetadata(ctx, request.(GetProjectPageMetadataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectPageMetadata")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectPageMetadataResponseObject); ok {
+		if err := validResponse.VisitGetProjectPageMetadataResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateProjectPageMetadata operation middleware
+func (sh *strictHandler) UpdateProjectPageMetadata(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	var request UpdateProjectPageMetadataRequestObject
+
+	request.ProjectID = projectID
+	request.PageID = pageID
+
+	var body UpdateProjectPageMetadataJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProjectPageMetadata(ctx, request.(UpdateProjectPageMetadataRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProjectPageMetadata")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateProjectPageMetadataResponseObject); ok {
+		if err := validResponse.VisitUpdateProjectPageMetadataResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReindexProjectPage operation middleware
+func (sh *strictHandler) ReindexProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath) {
+	var request ReindexProjectPageRequestObject
+
+	request.ProjectID = projectID
+	request.PageID = pageID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReindexProjectPage(ctx, request.(ReindexProjectPageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReindexProjectPage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReindexProjectPageResponseObject); ok {
+		if err := validResponse.VisitReindexProjectPageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReplicateProject operation middleware
 func (sh *strictHandler) ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
 	var request ReplicateProjectRequestObject
@@ -9396,6 +12671,164 @@ func (sh *strictHandler) UpdateProjectSettings(w http.ResponseWriter, r *http.Re
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateProjectSettingsResponseObject); ok {
 		if err := validResponse.VisitUpdateProjectSettingsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListProjectSources operation middleware
+func (sh *strictHandler) ListProjectSources(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request ListProjectSourcesRequestObject
+
+	request.ProjectID = projectID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProjectSources(ctx, request.(ListProjectSourcesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProjectSources")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProjectSourcesResponseObject); ok {
+		if err := validResponse.VisitListProjectSourcesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateProjectSource operation middleware
+func (sh *strictHandler) CreateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request CreateProjectSourceRequestObject
+
+	request.ProjectID = projectID
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+
+		var body CreateProjectSourceJSONRequestBody
+		if err := runtime.BindJSONBody(r, &body); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := r.MultipartReader(); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode multipart body: %w", err))
+			return
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProjectSource(ctx, request.(CreateProjectSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProjectSource")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateProjectSourceResponseObject); ok {
+		if err := validResponse.VisitCreateProjectSourceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProjectSource operation middleware
+func (sh *strictHandler) DeleteProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
+	var request DeleteProjectSourceRequestObject
+
+	request.ProjectID = projectID
+	request.SourceID = sourceID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProjectSource(ctx, request.(DeleteProjectSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProjectSource")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProjectSourceResponseObject); ok {
+		if err := validResponse.VisitDeleteProjectSourceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateProjectSource operation middleware
+func (sh *strictHandler) UpdateProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
+	var request UpdateProjectSourceRequestObject
+
+	request.ProjectID = projectID
+	request.SourceID = sourceID
+
+	var body UpdateProjectSourceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProjectSource(ctx, request.(UpdateProjectSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProjectSource")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateProjectSourceResponseObject); ok {
+		if err := validResponse.VisitUpdateProjectSourceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SyncProjectSource operation middleware
+func (sh *strictHandler) SyncProjectSource(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sourceID SourceIDPath) {
+	var request SyncProjectSourceRequestObject
+
+	request.ProjectID = projectID
+	request.SourceID = sourceID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SyncProjectSource(ctx, request.(SyncProjectSourceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SyncProjectSource")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SyncProjectSourceResponseObject); ok {
+		if err := validResponse.VisitSyncProjectSourceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -16,8 +16,8 @@ import (
 
 // The document's own extensions.
 const (
-	extMaxBody   = "x-max-body-bytes" // integer: the body's ceiling; default DefaultMaxBody
-	extBodyKey   = "x-api-key-body"   // true: the key may be the body's top-level member api_key
+	extMaxBody   = "x-max-body-bytes"   // integer: the body's ceiling; default DefaultMaxBody
+	extBodyKey   = "x-api-key-body"     // true: the key may be the body's top-level member api_key
 	extMaxUpload = "x-max-upload-bytes" // integer: the ceiling of a multipart body; default that of any body
 	extScopes    = "x-required-scopes"
 	extAddresses = "x-address-limit" // true: requests are counted by the client's address
@@ -36,14 +36,14 @@ type operation struct {
 	maxBody int64
 	// maxUpload is the ceiling of a multipart body.
 	maxUpload int64
-	public  bool // no credential wanted
-	crowded bool // counted by the client's address
-	own     bool // refused to pages of other origins
-	bearer  bool
-	query   string // name of the query parameter that may carry the key; ""
-	header  string // name of the header, other than Authorization, that may carry it; ""
-	cookie  string // name of the cookie that may carry a session; ""
-	body    bool   // the body's api_key may carry it
+	public    bool // no credential wanted
+	crowded   bool // counted by the client's address
+	own       bool // refused to pages of other origins
+	bearer    bool
+	query     string // name of the query parameter that may carry the key; ""
+	header    string // name of the header, other than Authorization, that may carry it; ""
+	cookie    string // name of the cookie that may carry a session; ""
+	body      bool   // the body's api_key may carry it
 
 	repeatable bool // takes an Idempotency-Key
 	turn       bool // is answered by a turn

@@ -65,6 +65,21 @@ func (e ProjectAnswerSentStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectCitationAnswerStatus.
+const (
+	ProjectCitationAnswerStatusSuccess ProjectCitationAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectCitationAnswerStatus enum.
+func (e ProjectCitationAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectCitationAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectCompletionObject.
 const (
 	ProjectCompletionObjectChatCompletion ProjectCompletionObject = "chat.completion"
@@ -377,6 +392,90 @@ const (
 func (e ProjectMessageStartStatus) Valid() bool {
 	switch e {
 	case ProjectMessageStartStatusStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageCrawlStatus.
+const (
+	ProjectPageCrawlStatusFailed  ProjectPageCrawlStatus = "failed"
+	ProjectPageCrawlStatusLimited ProjectPageCrawlStatus = "limited"
+	ProjectPageCrawlStatusNA      ProjectPageCrawlStatus = "n/a"
+	ProjectPageCrawlStatusOk      ProjectPageCrawlStatus = "ok"
+	ProjectPageCrawlStatusQueued  ProjectPageCrawlStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageCrawlStatus enum.
+func (e ProjectPageCrawlStatus) Valid() bool {
+	switch e {
+	case ProjectPageCrawlStatusFailed:
+		return true
+	case ProjectPageCrawlStatusLimited:
+		return true
+	case ProjectPageCrawlStatusNA:
+		return true
+	case ProjectPageCrawlStatusOk:
+		return true
+	case ProjectPageCrawlStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageIndexStatus.
+const (
+	ProjectPageIndexStatusFailed  ProjectPageIndexStatus = "failed"
+	ProjectPageIndexStatusLimited ProjectPageIndexStatus = "limited"
+	ProjectPageIndexStatusNA      ProjectPageIndexStatus = "n/a"
+	ProjectPageIndexStatusOk      ProjectPageIndexStatus = "ok"
+	ProjectPageIndexStatusQueued  ProjectPageIndexStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageIndexStatus enum.
+func (e ProjectPageIndexStatus) Valid() bool {
+	switch e {
+	case ProjectPageIndexStatusFailed:
+		return true
+	case ProjectPageIndexStatusLimited:
+		return true
+	case ProjectPageIndexStatusNA:
+		return true
+	case ProjectPageIndexStatusOk:
+		return true
+	case ProjectPageIndexStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageListStatus.
+const (
+	ProjectPageListStatusSuccess ProjectPageListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageListStatus enum.
+func (e ProjectPageListStatus) Valid() bool {
+	switch e {
+	case ProjectPageListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPageMetadataAnswerStatus.
+const (
+	ProjectPageMetadataAnswerStatusSuccess ProjectPageMetadataAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPageMetadataAnswerStatus enum.
+func (e ProjectPageMetadataAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectPageMetadataAnswerStatusSuccess:
 		return true
 	default:
 		return false
@@ -785,6 +884,150 @@ func (e ProjectSettingsFormConversationRetentionPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ProjectSourceType.
+const (
+	ProjectSourceTypeSitemap ProjectSourceType = "sitemap"
+	ProjectSourceTypeUpload  ProjectSourceType = "upload"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceType enum.
+func (e ProjectSourceType) Valid() bool {
+	switch e {
+	case ProjectSourceTypeSitemap:
+		return true
+	case ProjectSourceTypeUpload:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceAnswerStatus.
+const (
+	ProjectSourceAnswerStatusSuccess ProjectSourceAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceAnswerStatus enum.
+func (e ProjectSourceAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectSourceAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceChangeDataRefreshFrequency.
+const (
+	ProjectSourceChangeDataRefreshFrequencyAdvanced ProjectSourceChangeDataRefreshFrequency = "advanced"
+	ProjectSourceChangeDataRefreshFrequencyDaily    ProjectSourceChangeDataRefreshFrequency = "daily"
+	ProjectSourceChangeDataRefreshFrequencyMonthly  ProjectSourceChangeDataRefreshFrequency = "monthly"
+	ProjectSourceChangeDataRefreshFrequencyNever    ProjectSourceChangeDataRefreshFrequency = "never"
+	ProjectSourceChangeDataRefreshFrequencyWeekly   ProjectSourceChangeDataRefreshFrequency = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceChangeDataRefreshFrequency enum.
+func (e ProjectSourceChangeDataRefreshFrequency) Valid() bool {
+	switch e {
+	case ProjectSourceChangeDataRefreshFrequencyAdvanced:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyDaily:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyMonthly:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyNever:
+		return true
+	case ProjectSourceChangeDataRefreshFrequencyWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceChangeRefreshExistingPages.
+const (
+	ProjectSourceChangeRefreshExistingPagesAlways    ProjectSourceChangeRefreshExistingPages = "always"
+	ProjectSourceChangeRefreshExistingPagesIfUpdated ProjectSourceChangeRefreshExistingPages = "if_updated"
+	ProjectSourceChangeRefreshExistingPagesNever     ProjectSourceChangeRefreshExistingPages = "never"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceChangeRefreshExistingPages enum.
+func (e ProjectSourceChangeRefreshExistingPages) Valid() bool {
+	switch e {
+	case ProjectSourceChangeRefreshExistingPagesAlways:
+		return true
+	case ProjectSourceChangeRefreshExistingPagesIfUpdated:
+		return true
+	case ProjectSourceChangeRefreshExistingPagesNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceListStatus.
+const (
+	ProjectSourceListStatusSuccess ProjectSourceListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceListStatus enum.
+func (e ProjectSourceListStatus) Valid() bool {
+	switch e {
+	case ProjectSourceListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceSettingsDataRefreshFrequency.
+const (
+	ProjectSourceSettingsDataRefreshFrequencyAdvanced ProjectSourceSettingsDataRefreshFrequency = "advanced"
+	ProjectSourceSettingsDataRefreshFrequencyDaily    ProjectSourceSettingsDataRefreshFrequency = "daily"
+	ProjectSourceSettingsDataRefreshFrequencyMonthly  ProjectSourceSettingsDataRefreshFrequency = "monthly"
+	ProjectSourceSettingsDataRefreshFrequencyNever    ProjectSourceSettingsDataRefreshFrequency = "never"
+	ProjectSourceSettingsDataRefreshFrequencyWeekly   ProjectSourceSettingsDataRefreshFrequency = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceSettingsDataRefreshFrequency enum.
+func (e ProjectSourceSettingsDataRefreshFrequency) Valid() bool {
+	switch e {
+	case ProjectSourceSettingsDataRefreshFrequencyAdvanced:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyDaily:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyMonthly:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyNever:
+		return true
+	case ProjectSourceSettingsDataRefreshFrequencyWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectSourceSettingsRefreshExistingPages.
+const (
+	ProjectSourceSettingsRefreshExistingPagesAlways    ProjectSourceSettingsRefreshExistingPages = "always"
+	ProjectSourceSettingsRefreshExistingPagesIfUpdated ProjectSourceSettingsRefreshExistingPages = "if_updated"
+	ProjectSourceSettingsRefreshExistingPagesNever     ProjectSourceSettingsRefreshExistingPages = "never"
+)
+
+// Valid indicates whether the value is a known member of the ProjectSourceSettingsRefreshExistingPages enum.
+func (e ProjectSourceSettingsRefreshExistingPages) Valid() bool {
+	switch e {
+	case ProjectSourceSettingsRefreshExistingPagesAlways:
+		return true
+	case ProjectSourceSettingsRefreshExistingPagesIfUpdated:
+		return true
+	case ProjectSourceSettingsRefreshExistingPagesNever:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectStatsAnswerStatus.
 const (
 	ProjectStatsAnswerStatusSuccess ProjectStatsAnswerStatus = "success"
@@ -1025,6 +1268,84 @@ func (e ListProjectMessagesParamsOrder) Valid() bool {
 	}
 }
 
+// Defines values for ListProjectPagesParamsOrder.
+const (
+	ListProjectPagesParamsOrderAsc  ListProjectPagesParamsOrder = "asc"
+	ListProjectPagesParamsOrderDesc ListProjectPagesParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsOrder enum.
+func (e ListProjectPagesParamsOrder) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsOrderAsc:
+		return true
+	case ListProjectPagesParamsOrderDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListProjectPagesParamsCrawlStatus.
+const (
+	ListProjectPagesParamsCrawlStatusAll     ListProjectPagesParamsCrawlStatus = "all"
+	ListProjectPagesParamsCrawlStatusFailed  ListProjectPagesParamsCrawlStatus = "failed"
+	ListProjectPagesParamsCrawlStatusLimited ListProjectPagesParamsCrawlStatus = "limited"
+	ListProjectPagesParamsCrawlStatusNA      ListProjectPagesParamsCrawlStatus = "n/a"
+	ListProjectPagesParamsCrawlStatusOk      ListProjectPagesParamsCrawlStatus = "ok"
+	ListProjectPagesParamsCrawlStatusQueued  ListProjectPagesParamsCrawlStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsCrawlStatus enum.
+func (e ListProjectPagesParamsCrawlStatus) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsCrawlStatusAll:
+		return true
+	case ListProjectPagesParamsCrawlStatusFailed:
+		return true
+	case ListProjectPagesParamsCrawlStatusLimited:
+		return true
+	case ListProjectPagesParamsCrawlStatusNA:
+		return true
+	case ListProjectPagesParamsCrawlStatusOk:
+		return true
+	case ListProjectPagesParamsCrawlStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListProjectPagesParamsIndexStatus.
+const (
+	ListProjectPagesParamsIndexStatusAll     ListProjectPagesParamsIndexStatus = "all"
+	ListProjectPagesParamsIndexStatusFailed  ListProjectPagesParamsIndexStatus = "failed"
+	ListProjectPagesParamsIndexStatusLimited ListProjectPagesParamsIndexStatus = "limited"
+	ListProjectPagesParamsIndexStatusNA      ListProjectPagesParamsIndexStatus = "n/a"
+	ListProjectPagesParamsIndexStatusOk      ListProjectPagesParamsIndexStatus = "ok"
+	ListProjectPagesParamsIndexStatusQueued  ListProjectPagesParamsIndexStatus = "queued"
+)
+
+// Valid indicates whether the value is a known member of the ListProjectPagesParamsIndexStatus enum.
+func (e ListProjectPagesParamsIndexStatus) Valid() bool {
+	switch e {
+	case ListProjectPagesParamsIndexStatusAll:
+		return true
+	case ListProjectPagesParamsIndexStatusFailed:
+		return true
+	case ListProjectPagesParamsIndexStatusLimited:
+		return true
+	case ListProjectPagesParamsIndexStatusNA:
+		return true
+	case ListProjectPagesParamsIndexStatusOk:
+		return true
+	case ListProjectPagesParamsIndexStatusQueued:
+		return true
+	default:
+		return false
+	}
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1236,6 +1557,67 @@ type ProjectChangeForm struct {
 	// File A file to read: HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX or EPUB.
 	File *openapi_types.File `json:"file,omitempty"`
 }
+
+// ProjectCitation A page that an answer rests on.
+type ProjectCitation struct {
+	// ID The page.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL string `json:"url"`
+
+	// PageURL The same.
+	//
+	// Example: https://sitemap.com/opening-hours
+	PageURL string `json:"page_url"`
+
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description string `json:"description"`
+
+	// Image A picture of it; null without one.
+	Image *string `json:"image"`
+
+	// ImageWidth Always null: pictures are not measured.
+	ImageWidth *int64 `json:"image_width"`
+
+	// ImageHeight Always null, likewise.
+	ImageHeight *int64 `json:"image_height"`
+
+	// Favicon Always null.
+	Favicon *string `json:"favicon"`
+
+	// SiteName The host of the page; null for a file.
+	//
+	// Example: sitemap.com
+	SiteName *string `json:"site_name"`
+}
+
+// ProjectCitationAnswer The citation.
+type ProjectCitationAnswer struct {
+	// Data A page that an answer rests on.
+	Data ProjectCitation `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectCitationAnswerStatus `json:"status"`
+}
+
+// ProjectCitationAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectCitationAnswerStatus string
 
 // ProjectCompletion An answer.
 type ProjectCompletion struct {
@@ -2037,6 +2419,248 @@ type ProjectMessageStart struct {
 //
 // Example: start
 type ProjectMessageStartStatus string
+
+// ProjectPage A page of a project's content: of a site, or a file.
+type ProjectPage struct {
+	// ID Names the page; citations of answers are these.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// PageURL Where it is; for a file the address of its preview.
+	//
+	// Example: https://sitemap.com/opening-hours
+	PageURL string `json:"page_url"`
+
+	// PageURLHash A digest of the address.
+	//
+	// Example: 0b8f1c2ad2f3d1c1f2c0a0b9e8d7c6b5
+	PageURLHash string `json:"page_url_hash"`
+
+	// ProjectID The project.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// S3Path Always null.
+	S3Path *string `json:"s3_path"`
+
+	// CrawlStatus Whether it was read.
+	//
+	// Example: ok
+	CrawlStatus ProjectPageCrawlStatus `json:"crawl_status"`
+
+	// IndexStatus Whether answers can rest on it.
+	//
+	// Example: ok
+	IndexStatus ProjectPageIndexStatus `json:"index_status"`
+
+	// IsFile Whether it is a file.
+	//
+	// Example: false
+	IsFile bool `json:"is_file"`
+
+	// IsRefreshable Whether it can be read anew.
+	//
+	// Example: true
+	IsRefreshable bool `json:"is_refreshable"`
+
+	// IsFileKept Whether the file stays after it was indexed.
+	//
+	// Example: false
+	IsFileKept bool `json:"is_file_kept"`
+
+	// Filename What the file is called; null for a page of a site.
+	Filename *string `json:"filename"`
+
+	// Filesize How large the file is, in bytes; null for a page of a site.
+	Filesize *int64 `json:"filesize"`
+
+	// CreatedAt When it was found.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+
+	// DeletedAt Always null: what is deleted is gone.
+	DeletedAt *string `json:"deleted_at"`
+}
+
+// ProjectPageCrawlStatus Whether it was read.
+//
+// Example: ok
+type ProjectPageCrawlStatus string
+
+// ProjectPageIndexStatus Whether answers can rest on it.
+//
+// Example: ok
+type ProjectPageIndexStatus string
+
+// ProjectPageList The pages.
+type ProjectPageList struct {
+	// Data A project and a page of its pages.
+	Data ProjectPages `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectPageListStatus `json:"status"`
+}
+
+// ProjectPageListStatus Always `success`.
+//
+// Example: success
+type ProjectPageListStatus string
+
+// ProjectPageMetadata What citations show of a page.
+type ProjectPageMetadata struct {
+	// ID The page.
+	//
+	// Example: 1716433969456
+	ID int64 `json:"id"`
+
+	// PageID The same.
+	//
+	// Example: 1716433969456
+	PageID int64 `json:"page_id"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL string `json:"url"`
+
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description string `json:"description"`
+
+	// Image A picture of it; null without one.
+	Image *string `json:"image"`
+
+	// CreatedAt When the page was found.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectPageMetadataAnswer The metadata.
+type ProjectPageMetadataAnswer struct {
+	// Data What citations show of a page.
+	Data ProjectPageMetadata `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectPageMetadataAnswerStatus `json:"status"`
+}
+
+// ProjectPageMetadataAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectPageMetadataAnswerStatus string
+
+// ProjectPageMetadataChange Metadata that changes.
+type ProjectPageMetadataChange struct {
+	// Title The title.
+	//
+	// Example: Opening hours
+	Title *string `json:"title,omitempty"`
+
+	// URL Where a click leads.
+	//
+	// Example: https://sitemap.com/opening-hours
+	URL *string `json:"url,omitempty"`
+
+	// Description A sentence about it.
+	//
+	// Example: When we are open.
+	Description *string `json:"description,omitempty"`
+
+	// Image A picture of it.
+	//
+	// Example: https://sitemap.com/door.png
+	Image *string `json:"image,omitempty"`
+}
+
+// ProjectPagePaginator A page of pages.
+type ProjectPagePaginator struct {
+	// CurrentPage The page that this is, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int64 `json:"current_page"`
+
+	// Data What is on the page.
+	Data []ProjectPage `json:"data"`
+
+	// FirstPageURL The first page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	FirstPageURL string `json:"first_page_url"`
+
+	// From The place of the page's first item in the whole list; null on an empty page.
+	//
+	// Example: 1
+	From *int64 `json:"from"`
+
+	// LastPage How many pages there are.
+	//
+	// Example: 1
+	LastPage int64 `json:"last_page"`
+
+	// LastPageURL The last page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	LastPageURL string `json:"last_page_url"`
+
+	// NextPageURL The page after this one; null on the last.
+	NextPageURL *string `json:"next_page_url"`
+
+	// Path The address without its query.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	Path string `json:"path"`
+
+	// PerPage How many items a page holds.
+	//
+	// Example: 10
+	PerPage int64 `json:"per_page"`
+
+	// PrevPageURL The page before this one; null on the first.
+	PrevPageURL *string `json:"prev_page_url"`
+
+	// To The place of the page's last item; null on an empty page.
+	//
+	// Example: 1
+	To *int64 `json:"to"`
+
+	// Total How many items there are in all.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// ProjectPages A project and a page of its pages.
+type ProjectPages struct {
+	// Project A project: an agent that answers from content of its own.
+	Project Project `json:"project"`
+
+	// Pages A page of pages.
+	Pages ProjectPagePaginator `json:"pages"`
+}
 
 // ProjectPaginator A page of projects.
 type ProjectPaginator struct {
@@ -2887,6 +3511,236 @@ type ProjectSettingsFormUserAvatarOrientation string
 // Example: never
 type ProjectSettingsFormConversationRetentionPeriod string
 
+// ProjectSource Where content comes from.
+type ProjectSource struct {
+	// ID Names the source; 0 for uploads that there are none of.
+	//
+	// Example: 1716433969200
+	ID int64 `json:"id"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+
+	// Type What it is.
+	//
+	// Example: sitemap
+	Type ProjectSourceType `json:"type"`
+
+	// Settings When a source is read anew.
+	Settings ProjectSourceSettings `json:"settings"`
+
+	// Pages The pages that it has at the moment, the newest first; a source that was just added often has none.
+	Pages []ProjectPage `json:"pages"`
+}
+
+// ProjectSourceType What it is.
+//
+// Example: sitemap
+type ProjectSourceType string
+
+// ProjectSourceAnswer A source.
+type ProjectSourceAnswer struct {
+	// Data Where content comes from.
+	Data ProjectSource `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectSourceAnswerStatus `json:"status"`
+}
+
+// ProjectSourceAnswerStatus Always `success`.
+//
+// Example: success
+type ProjectSourceAnswerStatus string
+
+// ProjectSourceChange Settings that change.
+type ProjectSourceChange struct {
+	// ExecutiveJs Whether scripts of pages are run. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	ExecutiveJs *bool `json:"executive_js,omitempty"`
+
+	// DataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+	//
+	// Example: weekly
+	DataRefreshFrequency *ProjectSourceChangeDataRefreshFrequency `json:"data_refresh_frequency,omitempty"`
+
+	// CreateNewPages Whether pages that appeared since are taken in.
+	//
+	// Example: true
+	CreateNewPages *bool `json:"create_new_pages,omitempty"`
+
+	// RemoveUnexistPages Whether pages that vanished are removed.
+	//
+	// Example: true
+	RemoveUnexistPages *bool `json:"remove_unexist_pages,omitempty"`
+
+	// RefreshExistingPages Whether pages that are there are read anew.
+	//
+	// Example: if_updated
+	RefreshExistingPages *ProjectSourceChangeRefreshExistingPages `json:"refresh_existing_pages,omitempty"`
+
+	// RefreshSchedule When an advanced schedule reads it anew, in UTC.
+	RefreshSchedule []ProjectSourceSlot `json:"refresh_schedule,omitempty"`
+}
+
+// ProjectSourceChangeDataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+//
+// Example: weekly
+type ProjectSourceChangeDataRefreshFrequency string
+
+// ProjectSourceChangeRefreshExistingPages Whether pages that are there are read anew.
+//
+// Example: if_updated
+type ProjectSourceChangeRefreshExistingPages string
+
+// ProjectSourceCreation Content to add. JSON carries no file.
+type ProjectSourceCreation struct {
+	// SitemapPath A site or sitemap to read, with or without `https://`.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path,omitempty"`
+
+	// FileDataRetension Whether files are kept after they were read, so that citations can show them. The spelling is the original's.
+	//
+	// Example: true
+	FileDataRetension *bool `json:"file_data_retension,omitempty"`
+
+	// FileDataRetention The same, spelled as it should be.
+	//
+	// Example: true
+	FileDataRetention *bool `json:"file_data_retention,omitempty"`
+
+	// IsOcrEnabled Whether text in pictures shall be read. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsOcrEnabled *bool `json:"is_ocr_enabled,omitempty"`
+
+	// IsAnonymized Whether names of people shall be taken out. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsAnonymized *bool `json:"is_anonymized,omitempty"`
+}
+
+// ProjectSourceForm Content to add.
+type ProjectSourceForm struct {
+	// SitemapPath A site or sitemap to read, with or without `https://`.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path,omitempty"`
+
+	// FileDataRetension Whether files are kept after they were read, so that citations can show them. The spelling is the original's.
+	//
+	// Example: true
+	FileDataRetension *bool `json:"file_data_retension,omitempty"`
+
+	// FileDataRetention The same, spelled as it should be.
+	//
+	// Example: true
+	FileDataRetention *bool `json:"file_data_retention,omitempty"`
+
+	// IsOcrEnabled Whether text in pictures shall be read. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsOcrEnabled *bool `json:"is_ocr_enabled,omitempty"`
+
+	// IsAnonymized Whether names of people shall be taken out. It is not available: `true` is refused with 400.
+	//
+	// Example: false
+	IsAnonymized *bool `json:"is_anonymized,omitempty"`
+
+	// File A file to read: HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX or EPUB.
+	File *openapi_types.File `json:"file,omitempty"`
+}
+
+// ProjectSourceList The sources.
+type ProjectSourceList struct {
+	// Data The sources of a project.
+	Data ProjectSources `json:"data"`
+
+	// Status Always `success`.
+	//
+	// Example: success
+	Status ProjectSourceListStatus `json:"status"`
+}
+
+// ProjectSourceListStatus Always `success`.
+//
+// Example: success
+type ProjectSourceListStatus string
+
+// ProjectSourceSettings When a source is read anew.
+type ProjectSourceSettings struct {
+	// ExecutiveJs Whether scripts of pages are run. It is not available: always false.
+	//
+	// Example: false
+	ExecutiveJs bool `json:"executive_js"`
+
+	// DataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+	//
+	// Example: weekly
+	DataRefreshFrequency ProjectSourceSettingsDataRefreshFrequency `json:"data_refresh_frequency"`
+
+	// CreateNewPages Whether pages that appeared since are taken in.
+	//
+	// Example: true
+	CreateNewPages bool `json:"create_new_pages"`
+
+	// RemoveUnexistPages Whether pages that vanished are removed.
+	//
+	// Example: true
+	RemoveUnexistPages bool `json:"remove_unexist_pages"`
+
+	// RefreshExistingPages Whether pages that are there are read anew.
+	//
+	// Example: if_updated
+	RefreshExistingPages ProjectSourceSettingsRefreshExistingPages `json:"refresh_existing_pages"`
+
+	// SitemapPath The site or sitemap; null for files.
+	//
+	// Example: sitemap.com
+	SitemapPath *string `json:"sitemap_path"`
+
+	// RefreshSchedule When an advanced schedule reads it anew, in UTC.
+	RefreshSchedule []ProjectSourceSlot `json:"refresh_schedule"`
+}
+
+// ProjectSourceSettingsDataRefreshFrequency How often it is read anew; `advanced` follows the schedule.
+//
+// Example: weekly
+type ProjectSourceSettingsDataRefreshFrequency string
+
+// ProjectSourceSettingsRefreshExistingPages Whether pages that are there are read anew.
+//
+// Example: if_updated
+type ProjectSourceSettingsRefreshExistingPages string
+
+// ProjectSourceSlot Times of a week: each of the hours on each of the days.
+type ProjectSourceSlot struct {
+	// Days Days of the week; 0 is Sunday.
+	Days []int32 `json:"days"`
+
+	// Hours Hours of the day.
+	Hours []string `json:"hours"`
+}
+
+// ProjectSources The sources of a project.
+type ProjectSources struct {
+	// Sitemaps Its sites and sitemaps.
+	Sitemaps []ProjectSource `json:"sitemaps"`
+
+	// Uploads Where content comes from.
+	Uploads ProjectSource `json:"uploads"`
+}
+
 // ProjectStats Figures of a project.
 type ProjectStats struct {
 	// PagesFound Pages that its sources list.
@@ -3158,6 +4012,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// CitationIDPath defines model for CitationIdPath.
+type CitationIDPath = int64
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -3188,6 +4045,9 @@ type OrderByQuery string
 // OrderQuery defines model for OrderQuery.
 type OrderQuery string
 
+// PageIDPath defines model for PageIdPath.
+type PageIDPath = int64
+
 // PageQuery defines model for PageQuery.
 type PageQuery = int32
 
@@ -3205,6 +4065,9 @@ type PromptIDPath = int64
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SourceIDPath defines model for SourceIdPath.
+type SourceIDPath = int64
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -3344,6 +4207,33 @@ type SendProjectMessageParams struct {
 	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
 }
 
+// ListProjectPagesParams defines parameters for ListProjectPages.
+type ListProjectPagesParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many pages of content a page of the list holds.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Order Whether the newest or the oldest comes first.
+	Order *ListProjectPagesParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// CrawlStatus Only pages in this state of being read.
+	CrawlStatus *ListProjectPagesParamsCrawlStatus `form:"crawl_status,omitempty" json:"crawl_status,omitempty"`
+
+	// IndexStatus Only pages in this state of being indexed.
+	IndexStatus *ListProjectPagesParamsIndexStatus `form:"index_status,omitempty" json:"index_status,omitempty"`
+}
+
+// ListProjectPagesParamsOrder defines parameters for ListProjectPages.
+type ListProjectPagesParamsOrder string
+
+// ListProjectPagesParamsCrawlStatus defines parameters for ListProjectPages.
+type ListProjectPagesParamsCrawlStatus string
+
+// ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
+type ListProjectPagesParamsIndexStatus string
+
 // CreateProjectJSONRequestBody defines body for CreateProject for application/json ContentType.
 type CreateProjectJSONRequestBody = ProjectCreation
 
@@ -3371,11 +4261,23 @@ type SendProjectMessageJSONRequestBody = ProjectMessageRequest
 // UpdateMessageFeedbackJSONRequestBody defines body for UpdateMessageFeedback for application/json ContentType.
 type UpdateMessageFeedbackJSONRequestBody = ProjectFeedbackRequest
 
+// UpdateProjectPageMetadataJSONRequestBody defines body for UpdateProjectPageMetadata for application/json ContentType.
+type UpdateProjectPageMetadataJSONRequestBody = ProjectPageMetadataChange
+
 // UpdateProjectSettingsJSONRequestBody defines body for UpdateProjectSettings for application/json ContentType.
 type UpdateProjectSettingsJSONRequestBody = ProjectSettingsChange
 
 // UpdateProjectSettingsMultipartRequestBody defines body for UpdateProjectSettings for multipart/form-data ContentType.
 type UpdateProjectSettingsMultipartRequestBody = ProjectSettingsForm
+
+// CreateProjectSourceJSONRequestBody defines body for CreateProjectSource for application/json ContentType.
+type CreateProjectSourceJSONRequestBody = ProjectSourceCreation
+
+// CreateProjectSourceMultipartRequestBody defines body for CreateProjectSource for multipart/form-data ContentType.
+type CreateProjectSourceMultipartRequestBody = ProjectSourceForm
+
+// UpdateProjectSourceJSONRequestBody defines body for UpdateProjectSource for application/json ContentType.
+type UpdateProjectSourceJSONRequestBody = ProjectSourceChange
 
 // UpdateProjectsUserJSONRequestBody defines body for UpdateProjectsUser for application/json ContentType.
 type UpdateProjectsUserJSONRequestBody = ProjectsUserChange
@@ -3609,7 +4511,7 @@ type ClientInterface interface {
 
 	// PreviewProjectsFile Get a file
 	//
-	// A picture of the settings or of the user.
+	// A picture of the settings or of the user, or an uploaded file that was kept, as citations of it show. Files that a browser would carry out are sent as `application/octet-stream`, to be saved.
 	//
 	// Corresponds with GET /api/v1/preview/{file_id} (the `PreviewProjectsFile` operationId).
 	PreviewProjectsFile(ctx context.Context, fileID int64, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3706,6 +4608,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/chat/completions (the `CreateProjectCompletion` operationId).
 	CreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectCitation Get a citation
+	//
+	// What there is to show of a page that an answer rests on.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
+	GetProjectCitation(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProjectConversations List a project's conversations
 	//
@@ -3819,6 +4728,52 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback (the `UpdateMessageFeedback` operationId).
 	UpdateMessageFeedback(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, body UpdateMessageFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListProjectPages List a project's pages
+	//
+	// What a project answers from: the pages of its sites and its files, and what became of each.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/pages (the `ListProjectPages` operationId).
+	ListProjectPages(ctx context.Context, projectID ProjectIDPath, params *ListProjectPagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteProjectPage Delete a page
+	//
+	// Removes a page with its file: answers rest on it no more. A refresh may find it again.
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/pages/{page_id} (the `DeleteProjectPage` operationId).
+	DeleteProjectPage(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectPageMetadata Get a page's metadata
+	//
+	// What citations show of a page.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
+	GetProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectPageMetadataWithBody Change a page's metadata
+	//
+	// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+	UpdateProjectPageMetadataWithBody(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectPageMetadata Change a page's metadata
+	//
+	// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+	UpdateProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, body UpdateProjectPageMetadataJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReindexProjectPage Read a page anew
+	//
+	// Reads and indexes a page anew. A file that was not kept cannot be read again: 403.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
+	ReindexProjectPage(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReplicateProject Copy a project
 	//
 	// Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -3856,6 +4811,63 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/settings (the `UpdateProjectSettings` operationId).
 	UpdateProjectSettings(ctx context.Context, projectID ProjectIDPath, body UpdateProjectSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProjectSources List a project's sources
+	//
+	// Where the content of a project comes from: its sites and sitemaps, and its uploads, which are one source. Without uploads that source has the id 0.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/sources (the `ListProjectSources` operationId).
+	ListProjectSources(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectSourceWithBody Add content to a project
+	//
+	// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+	CreateProjectSourceWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectSource Add content to a project
+	//
+	// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+	CreateProjectSource(ctx context.Context, projectID ProjectIDPath, body CreateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteProjectSource Remove a source
+	//
+	// Removes a source with its pages and files.
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
+	DeleteProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectSourceWithBody Change when a source is read anew
+	//
+	// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+	UpdateProjectSourceWithBody(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectSource Change when a source is read anew
+	//
+	// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+	UpdateProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, body UpdateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SyncProjectSource Read a source anew now
+	//
+	// Begins to read a site anew. Uploads, and a source that is being read, are answered with 403. Answers 201, as clients of this API expect.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync (the `SyncProjectSource` operationId).
+	SyncProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProjectStats Count what a project holds and answered
 	//
@@ -3909,7 +4921,7 @@ func (c *Client) GetProjectsLimits(ctx context.Context, reqEditors ...RequestEdi
 
 // PreviewProjectsFile Get a file
 //
-// A picture of the settings or of the user.
+// A picture of the settings or of the user, or an uploaded file that was kept, as citations of it show. Files that a browser would carry out are sent as `application/octet-stream`, to be saved.
 //
 // Corresponds with GET /api/v1/preview/{file_id} (the `PreviewProjectsFile` operationId).
 func (c *Client) PreviewProjectsFile(ctx context.Context, fileID int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4097,6 +5109,23 @@ func (c *Client) CreateProjectCompletionWithBody(ctx context.Context, projectID 
 // Corresponds with POST /api/v1/projects/{project_id}/chat/completions (the `CreateProjectCompletion` operationId).
 func (c *Client) CreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateProjectCompletionRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectCitation Get a citation
+//
+// What there is to show of a page that an answer rests on.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
+func (c *Client) GetProjectCitation(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectCitationRequest(c.Server, projectID, citationID)
 	if err != nil {
 		return nil, err
 	}
@@ -4339,6 +5368,112 @@ func (c *Client) UpdateMessageFeedback(ctx context.Context, projectID ProjectIDP
 	return c.Client.Do(req)
 }
 
+// ListProjectPages List a project's pages
+//
+// What a project answers from: the pages of its sites and its files, and what became of each.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/pages (the `ListProjectPages` operationId).
+func (c *Client) ListProjectPages(ctx context.Context, projectID ProjectIDPath, params *ListProjectPagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProjectPagesRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteProjectPage Delete a page
+//
+// Removes a page with its file: answers rest on it no more. A refresh may find it again.
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/pages/{page_id} (the `DeleteProjectPage` operationId).
+func (c *Client) DeleteProjectPage(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProjectPageRequest(c.Server, projectID, pageID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectPageMetadata Get a page's metadata
+//
+// What citations show of a page.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
+func (c *Client) GetProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectPageMetadataRequest(c.Server, projectID, pageID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectPageMetadataWithBody Change a page's metadata
+//
+// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+func (c *Client) UpdateProjectPageMetadataWithBody(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectPageMetadataRequestWithBody(c.Server, projectID, pageID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectPageMetadata Change a page's metadata
+//
+// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+func (c *Client) UpdateProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, body UpdateProjectPageMetadataJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectPageMetadataRequest(c.Server, projectID, pageID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReindexProjectPage Read a page anew
+//
+// Reads and indexes a page anew. A file that was not kept cannot be read again: 403.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
+func (c *Client) ReindexProjectPage(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReindexProjectPageRequest(c.Server, projectID, pageID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReplicateProject Copy a project
 //
 // Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -4407,6 +5542,133 @@ func (c *Client) UpdateProjectSettingsWithBody(ctx context.Context, projectID Pr
 // Corresponds with POST /api/v1/projects/{project_id}/settings (the `UpdateProjectSettings` operationId).
 func (c *Client) UpdateProjectSettings(ctx context.Context, projectID ProjectIDPath, body UpdateProjectSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProjectSettingsRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListProjectSources List a project's sources
+//
+// Where the content of a project comes from: its sites and sitemaps, and its uploads, which are one source. Without uploads that source has the id 0.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/sources (the `ListProjectSources` operationId).
+func (c *Client) ListProjectSources(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProjectSourcesRequest(c.Server, projectID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectSourceWithBody Add content to a project
+//
+// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+func (c *Client) CreateProjectSourceWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectSourceRequestWithBody(c.Server, projectID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectSource Add content to a project
+//
+// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+func (c *Client) CreateProjectSource(ctx context.Context, projectID ProjectIDPath, body CreateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectSourceRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteProjectSource Remove a source
+//
+// Removes a source with its pages and files.
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
+func (c *Client) DeleteProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProjectSourceRequest(c.Server, projectID, sourceID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectSourceWithBody Change when a source is read anew
+//
+// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+func (c *Client) UpdateProjectSourceWithBody(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectSourceRequestWithBody(c.Server, projectID, sourceID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectSource Change when a source is read anew
+//
+// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+func (c *Client) UpdateProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, body UpdateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectSourceRequest(c.Server, projectID, sourceID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SyncProjectSource Read a source anew now
+//
+// Begins to read a site anew. Uploads, and a source that is being read, are answered with 403. Answers 201, as clients of this API expect.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync (the `SyncProjectSource` operationId).
+func (c *Client) SyncProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSyncProjectSourceRequest(c.Server, projectID, sourceID)
 	if err != nil {
 		return nil, err
 	}
@@ -4901,6 +6163,47 @@ func NewCreateProjectCompletionRequestWithBody(server string, projectID ProjectI
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetProjectCitationRequest constructs an http.Request for the GetProjectCitation method
+func NewGetProjectCitationRequest(server string, projectID ProjectIDPath, citationID CitationIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "citation_id", citationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/citations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5450,6 +6753,292 @@ func NewUpdateMessageFeedbackRequestWithBody(server string, projectID ProjectIDP
 	return req, nil
 }
 
+// NewListProjectPagesRequest constructs an http.Request for the ListProjectPages method
+func NewListProjectPagesRequest(server string, projectID ProjectIDPath, params *ListProjectPagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/pages", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CrawlStatus != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "crawl_status", *params.CrawlStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.IndexStatus != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "index_status", *params.IndexStatus, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteProjectPageRequest constructs an http.Request for the DeleteProjectPage method
+func NewDeleteProjectPageRequest(server string, projectID ProjectIDPath, pageID PageIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "page_id", pageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/pages/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectPageMetadataRequest constructs an http.Request for the GetProjectPageMetadata method
+func NewGetProjectPageMetadataRequest(server string, projectID ProjectIDPath, pageID PageIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "page_id", pageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/pages/%s/metadata", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateProjectPageMetadataRequest calls the generic UpdateProjectPageMetadata builder with application/json body
+func NewUpdateProjectPageMetadataRequest(server string, projectID ProjectIDPath, pageID PageIDPath, body UpdateProjectPageMetadataJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProjectPageMetadataRequestWithBody(server, projectID, pageID, "application/json", bodyReader)
+}
+
+// NewUpdateProjectPageMetadataRequestWithBody constructs an http.Request for the UpdateProjectPageMetadata method, with any body, and a specified content type
+func NewUpdateProjectPageMetadataRequestWithBody(server string, projectID ProjectIDPath, pageID PageIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "page_id", pageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/pages/%s/metadata", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReindexProjectPageRequest constructs an http.Request for the ReindexProjectPage method
+func NewReindexProjectPageRequest(server string, projectID ProjectIDPath, pageID PageIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "page_id", pageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/pages/%s/reindex", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReplicateProjectRequest constructs an http.Request for the ReplicateProject method
 func NewReplicateProjectRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
 	var err error
@@ -5561,6 +7150,223 @@ func NewUpdateProjectSettingsRequestWithBody(server string, projectID ProjectIDP
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListProjectSourcesRequest constructs an http.Request for the ListProjectSources method
+func NewListProjectSourcesRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/sources", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProjectSourceRequest calls the generic CreateProjectSource builder with application/json body
+func NewCreateProjectSourceRequest(server string, projectID ProjectIDPath, body CreateProjectSourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProjectSourceRequestWithBody(server, projectID, "application/json", bodyReader)
+}
+
+// NewCreateProjectSourceRequestWithBody constructs an http.Request for the CreateProjectSource method, with any body, and a specified content type
+func NewCreateProjectSourceRequestWithBody(server string, projectID ProjectIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/sources", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteProjectSourceRequest constructs an http.Request for the DeleteProjectSource method
+func NewDeleteProjectSourceRequest(server string, projectID ProjectIDPath, sourceID SourceIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source_id", sourceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/sources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateProjectSourceRequest calls the generic UpdateProjectSource builder with application/json body
+func NewUpdateProjectSourceRequest(server string, projectID ProjectIDPath, sourceID SourceIDPath, body UpdateProjectSourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProjectSourceRequestWithBody(server, projectID, sourceID, "application/json", bodyReader)
+}
+
+// NewUpdateProjectSourceRequestWithBody constructs an http.Request for the UpdateProjectSource method, with any body, and a specified content type
+func NewUpdateProjectSourceRequestWithBody(server string, projectID ProjectIDPath, sourceID SourceIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source_id", sourceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/sources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSyncProjectSourceRequest constructs an http.Request for the SyncProjectSource method
+func NewSyncProjectSourceRequest(server string, projectID ProjectIDPath, sourceID SourceIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source_id", sourceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/sources/%s/instant-sync", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5721,7 +7527,7 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewProjectsFileWithResponse Get a file
 	//
-	// A picture of the settings or of the user.
+	// A picture of the settings or of the user, or an uploaded file that was kept, as citations of it show. Files that a browser would carry out are sent as `application/octet-stream`, to be saved.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5826,6 +7632,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/chat/completions (the `CreateProjectCompletion` operationId).
 	CreateProjectCompletionWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectCompletionResult, error)
+
+	// GetProjectCitationWithResponse Get a citation
+	//
+	// What there is to show of a page that an answer rests on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
+	GetProjectCitationWithResponse(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*GetProjectCitationResult, error)
 
 	// ListProjectConversationsWithResponse List a project's conversations
 	//
@@ -5947,6 +7762,60 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback (the `UpdateMessageFeedback` operationId).
 	UpdateMessageFeedbackWithResponse(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, body UpdateMessageFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMessageFeedbackResult, error)
 
+	// ListProjectPagesWithResponse List a project's pages
+	//
+	// What a project answers from: the pages of its sites and its files, and what became of each.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/pages (the `ListProjectPages` operationId).
+	ListProjectPagesWithResponse(ctx context.Context, projectID ProjectIDPath, params *ListProjectPagesParams, reqEditors ...RequestEditorFn) (*ListProjectPagesResult, error)
+
+	// DeleteProjectPageWithResponse Delete a page
+	//
+	// Removes a page with its file: answers rest on it no more. A refresh may find it again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/pages/{page_id} (the `DeleteProjectPage` operationId).
+	DeleteProjectPageWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectPageResult, error)
+
+	// GetProjectPageMetadataWithResponse Get a page's metadata
+	//
+	// What citations show of a page.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
+	GetProjectPageMetadataWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*GetProjectPageMetadataResult, error)
+
+	// UpdateProjectPageMetadataWithBodyWithResponse Change a page's metadata
+	//
+	// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+	UpdateProjectPageMetadataWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectPageMetadataResult, error)
+
+	// UpdateProjectPageMetadataWithResponse Change a page's metadata
+	//
+	// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+	UpdateProjectPageMetadataWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, body UpdateProjectPageMetadataJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectPageMetadataResult, error)
+
+	// ReindexProjectPageWithResponse Read a page anew
+	//
+	// Reads and indexes a page anew. A file that was not kept cannot be read again: 403.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
+	ReindexProjectPageWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*ReindexProjectPageResult, error)
+
 	// ReplicateProjectWithResponse Copy a project
 	//
 	// Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -5988,6 +7857,69 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/settings (the `UpdateProjectSettings` operationId).
 	UpdateProjectSettingsWithResponse(ctx context.Context, projectID ProjectIDPath, body UpdateProjectSettingsJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectSettingsResult, error)
+
+	// ListProjectSourcesWithResponse List a project's sources
+	//
+	// Where the content of a project comes from: its sites and sitemaps, and its uploads, which are one source. Without uploads that source has the id 0.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/sources (the `ListProjectSources` operationId).
+	ListProjectSourcesWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*ListProjectSourcesResult, error)
+
+	// CreateProjectSourceWithBodyWithResponse Add content to a project
+	//
+	// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+	CreateProjectSourceWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectSourceResult, error)
+
+	// CreateProjectSourceWithResponse Add content to a project
+	//
+	// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+	CreateProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectSourceResult, error)
+
+	// DeleteProjectSourceWithResponse Remove a source
+	//
+	// Removes a source with its pages and files.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
+	DeleteProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectSourceResult, error)
+
+	// UpdateProjectSourceWithBodyWithResponse Change when a source is read anew
+	//
+	// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+	UpdateProjectSourceWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectSourceResult, error)
+
+	// UpdateProjectSourceWithResponse Change when a source is read anew
+	//
+	// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+	UpdateProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, body UpdateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectSourceResult, error)
+
+	// SyncProjectSourceWithResponse Read a source anew now
+	//
+	// Begins to read a site anew. Uploads, and a source that is being read, are answered with 403. Answers 201, as clients of this API expect.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync (the `SyncProjectSource` operationId).
+	SyncProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*SyncProjectSourceResult, error)
 
 	// GetProjectStatsWithResponse Count what a project holds and answered
 	//
@@ -6803,6 +8735,96 @@ func (r CreateProjectCompletionResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateProjectCompletionResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectCitationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectCitationAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectCitationResult) GetJSON200() *ProjectCitationAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectCitationResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectCitationResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectCitationResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectCitationResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectCitationResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectCitationResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectCitationResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectCitationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectCitationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectCitationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectCitationResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7634,6 +9656,484 @@ func (r UpdateMessageFeedbackResult) ContentType() string {
 	return ""
 }
 
+type ListProjectPagesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectPageList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProjectPagesResult) GetJSON200() *ProjectPageList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListProjectPagesResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListProjectPagesResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListProjectPagesResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListProjectPagesResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListProjectPagesResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListProjectPagesResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListProjectPagesResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProjectPagesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProjectPagesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProjectPagesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProjectPagesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteProjectPageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectsDeleted
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteProjectPageResult) GetJSON200() *ProjectsDeleted {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteProjectPageResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteProjectPageResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteProjectPageResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteProjectPageResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteProjectPageResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteProjectPageResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteProjectPageResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteProjectPageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteProjectPageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteProjectPageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteProjectPageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectPageMetadataResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectPageMetadataAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON200() *ProjectPageMetadataAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectPageMetadataResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectPageMetadataResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectPageMetadataResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectPageMetadataResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectPageMetadataResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateProjectPageMetadataResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectPageMetadataAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON200() *ProjectPageMetadataAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateProjectPageMetadataResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateProjectPageMetadataResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateProjectPageMetadataResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateProjectPageMetadataResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateProjectPageMetadataResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReindexProjectPageResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectsUpdated
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ProjectsConflict
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ProjectsKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReindexProjectPageResult) GetJSON200() *ProjectsUpdated {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ReindexProjectPageResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ReindexProjectPageResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ReindexProjectPageResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ReindexProjectPageResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ReindexProjectPageResult) GetJSON409() *ProjectsConflict {
+	return r.JSON409
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ReindexProjectPageResult) GetJSON422() *ProjectsKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ReindexProjectPageResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ReindexProjectPageResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReindexProjectPageResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReindexProjectPageResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReindexProjectPageResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReindexProjectPageResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReindexProjectPageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReplicateProjectResult201Headers the declared response headers of an HTTP 201 response for ReplicateProject
 type ReplicateProjectResult201Headers struct {
 	Location string
@@ -7953,6 +10453,498 @@ func (r UpdateProjectSettingsResult) ContentType() string {
 	return ""
 }
 
+type ListProjectSourcesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectSourceList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProjectSourcesResult) GetJSON200() *ProjectSourceList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListProjectSourcesResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListProjectSourcesResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListProjectSourcesResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListProjectSourcesResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListProjectSourcesResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListProjectSourcesResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListProjectSourcesResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProjectSourcesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProjectSourcesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProjectSourcesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProjectSourcesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateProjectSourceResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ProjectSourceAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ProjectsConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ProjectsKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProjectSourceResult) GetJSON201() *ProjectSourceAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateProjectSourceResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateProjectSourceResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateProjectSourceResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateProjectSourceResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateProjectSourceResult) GetJSON409() *ProjectsConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateProjectSourceResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateProjectSourceResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateProjectSourceResult) GetJSON422() *ProjectsKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateProjectSourceResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateProjectSourceResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateProjectSourceResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProjectSourceResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProjectSourceResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProjectSourceResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProjectSourceResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteProjectSourceResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectsDeleted
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON200() *ProjectsDeleted {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteProjectSourceResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteProjectSourceResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteProjectSourceResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteProjectSourceResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteProjectSourceResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateProjectSourceResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ProjectSourceAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON201() *ProjectSourceAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateProjectSourceResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateProjectSourceResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateProjectSourceResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateProjectSourceResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateProjectSourceResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SyncProjectSourceResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ProjectSourceAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r SyncProjectSourceResult) GetJSON201() *ProjectSourceAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r SyncProjectSourceResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r SyncProjectSourceResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r SyncProjectSourceResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r SyncProjectSourceResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r SyncProjectSourceResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r SyncProjectSourceResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r SyncProjectSourceResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SyncProjectSourceResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SyncProjectSourceResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SyncProjectSourceResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SyncProjectSourceResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetProjectStatsResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8247,7 +11239,7 @@ func (c *ClientWithResponses) GetProjectsLimitsWithResponse(ctx context.Context,
 
 // PreviewProjectsFileWithResponse Get a file
 //
-// A picture of the settings or of the user.
+// A picture of the settings or of the user, or an uploaded file that was kept, as citations of it show. Files that a browser would carry out are sent as `application/octet-stream`, to be saved.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8411,6 +11403,21 @@ func (c *ClientWithResponses) CreateProjectCompletionWithResponse(ctx context.Co
 		return nil, err
 	}
 	return ParseCreateProjectCompletionResult(rsp)
+}
+
+// GetProjectCitationWithResponse Get a citation
+//
+// What there is to show of a page that an answer rests on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
+func (c *ClientWithResponses) GetProjectCitationWithResponse(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*GetProjectCitationResult, error) {
+	rsp, err := c.GetProjectCitation(ctx, projectID, citationID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectCitationResult(rsp)
 }
 
 // ListProjectConversationsWithResponse List a project's conversations
@@ -8605,6 +11612,96 @@ func (c *ClientWithResponses) UpdateMessageFeedbackWithResponse(ctx context.Cont
 	return ParseUpdateMessageFeedbackResult(rsp)
 }
 
+// ListProjectPagesWithResponse List a project's pages
+//
+// What a project answers from: the pages of its sites and its files, and what became of each.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/pages (the `ListProjectPages` operationId).
+func (c *ClientWithResponses) ListProjectPagesWithResponse(ctx context.Context, projectID ProjectIDPath, params *ListProjectPagesParams, reqEditors ...RequestEditorFn) (*ListProjectPagesResult, error) {
+	rsp, err := c.ListProjectPages(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProjectPagesResult(rsp)
+}
+
+// DeleteProjectPageWithResponse Delete a page
+//
+// Removes a page with its file: answers rest on it no more. A refresh may find it again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/pages/{page_id} (the `DeleteProjectPage` operationId).
+func (c *ClientWithResponses) DeleteProjectPageWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectPageResult, error) {
+	rsp, err := c.DeleteProjectPage(ctx, projectID, pageID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteProjectPageResult(rsp)
+}
+
+// GetProjectPageMetadataWithResponse Get a page's metadata
+//
+// What citations show of a page.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
+func (c *ClientWithResponses) GetProjectPageMetadataWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*GetProjectPageMetadataResult, error) {
+	rsp, err := c.GetProjectPageMetadata(ctx, projectID, pageID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectPageMetadataResult(rsp)
+}
+
+// UpdateProjectPageMetadataWithBodyWithResponse Change a page's metadata
+//
+// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+func (c *ClientWithResponses) UpdateProjectPageMetadataWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectPageMetadataResult, error) {
+	rsp, err := c.UpdateProjectPageMetadataWithBody(ctx, projectID, pageID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectPageMetadataResult(rsp)
+}
+
+// UpdateProjectPageMetadataWithResponse Change a page's metadata
+//
+// Says what citations show of a page in place of what the page says of itself. What the body does not name stays.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `UpdateProjectPageMetadata` operationId).
+func (c *ClientWithResponses) UpdateProjectPageMetadataWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, body UpdateProjectPageMetadataJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectPageMetadataResult, error) {
+	rsp, err := c.UpdateProjectPageMetadata(ctx, projectID, pageID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectPageMetadataResult(rsp)
+}
+
+// ReindexProjectPageWithResponse Read a page anew
+//
+// Reads and indexes a page anew. A file that was not kept cannot be read again: 403.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
+func (c *ClientWithResponses) ReindexProjectPageWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*ReindexProjectPageResult, error) {
+	rsp, err := c.ReindexProjectPage(ctx, projectID, pageID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReindexProjectPageResult(rsp)
+}
+
 // ReplicateProjectWithResponse Copy a project
 //
 // Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -8669,6 +11766,111 @@ func (c *ClientWithResponses) UpdateProjectSettingsWithResponse(ctx context.Cont
 		return nil, err
 	}
 	return ParseUpdateProjectSettingsResult(rsp)
+}
+
+// ListProjectSourcesWithResponse List a project's sources
+//
+// Where the content of a project comes from: its sites and sitemaps, and its uploads, which are one source. Without uploads that source has the id 0.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/sources (the `ListProjectSources` operationId).
+func (c *ClientWithResponses) ListProjectSourcesWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*ListProjectSourcesResult, error) {
+	rsp, err := c.ListProjectSources(ctx, projectID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProjectSourcesResult(rsp)
+}
+
+// CreateProjectSourceWithBodyWithResponse Add content to a project
+//
+// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+func (c *ClientWithResponses) CreateProjectSourceWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectSourceResult, error) {
+	rsp, err := c.CreateProjectSourceWithBody(ctx, projectID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectSourceResult(rsp)
+}
+
+// CreateProjectSourceWithResponse Add content to a project
+//
+// Adds a site or sitemap, or the `file` of a form, and begins to read it. One of the two has to be there. The body may be JSON or `multipart/form-data`; only the latter carries a file.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/sources (the `CreateProjectSource` operationId).
+func (c *ClientWithResponses) CreateProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectSourceResult, error) {
+	rsp, err := c.CreateProjectSource(ctx, projectID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectSourceResult(rsp)
+}
+
+// DeleteProjectSourceWithResponse Remove a source
+//
+// Removes a source with its pages and files.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
+func (c *ClientWithResponses) DeleteProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectSourceResult, error) {
+	rsp, err := c.DeleteProjectSource(ctx, projectID, sourceID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteProjectSourceResult(rsp)
+}
+
+// UpdateProjectSourceWithBodyWithResponse Change when a source is read anew
+//
+// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+func (c *ClientWithResponses) UpdateProjectSourceWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectSourceResult, error) {
+	rsp, err := c.UpdateProjectSourceWithBody(ctx, projectID, sourceID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectSourceResult(rsp)
+}
+
+// UpdateProjectSourceWithResponse Change when a source is read anew
+//
+// Changes the settings of a source that the body names. Answers 201, as clients of this API expect.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id} (the `UpdateProjectSource` operationId).
+func (c *ClientWithResponses) UpdateProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, body UpdateProjectSourceJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectSourceResult, error) {
+	rsp, err := c.UpdateProjectSource(ctx, projectID, sourceID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectSourceResult(rsp)
+}
+
+// SyncProjectSourceWithResponse Read a source anew now
+//
+// Begins to read a site anew. Uploads, and a source that is being read, are answered with 403. Answers 201, as clients of this API expect.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/sources/{source_id}/instant-sync (the `SyncProjectSource` operationId).
+func (c *ClientWithResponses) SyncProjectSourceWithResponse(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*SyncProjectSourceResult, error) {
+	rsp, err := c.SyncProjectSource(ctx, projectID, sourceID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSyncProjectSourceResult(rsp)
 }
 
 // GetProjectStatsWithResponse Count what a project holds and answered
@@ -9409,6 +12611,81 @@ func ParseCreateProjectCompletionResult(rsp *http.Response) (*CreateProjectCompl
 	return response, nil
 }
 
+// ParseGetProjectCitationResult parses an HTTP response from a GetProjectCitationWithResponse call
+func ParseGetProjectCitationResult(rsp *http.Response) (*GetProjectCitationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectCitationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectCitationAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListProjectConversationsResult parses an HTTP response from a ListProjectConversationsWithResponse call
 func ParseListProjectConversationsResult(rsp *http.Response) (*ListProjectConversationsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10129,6 +13406,409 @@ func ParseUpdateMessageFeedbackResult(rsp *http.Response) (*UpdateMessageFeedbac
 	return response, nil
 }
 
+// ParseListProjectPagesResult parses an HTTP response from a ListProjectPagesWithResponse call
+func ParseListProjectPagesResult(rsp *http.Response) (*ListProjectPagesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProjectPagesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectPageList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteProjectPageResult parses an HTTP response from a DeleteProjectPageWithResponse call
+func ParseDeleteProjectPageResult(rsp *http.Response) (*DeleteProjectPageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteProjectPageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectsDeleted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectPageMetadataResult parses an HTTP response from a GetProjectPageMetadataWithResponse call
+func ParseGetProjectPageMetadataResult(rsp *http.Response) (*GetProjectPageMetadataResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectPageMetadataResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectPageMetadataAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateProjectPageMetadataResult parses an HTTP response from a UpdateProjectPageMetadataWithResponse call
+func ParseUpdateProjectPageMetadataResult(rsp *http.Response) (*UpdateProjectPageMetadataResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateProjectPageMetadataResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectPageMetadataAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReindexProjectPageResult parses an HTTP response from a ReindexProjectPageWithResponse call
+func ParseReindexProjectPageResult(rsp *http.Response) (*ReindexProjectPageResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReindexProjectPageResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectsUpdated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProjectsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProjectsKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseReplicateProjectResult parses an HTTP response from a ReplicateProjectWithResponse call
 func ParseReplicateProjectResult(rsp *http.Response) (*ReplicateProjectResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10382,6 +14062,423 @@ func ParseUpdateProjectSettingsResult(rsp *http.Response) (*UpdateProjectSetting
 			return nil, err
 		}
 		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListProjectSourcesResult parses an HTTP response from a ListProjectSourcesWithResponse call
+func ParseListProjectSourcesResult(rsp *http.Response) (*ListProjectSourcesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProjectSourcesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectSourceList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateProjectSourceResult parses an HTTP response from a CreateProjectSourceWithResponse call
+func ParseCreateProjectSourceResult(rsp *http.Response) (*CreateProjectSourceResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProjectSourceResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ProjectSourceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProjectsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProjectsKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteProjectSourceResult parses an HTTP response from a DeleteProjectSourceWithResponse call
+func ParseDeleteProjectSourceResult(rsp *http.Response) (*DeleteProjectSourceResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteProjectSourceResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectsDeleted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateProjectSourceResult parses an HTTP response from a UpdateProjectSourceWithResponse call
+func ParseUpdateProjectSourceResult(rsp *http.Response) (*UpdateProjectSourceResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateProjectSourceResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ProjectSourceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSyncProjectSourceResult parses an HTTP response from a SyncProjectSourceWithResponse call
+func ParseSyncProjectSourceResult(rsp *http.Response) (*SyncProjectSourceResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SyncProjectSourceResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ProjectSourceAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest ProjectsTooManyRequests
