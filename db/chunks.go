@@ -106,7 +106,7 @@ const (
 )
 
 // CountTerms counts the words of a collection and remembers the common ones:
-// those in one of a thousand chunks and in twenty at least. Large collections are sampled by pages.
+// those in one of a thousand chunks and in two at least. Large collections are sampled by pages.
 func (d *DB) CountTerms(ctx context.Context, accountID, collectionID string, now time.Time) error {
 	return d.InTx(ctx, func(q *Queries) error {
 		var total int64
@@ -139,7 +139,7 @@ func (d *DB) CountTerms(ctx context.Context, accountID, collectionID string, now
 			where ndoc * $3 >= $4
 			order by ndoc desc, word
 			limit $5`,
-			accountID, collectionID, share, max(20, total/1000), commonTermsMax)
+			accountID, collectionID, share, max(2, total/1000), commonTermsMax)
 		return err
 	})
 }

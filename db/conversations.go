@@ -42,6 +42,9 @@ type Message struct {
 	CreatedAt      time.Time          `db:"created_at"`
 }
 
+// JSON is a value for columns that may hold none.
+func JSON(raw []byte) types.NullJSONText { return types.NullJSONText{JSONText: raw, Valid: true} }
+
 const (
 	conversationColumns = `account_id, conversation_id, surface, app_id, agent_id, model_id, title, system_prompt,
 	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at, end_user`

@@ -141,6 +141,7 @@ var eraseAccount = []string{
 	`delete from user_emails where account_id = $1`,
 	`delete from users where account_id = $1`,
 	`delete from agents where account_id = $1`,
+	`delete from collections where account_id = $1`,
 	`delete from key_habits where account_id = $1`,
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,

@@ -35,6 +35,11 @@ var exportTables = []exportTable{
 	{name: "oauth_clients", where: ofItsAppsKeys},
 	{name: "users", where: wholeAccount, omit: []string{"password_hash"}},
 	{name: "agents", where: wholeAccount},
+	{name: "collections", where: wholeAccount},
+	{name: "collection_links", where: wholeAccount},
+	{name: "sources", where: wholeAccount},
+	{name: "pages", where: wholeAccount},
+	{name: "chunks", where: wholeAccount, omit: []string{"terms", "embedding"}},
 	{name: "models", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
@@ -68,6 +73,7 @@ var notExported = map[string]string{
 	"stream_gates":     "counts of running answers",
 	"ledger_heads":     "where the numbering of the ledger stands",
 	"idempotency_keys": "answers that are shown elsewhere, kept for a day",
+	"collection_terms": "counts of words of what is shown",
 	"jobs":             "work of the server; holds ids of what is shown elsewhere",
 }
 

@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget string
-	hash                                                                                                                                         []byte
+	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, collection, source, page string
+	hash                                                                                                                                                                   []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -32,7 +32,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), user: unique("user_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
 		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
-		erasure: unique("erasure_"), budget: unique("budget_"), hash: []byte(unique("")),
+		erasure: unique("erasure_"), budget: unique("budget_"), collection: unique("col_"), source: unique("src_"), page: unique("page_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -72,6 +72,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		}
 	}
 	n.storeCredentials(t, d)
+	n.storeKnowledge(t, d)
 	return n
 }
 

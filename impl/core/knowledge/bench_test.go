@@ -84,8 +84,12 @@ func (b *bundle) fill(t testing.TB, v vocabulary, collectionID string, chunks in
 func questions(v vocabulary, r *rand.Rand) map[string]func() string {
 	pick := func(from, to int) string { return v.words[from+r.IntN(to-from)] }
 	return map[string]func() string{
-		"rare":   func() string { return strings.Join([]string{pick(2000, 8000), pick(2000, 8000), pick(2000, 8000)}, " ") },
-		"mixed":  func() string { return strings.Join([]string{pick(0, 20), pick(0, 80), pick(50, 500), pick(500, 5000), v.word(r), v.word(r)}, " ") },
+		"rare": func() string {
+			return strings.Join([]string{pick(2000, 8000), pick(2000, 8000), pick(2000, 8000)}, " ")
+		},
+		"mixed": func() string {
+			return strings.Join([]string{pick(0, 20), pick(0, 80), pick(50, 500), pick(500, 5000), v.word(r), v.word(r)}, " ")
+		},
 		"common": func() string { return strings.Join([]string{pick(0, 10), pick(0, 30), pick(0, 60)}, " ") },
 	}
 }

@@ -17,12 +17,18 @@ const (
 	candidatesMax = 150
 	// enough is how many chunks make it unnecessary to match on common words, too.
 	enough = 12
+	// uncounted is taken for the size of a collection whose words were never counted.
+	uncounted = 1000
 	// wordsMax is how many words of a question count: its rarest.
 	wordsMax = 16
 	// contextWeight is what a word of an earlier question counts, against one of the question.
 	contextWeight = 0.4
 	// prefixWeight is what a word counts that only begins like the one asked for.
 	prefixWeight = 0.5
+	// prefixShare is the share of chunks above which a word is common enough without what begins like it.
+	prefixShare = 0.01
+	// keepShare is how much of the best passage's score another one has to have to be worth reading.
+	keepShare = 0.4
 	// prefixRunesMin keeps short words from matching half the dictionary.
 	prefixRunesMin = 5
 	// supportMin is the least share of a question's words, by their rarity, that a passage holds which supports an answer.
@@ -36,9 +42,9 @@ const (
 // word is a word of a question with its spellings in the collection's languages.
 type word struct {
 	terms  []string
-	chunks int64 // in how many chunks it stands, about
-	common bool  // that is known, because it is many
-	weight float64
+	chunks int64   // in how many chunks it stands; about, when it is rare
+	weight float64 // 1, less for words of an earlier question
+	prefix bool    // words that begin like it count, too
 }
 
 // words are what a question is searched by, the rarest first.
@@ -78,7 +84,10 @@ func idle(terms []db.QuestionTerm) map[spot]bool {
 
 // readWords groups terms by the words that they spell.
 func readWords(terms []db.QuestionTerm) words {
-	w := words{total: max(terms[0].Total, 1000)}
+	w := words{total: terms[0].Total}
+	if w.total == 0 {
+		w.total = uncounted
+	}
 	place, seen, idle := map[spot]int{}, map[string]bool{}, idle(terms)
 	for _, t := range terms {
 		if seen[t.Term] || idle[spot{t.Text, t.Position}] {
@@ -89,7 +98,7 @@ func readWords(terms []db.QuestionTerm) words {
 		if !there {
 			at = len(w.all)
 			place[spot{t.Text, t.Position}] = at
-			one := word{weight: 1, chunks: max(1, w.total/4000)}
+			one := word{weight: 1, chunks: max(1, w.total/2000)}
 			if t.Text > 0 {
 				one.weight = contextWeight
 			}
@@ -98,14 +107,14 @@ func readWords(terms []db.QuestionTerm) words {
 		one := &w.all[at]
 		one.terms = append(one.terms, t.Term)
 		if t.Chunks != nil {
-			one.chunks, one.common = max(one.chunks, *t.Chunks), true
+			one.chunks = max(one.chunks, *t.Chunks)
 		}
 	}
+	for i := range w.all {
+		w.all[i].prefix = float64(w.all[i].chunks) <= max(1, prefixShare*float64(w.total))
+	}
 	slices.SortStableFunc(w.all, func(a, b word) int {
-		if a.weight != b.weight && (a.common == b.common) {
-			return cmp.Compare(b.weight, a.weight)
-		}
-		return cmp.Compare(a.chunks, b.chunks)
+		return cmp.Or(cmp.Compare(a.chunks, b.chunks), cmp.Compare(b.weight, a.weight))
 	})
 	w.all = w.all[:min(len(w.all), wordsMax)]
 	return w
@@ -127,20 +136,17 @@ func (w word) queries() []string {
 	var out []string
 	for _, t := range w.terms {
 		out = append(out, db.Quoted(t, false))
-		if w.prefixed(t) {
+		if w.prefix && prefixable(t) {
 			out = append(out, db.Quoted(t, true))
 		}
 	}
 	return out
 }
 
-// prefixed tells whether words that begin like a term are searched for, too:
+// prefixable tells whether words that begin like a term may be searched for, too:
 // "refund" finds "refundable", "Rückgabe" finds "Rückgabefrist".
-func (w word) prefixed(term string) bool {
-	if w.common || utf8.RuneCountInString(term) < db.TermPrefix+prefixRunesMin {
-		return false
-	}
-	return strings.IndexFunc(term[db.TermPrefix:], func(r rune) bool { return !unicode.IsLetter(r) }) < 0
+func prefixable(term string) bool {
+	return utf8.RuneCountInString(term) >= db.TermPrefix+prefixRunesMin && strings.IndexFunc(term[db.TermPrefix:], func(r rune) bool { return !unicode.IsLetter(r) }) < 0
 }
 
 func (w words) any() string { return strings.Join(w.queries(), " | ") }
@@ -205,7 +211,7 @@ func (w words) score(found []db.MatchedChunk) []candidate {
 			for _, t := range one.terms {
 				strength = max(strength, m.Ranks[at])
 				at++
-				if one.prefixed(t) {
+				if one.prefix && prefixable(t) {
 					strength = max(strength, prefixWeight*m.Ranks[at])
 					at++
 				}
@@ -221,7 +227,7 @@ func (w words) score(found []db.MatchedChunk) []candidate {
 		}
 	}
 	slices.SortStableFunc(out, byScore)
-	return out
+	return slices.DeleteFunc(out, func(c candidate) bool { return c.score < keepShare*out[0].score })
 }
 
 // fuse joins the order by text with that by likeness to the question's vector, by

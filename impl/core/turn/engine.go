@@ -156,8 +156,8 @@ func wantedModel(in Input) string {
 }
 
 // buildPrompt joins persona, system prompt, history and question, cut to the
-// model's context, and counts its tokens.
-func buildPrompt(in Input, m db.Model) ([]provider.Message, int, error) {
+// model's context beside the passages that it is offered, and counts the tokens of all.
+func buildPrompt(in Input, m db.Model) ([]provider.Message, []provider.Passage, int, error) {
 	var all []tokens.Message
 	if in.Agent != nil {
 		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
@@ -169,11 +169,8 @@ func buildPrompt(in Input, m db.Model) ([]provider.Message, int, error) {
 	if in.Question != "" {
 		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
 	}
-	fitted, err := tokens.Fit(m.UpstreamName, all, m.ContextTokens, m.MaxOutputTokens)
-	if err != nil {
-		return nil, 0, err
-	}
-	return fitted, tokens.CountMessages(m.UpstreamName, fitted), nil
+	passages, used := passagesFor(in, m)
+	return fit(all, passages, used, m)
 }
 
 // hold is the highest cost of a turn. Upstreams count input by vocabularies

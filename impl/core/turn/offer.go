@@ -13,6 +13,7 @@ type offer struct {
 	model       db.Model
 	provider    provider.Provider
 	prompt      []provider.Message
+	passages    []provider.Passage
 	inputTokens int
 }
 
@@ -63,8 +64,8 @@ func newOffer(in Input, m db.Model, p provider.Provider) (offer, error) {
 	if n := in.Sampling.MaxOutputTokens; n > 0 {
 		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
 	}
-	prompt, inputTokens, err := buildPrompt(in, m)
-	return offer{model: m, provider: p, prompt: prompt, inputTokens: inputTokens}, err
+	prompt, passages, inputTokens, err := buildPrompt(in, m)
+	return offer{model: m, provider: p, prompt: prompt, passages: passages, inputTokens: inputTokens}, err
 }
 
 // dearest is the highest cost and the most tokens that any of the offers can take.
@@ -79,6 +80,9 @@ func dearest(all []offer) (heldMicros, tokens int64) {
 // ask has the model answer, or one of its fallbacks while those before it
 // refuse without having begun.
 func (r *run) ask() (provider.Result, error) {
+	if r.unanswerable() {
+		return r.decline()
+	}
 	for {
 		result, err := r.chat()
 		if err == nil && r.next == 1 || err != nil && r.ctx.Err() == nil {
@@ -112,6 +116,6 @@ func (r *run) fallBack(refusal error) bool {
 
 // take makes an offer the one that answers.
 func (r *run) take(o offer) {
-	r.model, r.provider, r.prompt = o.model, o.provider, o.prompt
+	r.model, r.provider, r.prompt, r.passages = o.model, o.provider, o.prompt, o.passages
 	r.turn.ModelID, r.turn.InputTokens = o.model.ID, int64(o.inputTokens)
 }

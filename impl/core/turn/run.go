@@ -46,6 +46,9 @@ type run struct {
 	prompt   []provider.Message
 	sampling Sampling
 
+	knowledge *Knowledge         // of the request; nil without one
+	passages  []provider.Passage // what the model is offered of it
+
 	fallbacks []offer // what may answer instead, in order
 	switched  bool    // another model answers than the stored beginning names; its first event says so
 	tokens    int64   // the most that any offer can take
@@ -76,7 +79,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 	}
 	r := &run{
 		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t)), ctx: ctx, turn: t, sampling: in.Sampling,
-		fallbacks: offers[1:], tokens: most, next: 1, flushed: now,
+		fallbacks: offers[1:], tokens: most, next: 1, flushed: now, knowledge: in.Knowledge,
 	}
 	r.take(offers[0])
 	return r
@@ -104,7 +107,7 @@ func (r *run) chat() (result provider.Result, err error) {
 		}
 	}()
 	return r.provider.Chat(r.ctx, provider.Request{
-		Model: r.model.UpstreamName, Messages: r.prompt, MaxOutputTokens: r.model.MaxOutputTokens,
+		Model: r.model.UpstreamName, Messages: r.prompt, Knowledge: r.passages, MaxOutputTokens: r.model.MaxOutputTokens,
 		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser,
 	}, r.emit)
 }
@@ -203,9 +206,10 @@ func (r *run) finish(result provider.Result, failure error) {
 	r.storing.Lock()
 	defer r.storing.Unlock()
 	a := r.settle(result.Usage, failure)
+	a.Citations = r.citations(result.Cited)
 	last := Event{
 		N: r.next, Kind: stateOf(a.Failure), MessageID: a.MessageID, At: *r.turn.EndedAt,
-		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens}, Model: r.fallback(),
+		Usage: &Usage{InputTokens: r.turn.InputTokens, OutputTokens: r.turn.OutputTokens}, Model: r.fallback(), Citations: a.Citations,
 	}
 	if a.Failure != nil {
 		last.Text = a.Failure.Message
@@ -237,7 +241,7 @@ func (r *run) hint() {
 // hold: the account cannot be overdrawn by an upstream that counts more.
 func (r *run) settle(u provider.Usage, failure error) Answer {
 	now := r.engine.now()
-	if u.InputTokens == 0 && u.OutputTokens == 0 && r.text.Len()+r.thought.Len() > 0 {
+	if u.InputTokens == 0 && u.OutputTokens == 0 && !r.unanswerable() && r.text.Len()+r.thought.Len() > 0 {
 		u = provider.Usage{InputTokens: int(r.turn.InputTokens), Estimated: true,
 			OutputTokens: tokens.Count(r.model.UpstreamName, r.text.String()+r.thought.String())}
 	}
@@ -282,6 +286,9 @@ func (r *run) ending(a Answer) db.Ending {
 	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == ""
 	if a.MessageID != "" && a.ConversationID != "" {
 		e.Answer = &db.Message{ID: a.MessageID, Content: a.Content, Thought: a.Thought}
+		if len(a.Citations) > 0 {
+			e.Answer.Citations = db.JSON(encode(a.Citations))
+		}
 		e.Preview = preview(a.Content)
 	}
 	e.Told = event.OfTurn(r.turn, a.MessageID)

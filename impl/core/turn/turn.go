@@ -39,6 +39,8 @@ type Event struct {
 	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
 	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
 	Model     string    `json:"model,omitempty"`      // the first: the model that answers, when it is a fallback
+
+	Citations []Citation `json:"citations,omitempty"` // terminal: the passages that the answer cites
 }
 
 // Usage is what a turn took, as its terminal event tells readers.
@@ -63,6 +65,7 @@ type Input struct {
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
+	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
 }
 
@@ -86,5 +89,6 @@ type Answer struct {
 	CostMicros     int64
 	FinishReason   string // why a completed answer ended, one of provider's Finish constants
 	CreatedAt      time.Time
+	Citations      []Citation   // the passages that Content cites, in order of first citation
 	Failure        *fault.Error // nil for a completed turn
 }

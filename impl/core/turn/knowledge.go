@@ -1,0 +1,91 @@
+package turn
+
+import (
+	"parley/db"
+	"parley/impl/core/provider"
+	"parley/impl/core/tokens"
+)
+
+// Knowledge is what an answer is made from: what knowledge.Service.Search
+// found, through knowledge.Offered.
+type Knowledge struct {
+	Passages []provider.Passage // the best first; those that do not fit the model's context are left out
+	// Only admits answers from passages alone: when there are none, NoAnswer is
+	// the answer, and no model is asked or paid.
+	Only     bool
+	NoAnswer string
+}
+
+// Citation is a passage that an answer cites, as it is stored with its message.
+type Citation struct {
+	N      int    `json:"n"` // its number in the answer's text, as in [1]
+	PageID string `json:"page_id"`
+	Title  string `json:"title,omitempty"`
+	URL    string `json:"url,omitempty"`
+}
+
+const (
+	// knowledgeTokensMax bounds what passages add to the cost of an answer.
+	knowledgeTokensMax = 4000
+	// passageFraming are the tokens of the message that holds the passages.
+	passageFraming = 4
+)
+
+// passagesFor returns the passages that a model is offered, at most half of
+// what it can read, and how many tokens they take.
+func passagesFor(in Input, m db.Model) ([]provider.Passage, int) {
+	if in.Knowledge == nil {
+		return nil, 0
+	}
+	room := knowledgeTokensMax
+	if m.ContextTokens > 0 {
+		room = min(room, (m.ContextTokens-m.MaxOutputTokens)/2)
+	}
+	for n := len(in.Knowledge.Passages); n > 0; n-- {
+		passages := in.Knowledge.Passages[:n]
+		if used := tokens.Count(m.UpstreamName, provider.KnowledgePrompt(passages)) + passageFraming; used <= room {
+			return passages, used
+		}
+	}
+	return nil, 0
+}
+
+// fit cuts messages to what a model can read beside the passages. Passages give
+// way where what must be kept leaves no room for them.
+func fit(all []provider.Message, passages []provider.Passage, used int, m db.Model) ([]provider.Message, []provider.Passage, int, error) {
+	context := m.ContextTokens
+	if context > 0 {
+		context -= used
+	}
+	fitted, err := tokens.Fit(m.UpstreamName, all, context, m.MaxOutputTokens)
+	if err != nil && len(passages) > 0 {
+		return fit(all, nil, 0, m)
+	}
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return fitted, passages, tokens.CountMessages(m.UpstreamName, fitted) + used, nil
+}
+
+// unanswerable tells whether nothing may be said but that there is no answer.
+func (r *run) unanswerable() bool {
+	return r.knowledge != nil && r.knowledge.Only && len(r.knowledge.Passages) == 0
+}
+
+// decline answers that there is no answer, which costs nothing.
+func (r *run) decline() (provider.Result, error) {
+	err := r.emit(provider.Delta{Text: r.knowledge.NoAnswer})
+	return provider.Result{FinishReason: provider.FinishStop}, err
+}
+
+// citations are the passages that an answer really cites.
+func (r *run) citations(cited []int) []Citation {
+	var out []Citation
+	for _, i := range cited {
+		if i >= 0 && i < len(r.passages) {
+			p := r.passages[i]
+			out = append(out, Citation{N: i + 1, PageID: p.ID, Title: p.Title, URL: p.URL})
+		}
+	}
+	return out
+}
