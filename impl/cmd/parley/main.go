@@ -14,6 +14,7 @@ import (
 
 	"parley/impl/app"
 	"parley/impl/core/audit"
+	"parley/impl/core/extract"
 )
 
 // version is set by the build.
@@ -37,6 +38,7 @@ type cli struct {
 }
 
 func main() {
+	extract.RunChild() // "parley extract": how the server starts itself to read one file
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {

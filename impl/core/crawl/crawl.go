@@ -6,7 +6,13 @@
 // networks. What is fetched is bytes: extract reads them.
 package crawl
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"parley/impl/core/extract"
+	"parley/impl/outbound"
+)
 
 // Limits are the ceilings of one Discover. Zero fields take the defaults.
 type Limits struct {
@@ -43,4 +49,58 @@ type Fetched struct {
 	NoIndex      bool   // X-Robots-Tag asks not to be found
 	NoFollow     bool   // X-Robots-Tag asks that links are not followed
 	RetryAfter   time.Duration
+}
+
+// Options are a crawler's parts. Web and Pages are required.
+type Options struct {
+	Web   *outbound.Getter
+	Pages *extract.Extractor
+	// UserAgent names the crawler to sites; "Parley/1.0 (+parley)" by default.
+	// Its first word, up to the slash, is the name that robots.txt may use.
+	UserAgent string
+	// Interval is the time between two requests to one host; 200 ms by default,
+	// negative for none. A site's Crawl-delay makes it longer, up to 10 s.
+	Interval time.Duration
+	// Now and Wait are the clock; the system's by default.
+	Now  func() time.Time
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Crawler visits sites. What it knows about hosts is shared by all uses of it,
+// so that two crawls of one site are as polite as one. It is safe for concurrent use.
+type Crawler struct {
+	o     Options
+	agent string // as robots.txt names it
+	hosts hosts
+}
+
+// New returns a crawler.
+func New(o Options) *Crawler {
+	if o.UserAgent == "" {
+		o.UserAgent = "Parley/1.0 (+parley)"
+	}
+	if o.Interval == 0 {
+		o.Interval = 200 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Wait == nil {
+		o.Wait = wait
+	}
+	return &Crawler{o: o, agent: agentName(o.UserAgent)}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

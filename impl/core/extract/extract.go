@@ -14,8 +14,6 @@ package extract
 import (
 	"context"
 	"time"
-
-	"parley/impl/core/fault"
 )
 
 // Kind says what a block is.
@@ -82,7 +80,21 @@ func New(limits Limits) *Extractor {
 // damaged, encrypted, over a ceiling), fault.Unavailable when the reader could
 // not be run and a retry may help, or the context's.
 func (x *Extractor) Extract(ctx context.Context, name, declaredType string, content []byte) (Document, error) {
-	return Document{}, fault.New(fault.Invalid, "This kind of file cannot be read.")
+	if err := ctx.Err(); err != nil {
+		return Document{}, err
+	}
+	if len(content) > x.limits.InputBytesMax {
+		return Document{}, tooBig(x.limits.InputBytesMax)
+	}
+	in := input{Name: name, Type: declaredType, Limits: x.limits, content: content}
+	format, err := in.sniff()
+	if err != nil {
+		return Document{}, err
+	}
+	if format.risky(len(content)) {
+		return x.inChild(ctx, in)
+	}
+	return in.read(format)
 }
 
 func (l Limits) withDefaults() Limits {
