@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx/types"
+	"github.com/lib/pq"
 )
 
 // Project is an agent of the projects surface with content of its own.
@@ -135,6 +136,40 @@ func (q *Queries) CountQueries(ctx context.Context, accountID string, projectID 
 		where c.account_id = $1 and ($2::bigint = 0 or c.project_id = $2) and t.state = 'completed'`,
 		accountID, projectID)
 	return n, err
+}
+
+// CountProjectWords counts the indexed words of all projects.
+func (q *Queries) CountProjectWords(ctx context.Context, accountID string) (int64, error) {
+	var n int64
+	err := q.get(ctx, &n, `
+		select coalesce(sum(g.words), 0)::bigint
+		from projects p
+		join pages g on g.account_id = p.account_id and g.collection_id = p.collection_id
+		where p.account_id = $1`,
+		accountID)
+	return n, err
+}
+
+// ReadyCollections returns which of some collections can be answered from.
+func (q *Queries) ReadyCollections(ctx context.Context, accountID string, collectionIDs []string) ([]string, error) {
+	ready := []string{}
+	err := q.list(ctx, &ready, `
+		select collection_id
+		from collections
+		where account_id = $1 and collection_id = any($2) and ready_at is not null and not deleting`,
+		accountID, pq.Array(collectionIDs))
+	return ready, err
+}
+
+// FileByNumber returns the page of a kept file of the account by its number.
+func (q *Queries) FileByNumber(ctx context.Context, accountID string, number int64) (Page, error) {
+	var p Page
+	err := q.get(ctx, &p, `
+		select `+pageColumns+`
+		from pages p
+		where account_id = $1 and number = $2 and is_file and file_kept and `+notHidden,
+		accountID, number)
+	return p, err
 }
 
 // RetainingProjects returns the projects, of all accounts, that keep their

@@ -65,6 +65,9 @@ func (x tenant) prepareProject(t *testing.T) {
 	c := x.ProjectConversation(t, p.ID)
 	x.ids["project_id"], x.ids["project_session"] = strconv.FormatInt(p.ID, 10), c.SessionID
 	x.ids["prompt_id"], x.ids["file_id"] = strconv.FormatInt(x.Prompt(t, c, "A question", "An answer"), 10), strconv.FormatInt(x.Picture(t), 10)
+	page, source := x.ProjectPage(t, p, "hours.txt", "We open at nine."), x.ProjectSite(t, p, "http://127.0.0.1:9/")
+	x.ids["page_id"], x.ids["citation_id"] = strconv.FormatInt(page.Number, 10), strconv.FormatInt(page.Number, 10)
+	x.ids["source_id"] = strconv.FormatInt(source.Number, 10)
 }
 
 // wantsProject tells whether requests to the operation name what prepareProject makes.
@@ -112,6 +115,9 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"project_session": "",
 		"prompt_id":       "",
 		"file_id":         "",
+		"page_id":         "",
+		"citation_id":     "",
+		"source_id":       "",
 		"user_id":         "",
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,

@@ -26,6 +26,7 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/job"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/limit"
 	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
@@ -40,11 +41,12 @@ import (
 // App is a server: its services, its router and what has to be ended.
 type App struct {
 	*Services
-	Handler  http.Handler
-	Webhooks *webhook.Service
-	Privacy  *privacy.Service
-	Watch    *key.Watch
-	FirstKey string // the text of the first key; "" unless this start made it
+	Handler   http.Handler
+	Webhooks  *webhook.Service
+	Privacy   *privacy.Service
+	Watch     *key.Watch
+	Knowledge *knowledge.Service
+	FirstKey  string // the text of the first key; "" unless this start made it
 
 	cfg      Config
 	log      *slog.Logger
@@ -88,8 +90,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, "projects": projects.Whole}
 	a.turns.Listen(database.direct)
+	a.Knowledge = a.knowledgeService()
 	a.projects = &project.Service{
-		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now,
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
 	}
 	if a.Handler, err = a.router(); err != nil {

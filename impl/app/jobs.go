@@ -3,7 +3,11 @@ package app
 import (
 	"context"
 
+	"parley/impl/core/chunk"
+	"parley/impl/core/crawl"
+	"parley/impl/core/extract"
 	"parley/impl/core/job"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/privacy"
 	"parley/impl/core/webhook"
 	"parley/impl/outbound"
@@ -16,6 +20,7 @@ func (a *App) worker() *job.Runner {
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
 	a.projects.Handle(r)
+	a.Knowledge.Handle(r)
 	return r
 }
 
@@ -30,4 +35,13 @@ func (a *App) privacyService() *privacy.Service {
 		_, err := a.turns.Cancel(ctx, accountID, turnID)
 		return err
 	}}
+}
+
+// knowledgeService reads sites where an account's outgoing requests may go.
+func (a *App) knowledgeService() *knowledge.Service {
+	reader := extract.New(extract.Limits{})
+	crawler := crawl.New(crawl.Options{Web: outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed}), Pages: reader})
+	return &knowledge.Service{
+		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawler, Reader: reader, Split: chunk.Split, Now: now, Log: a.log,
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"parley/impl/blobs"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/project"
 	"parley/impl/core/turn"
 )
@@ -20,8 +22,12 @@ import (
 func (a Account) Project(t testing.TB, edits ...func(*db.Project)) db.Project {
 	t.Helper()
 	at := now()
+	c, err := a.server.App.Knowledge.Create(t.Context(), a.ID, "Test")
+	if err != nil {
+		t.Fatal(err)
+	}
 	row := db.Project{
-		AccountID: a.ID, ID: id.Number(), Name: "Test", KeepsFiles: true, Settings: []byte("{}"), CreatedBy: project.Number(a.ID), CreatedAt: at, UpdatedAt: at,
+		AccountID: a.ID, ID: id.Number(), Name: "Test", CollectionID: c.ID, KeepsFiles: true, Settings: []byte("{}"), CreatedBy: project.Number(a.ID), CreatedAt: at, UpdatedAt: at,
 	}
 	for _, edit := range edits {
 		edit(&row)
@@ -94,4 +100,30 @@ func encode(t testing.TB, v any) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// ProjectPage stores a page of an uploaded file that was kept, and returns it.
+func (a Account) ProjectPage(t testing.TB, p db.Project, name, content string) db.Page {
+	t.Helper()
+	page, err := a.server.App.Knowledge.AddFile(t.Context(), a.ID, p.CollectionID, knowledge.File{
+		Name: name, Type: "text/plain", Keep: true, Content: strings.NewReader(content),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// ProjectSite stores a site that has been read, and returns it.
+func (a Account) ProjectSite(t testing.TB, p db.Project, url string) db.Source {
+	t.Helper()
+	at := now()
+	row := db.Source{
+		AccountID: a.ID, ID: id.New(id.Source), CollectionID: p.CollectionID, Number: id.Number(), Kind: db.SourceSite, URL: url, Refresh: "never",
+		Schedule: []byte("[]"), CreateNewPages: true, RefreshExistingPages: "if_updated", State: db.SourceReady, CreatedAt: at, UpdatedAt: at,
+	}
+	if err := a.server.DB.InsertSource(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	return row
 }

@@ -25,8 +25,10 @@ type API struct {
 	conversations
 	files
 	messages
+	pages
 	projects
 	settings
+	sources
 	users
 }
 
@@ -42,7 +44,9 @@ func New(s *project.Service, publicURL string) httpd.Surface {
 		files:         files{service: s},
 		messages:      messages{service: s, base: base},
 		projects:      projects{service: s, base: base},
+		pages:         pages{service: s, base: base},
 		settings:      settings{service: s, base: base},
+		sources:       sources{service: s, base: base},
 		users:         users{service: s, base: base},
 	}
 	return httpd.Surface{Name: project.Surface, Fault: base.writeFault, Mount: api.mount}

@@ -30,7 +30,7 @@ func (c completions) CreateProjectCompletion(ctx context.Context, request gen.Cr
 			return nil, fault.New(fault.Invalid, "The argument %s is not implemented.", name).Coded(codeNotImplemented)
 		}
 	}
-	live, err := c.service.Complete(ctx, project.Question{
+	live, options, err := c.service.Complete(ctx, project.Question{
 		Caller: httpd.Caller(ctx), ProjectID: request.ProjectID, Model: text(body.Model), Lang: text(body.Lang), Inline: isTrue(body.IsInlineCitation),
 		Metadata: metadata(ctx, text(body.ExternalID), "api-openai"),
 	}, fromAPIProjectCompletionMessages(body.Messages))
@@ -45,7 +45,7 @@ func (c completions) CreateProjectCompletion(ctx context.Context, request gen.Cr
 		return nil, err
 	}
 	return gen.CreateProjectCompletion200JSONResponse{
-		Body: toAPIProjectCompletion(answer), Headers: gen.CreateProjectCompletion200ResponseHeaders{ParleyTurn: live.ID},
+		Body: toAPIProjectCompletion(answer, options), Headers: gen.CreateProjectCompletion200ResponseHeaders{ParleyTurn: live.ID},
 	}, nil
 }
 
@@ -60,14 +60,15 @@ func fromAPIProjectCompletionMessages(ms []gen.ProjectCompletionMessage) []provi
 // completionID names a turn's completion as OpenAI would.
 func completionID(turnID string) string { return "chatcmpl-" + strings.TrimPrefix(turnID, "turn_") }
 
-func toAPIProjectCompletion(a turn.Answer) gen.ProjectCompletion {
+func toAPIProjectCompletion(a turn.Answer, o project.Options) gen.ProjectCompletion {
 	in, out := int64(a.Usage.InputTokens), int64(a.Usage.OutputTokens)
 	return gen.ProjectCompletion{
 		ID: completionID(a.TurnID), Object: "chat.completion", Created: a.CreatedAt.Unix(), Model: a.ModelID,
 		Choices: []gen.ProjectCompletionChoice{{
 			Message: gen.ProjectCompletionAnswer{Role: "assistant", Content: a.Content}, FinishReason: finishReason(a.FinishReason),
 		}},
-		Usage: gen.ProjectCompletionUsage{PromptTokens: in, CompletionTokens: out, TotalTokens: in + out},
+		Usage:     gen.ProjectCompletionUsage{PromptTokens: in, CompletionTokens: out, TotalTokens: in + out},
+		Citations: citations(o, a.Citations),
 	}
 }
 
@@ -95,7 +96,9 @@ func encodeCompletion(v turn.View, e turn.Event) []turn.Frame {
 		return []turn.Frame{{Data: chunk(v, delta, nil)}}
 	case turn.Completed:
 		finish := finishReason(e.Finish)
-		return []turn.Frame{{Data: chunk(v, gen.ProjectCompletionDelta{}, &finish)}, {Data: done}}
+		last := chunk(v, gen.ProjectCompletionDelta{}, &finish)
+		last.Citations = citations(project.OptionsOf(v.Options), e.Citations)
+		return []turn.Frame{{Data: last}, {Data: done}}
 	}
 	failure := gen.ProjectsErrorData{Code: 502, Message: e.Text}
 	if e.Kind == turn.Cancelled {

@@ -2,6 +2,7 @@ package projects
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,9 +39,9 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 // instant is a time with exactly six digits behind the second, as clients of this API parse it.
 func instant(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-func toAPIProject(p db.Project) gen.Project {
+func toAPIProject(p db.Project, active bool) gen.Project {
 	out := gen.Project{
-		ID: p.ID, ProjectName: p.Name, SitemapPath: p.SitemapPath, UserID: p.CreatedBy, TeamID: project.Number(p.AccountID),
+		ID: p.ID, IsChatActive: active, ProjectName: p.Name, SitemapPath: p.SitemapPath, UserID: p.CreatedBy, TeamID: project.Number(p.AccountID),
 		CreatedAt: instant(p.CreatedAt), UpdatedAt: instant(p.UpdatedAt), Type: gen.ProjectTypeSITEMAP,
 		IsShared: p.Shared, AreLicensesAllowed: p.Licensed,
 	}
@@ -50,10 +51,10 @@ func toAPIProject(p db.Project) gen.Project {
 	return out
 }
 
-func toAPIProjectPaginator(p pager, rows []db.Project) gen.ProjectPaginator {
+func toAPIProjectPaginator(p pager, rows []db.Project, active map[int64]bool) gen.ProjectPaginator {
 	items := make([]gen.Project, len(rows))
 	for i, row := range rows {
-		items[i] = toAPIProject(row)
+		items[i] = toAPIProject(row, active[row.ID])
 	}
 	return gen.ProjectPaginator{
 		CurrentPage: p.page, Data: items, FirstPageURL: p.address(1), From: orNull(p.from), LastPage: p.last, LastPageURL: p.address(p.last),
@@ -96,8 +97,23 @@ func toAPIProjectMessageMetadata(m project.Metadata) gen.ProjectMessageMetadata 
 func toAPIProjectAnswerSent(a turn.Answer, o project.Options) gen.ProjectAnswerSent {
 	return gen.ProjectAnswerSent{Status: success, Data: gen.ProjectSentMessage{
 		ID: o.PromptID, CreatedAt: instant(o.AskedAt), UpdatedAt: instant(a.CreatedAt), UserID: o.UserID, UserQuery: o.Prompt,
-		OpenaiResponse: a.Content, Citations: nil, Metadata: toAPIProjectMessageMetadata(o.Metadata),
+		OpenaiResponse: a.Content, Citations: citations(o, a.Citations), Metadata: toAPIProjectMessageMetadata(o.Metadata),
 	}}
+}
+
+// citations are the numbers of the pages that an answer rests on, each once; nil when it names none.
+func citations(o project.Options, cited []turn.Citation) []int64 {
+	if o.Uncited {
+		return nil
+	}
+	var out []int64
+	for _, c := range cited {
+		n, err := strconv.ParseInt(c.PageID, 10, 64)
+		if err == nil && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func toAPIProjectMessage(c db.ProjectConversation, p db.Prompt) gen.ProjectMessage {
@@ -106,6 +122,9 @@ func toAPIProjectMessage(c db.ProjectConversation, p db.Prompt) gen.ProjectMessa
 		ID: o.PromptID, CreatedAt: instant(o.AskedAt), UpdatedAt: instant(o.AskedAt), UserID: o.UserID, UserQuery: p.Question, OpenaiResponse: p.Answer,
 		ConversationID: c.Number, Metadata: toAPIProjectMessageMetadata(o.Metadata),
 	}
+	var cited []turn.Citation
+	_ = json.Unmarshal(p.Citations.JSONText, &cited) // stored by the turn in this shape; nothing without any
+	out.Citations = citations(o, cited)
 	if p.EndedAt != nil {
 		out.UpdatedAt = instant(*p.EndedAt)
 	}

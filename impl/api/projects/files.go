@@ -3,6 +3,7 @@ package projects
 import (
 	"context"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 
@@ -31,6 +32,9 @@ func (p preview) VisitPreviewProjectsFileResponse(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Content-Type", p.MediaType)
 	h.Set("Content-Length", strconv.FormatInt(p.Bytes, 10))
+	if p.Name != "" {
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.Name}))
+	}
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	w.WriteHeader(http.StatusOK)
 	if _, err := io.Copy(w, p.Content); err != nil {

@@ -27,8 +27,18 @@ func (p projects) ListProjects(ctx context.Context, request gen.ListProjectsRequ
 	if err != nil {
 		return nil, err
 	}
+	active, err := p.service.IsActive(ctx, httpd.Caller(ctx).AccountID, rows...)
+	if err != nil {
+		return nil, err
+	}
 	page := p.base.pageOf(ctx, int(*params.Page), perPage, len(rows), total)
-	return gen.ListProjects200JSONResponse{Data: toAPIProjectPaginator(page, rows), Status: success}, nil
+	return gen.ListProjects200JSONResponse{Data: toAPIProjectPaginator(page, rows, active), Status: success}, nil
+}
+
+// toAPIProject shows a project with whether it can answer yet.
+func (p projects) toAPIProject(ctx context.Context, row db.Project) (gen.Project, error) {
+	active, err := p.service.IsActive(ctx, row.AccountID, row)
+	return toAPIProject(row, active[row.ID]), err
 }
 
 // filter is a page of a list.
@@ -50,7 +60,7 @@ func (p projects) CreateProject(ctx context.Context, request gen.CreateProjectRe
 		return nil, err
 	}
 	return gen.CreateProject201JSONResponse{
-		Body: gen.ProjectAnswer{Data: toAPIProject(row), Status: success}, Headers: gen.CreateProject201ResponseHeaders{Location: address(row.ID)},
+		Body: gen.ProjectAnswer{Data: toAPIProject(row, false), Status: success}, Headers: gen.CreateProject201ResponseHeaders{Location: address(row.ID)},
 	}, nil
 }
 
@@ -82,7 +92,11 @@ func (p projects) GetProject(ctx context.Context, request gen.GetProjectRequestO
 	if err != nil {
 		return nil, forbidden(err)
 	}
-	return gen.GetProject200JSONResponse{Data: toAPIProject(row), Status: success}, nil
+	shown, err := p.toAPIProject(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetProject200JSONResponse{Data: shown, Status: success}, nil
 }
 
 // forbidden says of a missing project what clients of this API expect where
@@ -111,7 +125,11 @@ func (p projects) UpdateProject(ctx context.Context, request gen.UpdateProjectRe
 	if err != nil {
 		return nil, err
 	}
-	return gen.UpdateProject200JSONResponse{Data: toAPIProject(row), Status: success}, nil
+	shown, err := p.toAPIProject(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateProject200JSONResponse{Data: shown, Status: success}, nil
 }
 
 // DeleteProject deletes a project with all that it holds.
@@ -129,7 +147,7 @@ func (p projects) ReplicateProject(ctx context.Context, request gen.ReplicatePro
 		return nil, err
 	}
 	return gen.ReplicateProject201JSONResponse{
-		Body: gen.ProjectAnswer{Data: toAPIProject(row), Status: success}, Headers: gen.ReplicateProject201ResponseHeaders{Location: address(row.ID)},
+		Body: gen.ProjectAnswer{Data: toAPIProject(row, false), Status: success}, Headers: gen.ReplicateProject201ResponseHeaders{Location: address(row.ID)},
 	}, nil
 }
 

@@ -31,7 +31,7 @@ func (s stream) VisitCreateProjectCompletionResponse(w http.ResponseWriter) erro
 func Whole(options json.RawMessage, a turn.Answer) any {
 	o := project.OptionsOf(options)
 	if o.Completion {
-		return toAPIProjectCompletion(a)
+		return toAPIProjectCompletion(a, o)
 	}
 	return toAPIProjectAnswerSent(a, o)
 }
@@ -58,7 +58,7 @@ func Encode(v turn.View, e turn.Event) []turn.Frame {
 		return append(frames, progress(e.Text))
 	case turn.Completed:
 		return append(frames, turn.Frame{Event: "finish", Data: gen.ProjectMessageFinish{
-			Status: "finish", ID: o.PromptID, CreatedAt: instant(o.AskedAt), SessionID: v.ConversationID, Citations: nil,
+			Status: "finish", ID: o.PromptID, CreatedAt: instant(o.AskedAt), SessionID: v.ConversationID, Citations: citations(o, e.Citations),
 		}})
 	}
 	return append(frames, turn.Frame{Event: "error", Data: gen.ProjectMessageError{Status: "error", Error: e.Text}})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/conversation"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
@@ -75,13 +76,24 @@ func (s *Service) Ask(ctx context.Context, sessionID string, q Question) (*turn.
 	if err != nil {
 		return nil, Options{}, err
 	}
+	set, err := SettingsOf(p)
+	if err != nil {
+		return nil, Options{}, err
+	}
 	o := Options{PromptID: id.Number(), Prompt: q.Prompt, UserID: asker(q.Caller), Metadata: q.Metadata, AskedAt: s.Now()}
-	in, err := s.input(ctx, p, q, o)
+	in, err := s.input(ctx, p, set, q, o)
 	if err != nil {
 		return nil, Options{}, err
 	}
 	row.SystemPrompt = in.SystemPrompt // of the settings, as they are at this moment
 	in.Conversation, in.Question = &row, q.Prompt
+	before, err := s.DB.MessagesBefore(ctx, accountID, c.SessionID, 0, historySearched)
+	if err != nil {
+		return nil, Options{}, err
+	}
+	if in.Knowledge, err = s.knowledgeFor(ctx, p, set, q, conversation.History(before)); err != nil {
+		return nil, Options{}, err
+	}
 	if c.Name == "" {
 		if err := s.nameAfter(ctx, c, q.Prompt); err != nil {
 			return nil, Options{}, err
@@ -93,18 +105,31 @@ func (s *Service) Ask(ctx context.Context, sessionID string, q Question) (*turn.
 
 // Complete begins a turn that answers messages which belong to no conversation.
 // The last of them is what the content is searched for.
-func (s *Service) Complete(ctx context.Context, q Question, history []provider.Message) (*turn.Live, error) {
+func (s *Service) Complete(ctx context.Context, q Question, history []provider.Message) (*turn.Live, Options, error) {
 	p, err := s.Get(ctx, q.Caller.AccountID, q.ProjectID)
 	if err != nil {
-		return nil, err
+		return nil, Options{}, err
 	}
-	in, err := s.input(ctx, p, q, Options{Completion: true})
+	set, err := SettingsOf(p)
 	if err != nil {
-		return nil, err
+		return nil, Options{}, err
+	}
+	in, err := s.input(ctx, p, set, q, Options{Completion: true})
+	if err != nil {
+		return nil, Options{}, err
 	}
 	in.History = history
-	return s.Turns.Start(ctx, in)
+	last := len(history) - 1
+	q.Prompt = history[last].Content
+	if in.Knowledge, err = s.knowledgeFor(ctx, p, set, q, history[:last]); err != nil {
+		return nil, Options{}, err
+	}
+	live, err := s.Turns.Start(ctx, in)
+	return live, in.Options.(Options), err
 }
+
+// historySearched is how many messages before a question tell what it is about.
+const historySearched = 10
 
 // asker is the number of who asks; nil for a visitor whom nobody named.
 func asker(c key.Caller) *int64 {
@@ -116,11 +141,7 @@ func asker(c key.Caller) *int64 {
 }
 
 // input is what both kinds of questions have in common.
-func (s *Service) input(ctx context.Context, p db.Project, q Question, o Options) (turn.Input, error) {
-	set, err := SettingsOf(p)
-	if err != nil {
-		return turn.Input{}, err
-	}
+func (s *Service) input(ctx context.Context, p db.Project, set Settings, q Question, o Options) (turn.Input, error) {
 	modelID, err := s.modelID(ctx, p.AccountID, q.Model, set.ChatbotModel)
 	if err != nil {
 		return turn.Input{}, err

@@ -123,23 +123,23 @@ func imageName(i db.ProjectImage) blobs.Name {
 // Preview is a file to show.
 type Preview struct {
 	MediaType string
+	Name      string // under which it is saved; "" for a picture
 	Bytes     int64
 	Content   io.ReadCloser
 }
 
-// Preview opens a picture of the account; any other number is a NotFound fault.
+// Preview opens a picture or a kept file of the account; any other number is a NotFound fault.
 func (s *Service) Preview(ctx context.Context, accountID string, fileID int64) (Preview, error) {
-	errMissing := fault.New(fault.NotFound, "File with id %d not found", fileID)
 	row, err := s.DB.ProjectImage(ctx, accountID, fileID)
 	if errors.Is(err, db.ErrNotFound) {
-		return Preview{}, errMissing
+		return s.previewOfPage(ctx, accountID, fileID)
 	}
 	if err != nil {
 		return Preview{}, err
 	}
 	content, err := s.Blobs.Get(ctx, imageName(row))
 	if errors.Is(err, blobs.ErrNotFound) {
-		return Preview{}, errMissing
+		return Preview{}, fault.New(fault.NotFound, "File with id %d not found", fileID)
 	}
 	return Preview{MediaType: row.MediaType, Bytes: row.Bytes, Content: content}, err
 }

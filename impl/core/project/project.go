@@ -19,6 +19,7 @@ import (
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/model"
 	"parley/impl/core/turn"
 )
@@ -35,6 +36,7 @@ type Service struct {
 	Models        *model.Catalog
 	Conversations *conversation.Service
 	Turns         *turn.Engine
+	Knowledge     *knowledge.Service
 	Blobs         *blobs.Store
 	Now           func() time.Time
 }
@@ -72,7 +74,7 @@ type CreateInput struct {
 // and one more than an account may have, are Invalid faults.
 func (s *Service) Create(ctx context.Context, in CreateInput) (db.Project, error) {
 	if in.SitemapPath == "" && in.File == nil {
-		return db.Project{}, fault.New(fault.Invalid, "Either sitemap_path or file is required.")
+		return db.Project{}, errNoContent
 	}
 	n, err := s.DB.CountProjects(ctx, in.Caller.AccountID, "")
 	if err != nil {
@@ -89,13 +91,33 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (db.Project, error
 	if in.SitemapPath != "" {
 		p.SitemapPath = &in.SitemapPath
 	}
-	return p, s.store(ctx, p, in.File)
+	if p, err = s.store(ctx, p); err != nil {
+		return db.Project{}, err
+	}
+	if _, err := s.addContent(ctx, p, p.SitemapPath, in.File); err != nil {
+		return db.Project{}, errors.Join(err, s.Delete(context.WithoutCancel(ctx), p.AccountID, p.ID))
+	}
+	return p, nil
 }
 
-// store stores a new project.
-func (s *Service) store(ctx context.Context, p db.Project, _ *File) error {
-	return s.DB.InsertProject(ctx, p)
+// store stores a new project with a collection of its own.
+func (s *Service) store(ctx context.Context, p db.Project) (db.Project, error) {
+	c, err := s.Knowledge.Create(ctx, p.AccountID, truncated(p.Name))
+	if err != nil {
+		return p, err
+	}
+	p.CollectionID = c.ID
+	return p, s.DB.InsertProject(ctx, p)
 }
+
+// truncated is a name as collections may have one.
+func truncated(name string) string {
+	runes := []rune(name)
+	return string(runes[:min(len(runes), collectionNameMax)])
+}
+
+// collectionNameMax is how long the name of a collection may be.
+const collectionNameMax = 200
 
 // Get returns a project of the account; any other is a NotFound fault.
 func (s *Service) Get(ctx context.Context, accountID string, projectID int64) (db.Project, error) {
@@ -116,8 +138,18 @@ type Change struct {
 	Licensed    *bool
 }
 
-// Update changes a project. One that is shared for the first time gets a slug, which it keeps.
+// Update changes a project, and begins to read what is added to its content. One
+// that is shared for the first time gets a slug, which it keeps.
 func (s *Service) Update(ctx context.Context, accountID string, projectID int64, c Change) (db.Project, error) {
+	p, err := s.update(ctx, accountID, projectID, c)
+	if err != nil {
+		return p, err
+	}
+	_, err = s.addContent(ctx, p, c.SitemapPath, c.File)
+	return p, err
+}
+
+func (s *Service) update(ctx context.Context, accountID string, projectID int64, c Change) (db.Project, error) {
 	return s.change(ctx, accountID, projectID, func(_ *db.Queries, p *db.Project) error {
 		if c.Name != nil {
 			p.Name = strings.TrimSpace(*c.Name)
@@ -187,6 +219,9 @@ func (s *Service) Delete(ctx context.Context, accountID string, projectID int64)
 	if err := s.eraseConversations(ctx, p, ""); err != nil {
 		return err
 	}
+	if err := s.Knowledge.Delete(ctx, accountID, p.CollectionID); err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
 	err = s.DB.DeleteProject(ctx, accountID, projectID)
 	var conflict *db.ConflictError
 	switch {
@@ -207,7 +242,48 @@ func (s *Service) Replicate(ctx context.Context, caller key.Caller, projectID in
 	now := s.Now()
 	c := p
 	c.ID, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Shared, c.Slug = id.Number(), UserNumber(caller), now, now, false, nil
-	return c, s.store(ctx, c, nil)
+	if c, err = s.store(ctx, c); err != nil {
+		return db.Project{}, err
+	}
+	return c, s.copyContent(ctx, p, c)
+}
+
+// copyContent gives a project the sources of another, as far as they can be read again.
+func (s *Service) copyContent(ctx context.Context, from, to db.Project) error {
+	sites, uploads, err := s.Sources(ctx, from)
+	if err != nil {
+		return err
+	}
+	for _, site := range sites {
+		if _, err := s.Knowledge.AddSite(ctx, to.AccountID, to.CollectionID, site.URL, knowledge.SettingsOf(site.Source)); err != nil {
+			return err
+		}
+	}
+	if uploads == nil {
+		return nil
+	}
+	for _, page := range uploads.Pages {
+		if err := s.copyFile(ctx, page, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a file that was kept.
+func (s *Service) copyFile(ctx context.Context, page db.Page, to db.Project) error {
+	content, err := s.Knowledge.Open(ctx, page)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	_, err = s.Knowledge.AddFile(ctx, to.AccountID, to.CollectionID, knowledge.File{
+		Name: page.FileName, Type: page.FileType, Keep: page.FileKept, Content: content,
+	})
+	return err
 }
 
 // Stats are figures of a project.
@@ -221,8 +297,12 @@ func (s *Service) Stats(ctx context.Context, accountID string, projectID int64) 
 	if err != nil {
 		return Stats{}, err
 	}
+	pages, err := s.DB.CountPages(ctx, accountID, p.CollectionID, "")
+	if err != nil {
+		return Stats{}, err
+	}
 	queries, err := s.DB.CountQueries(ctx, accountID, p.ID)
-	return Stats{Queries: queries}, err
+	return Stats{Found: pages.Found, Crawled: pages.Crawled, Indexed: pages.Indexed, Words: pages.Words, Queries: queries}, err
 }
 
 // Usage is where an account stands.
@@ -236,6 +316,10 @@ func (s *Service) Usage(ctx context.Context, accountID string) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
+	words, err := s.DB.CountProjectWords(ctx, accountID)
+	if err != nil {
+		return Usage{}, err
+	}
 	queries, err := s.DB.CountQueries(ctx, accountID, 0)
-	return Usage{Projects: n, Queries: queries}, err
+	return Usage{Projects: n, Words: words, Queries: queries}, err
 }
