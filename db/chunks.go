@@ -212,25 +212,29 @@ func (q *Queries) MatchChunks(ctx context.Context, accountID, collectionID strin
 	found := []MatchedChunk{}
 	embedding := "null::real[]"
 	if vectors {
-		embedding = "(select c.embedding from chunks c where c.account_id = $1 and c.page_id = best.page_id and c.seq = best.seq)"
+		embedding = "c.embedding"
 	}
 	return found, q.listOnce(ctx, &found, `
 		with matched as materialized (
-			select page_id, seq, terms
+			select page_id, seq, ts_rank(`+termWeights+`, terms, $4::tsquery) as rank
 			from chunks
 			where account_id = $1 and collection_id = $2 and terms @@ $3::tsquery
 			limit $6
 		), best as materialized (
-			select page_id, seq, terms
+			select page_id, seq
 			from matched
-			order by ts_rank(`+termWeights+`, terms, $4::tsquery) desc, page_id, seq
+			order by rank desc, page_id, seq
 			limit $7
+		), opened as materialized ( -- unpacked once, not for each term
+			select c.page_id, c.seq, c.terms || '' as terms, `+embedding+` as embedding
+			from best b
+			join chunks c on c.account_id = $1 and c.page_id = b.page_id and c.seq = b.seq
 		)
 		select page_id, seq, array(
-			select ts_rank(`+termWeights+`, best.terms, t.term::tsquery)
-			from unnest($5::text[]) with ordinality as t (term, n)
-			order by n) as ranks, `+embedding+` as embedding
-		from best`,
+			select ts_rank(`+termWeights+`, o.terms, t.term)
+			from unnest($5::tsquery[]) with ordinality as t (term, n)
+			order by n) as ranks, embedding
+		from opened o`,
 		accountID, collectionID, query.Match, query.Rank, pq.Array(query.Terms), query.Cap, query.Top)
 }
 

@@ -36,8 +36,9 @@ const (
 	parallel = 4
 	// seenBatch is how many found pages are stored at once.
 	seenBatch = 100
-	// partAttempts is how often one part is tried.
-	partAttempts = 6
+	// listAttempts is how often the listing of a site is tried. That servers died meanwhile is no reason to give up,
+	// so the jobs themselves have more.
+	listAttempts, partAttempts = 6, 100
 	// countDelay lets many changes be counted at once.
 	countDelay = 5 * time.Second
 	// scheduleEvery is how late a refresh may begin.
@@ -103,7 +104,7 @@ func (s *Service) failed(ctx context.Context, r job.Run, source db.Source, err e
 	if errors.Is(err, db.ErrNotFound) {
 		return nil // the source was removed, or another ingestion began
 	}
-	if ctx.Err() != nil || (retryable(err) && !r.Last()) {
+	if ctx.Err() != nil || (retryable(err) && r.Attempt < listAttempts) {
 		return err
 	}
 	s.Log.Info("a source could not be listed", "account", source.AccountID, "source", source.ID, "error", err)

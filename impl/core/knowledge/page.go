@@ -27,7 +27,13 @@ const pageTries = 5
 var languages = strings.Fields(`arabic armenian basque catalan danish dutch english finnish french german greek hindi hungarian
 	indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian simple spanish swedish tamil turkish yiddish`)
 
-var errGone = errors.New("the page is gone")
+// claimsMax is how many claims of a page may end without a word: then it is the page that ends the servers.
+const claimsMax = 12
+
+var (
+	errGone   = errors.New("the page is gone")
+	errPoison = fault.New(fault.Invalid, "The server stopped each time it worked on the page.")
+)
 
 // work does everything about one claimed page and stores what came of it. Its
 // error is one of the database or of an ending context, never the page's.
@@ -35,7 +41,11 @@ func (s *Service) work(ctx context.Context, source db.Source, p db.Page, fetched
 	limited, cancel := context.WithTimeout(ctx, pageTime)
 	defer cancel()
 	before := p
-	chunks, err := s.prepare(limited, &p, fetched)
+	var chunks []db.Chunk
+	err := error(errPoison)
+	if p.Tries <= claimsMax {
+		chunks, err = s.prepare(limited, &p, fetched)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the work is given up, which is no failure of the page
 	}

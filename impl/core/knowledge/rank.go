@@ -14,7 +14,7 @@ import (
 
 const (
 	// candidatesMax is how many chunks of a collection are measured word by word.
-	candidatesMax = 150
+	candidatesMax = 100
 	// enough is how many chunks make it unnecessary to match on common words, too.
 	enough = 12
 	// uncounted is taken for the size of a collection whose words were never counted.
@@ -28,11 +28,11 @@ const (
 	// prefixShare is the share of chunks above which a word is common enough without what begins like it.
 	prefixShare = 0.01
 	// keepShare is how much of the best passage's score another one has to have to be worth reading.
-	keepShare = 0.4
+	keepShare = 0.5
 	// prefixRunesMin keeps short words from matching half the dictionary.
 	prefixRunesMin = 5
 	// supportMin is the least share of a question's words, by their rarity, that a passage holds which supports an answer.
-	supportMin = 0.2
+	supportMin = 0.18
 	// fusionRank is the constant of reciprocal rank fusion.
 	fusionRank = 60
 	// vectorShare is what the order by vectors counts against that by text: meaning settles what words leave open.
@@ -121,7 +121,7 @@ func readWords(terms []db.QuestionTerm) words {
 }
 
 // budget is about how many chunks a search may look at.
-func (w words) budget() int { return int(600 + w.total/30) }
+func (w words) budget() int { return int(300 + w.total/40) }
 
 // queries are the terms of all words, each alone, and its prefix where one is searched for.
 func (w words) queries() []string {

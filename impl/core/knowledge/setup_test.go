@@ -163,6 +163,7 @@ func split(d extract.Document, _ chunk.Limits) []chunk.Chunk {
 type bundle struct {
 	*knowledge.Service
 	db         *db.DB
+	dsn        string
 	raw        *sqlx.DB
 	clock      *clock
 	site       *site
@@ -184,7 +185,7 @@ func setupOn(t testing.TB, d *db.DB, dsn string) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = raw.Close() })
-	b := &bundle{db: d, raw: raw, clock: &clock{}, site: newSite(), folder: t.TempDir(), account: dbtest.Account(t, d, "free", 0)}
+	b := &bundle{db: d, dsn: dsn, raw: raw, clock: &clock{}, site: newSite(), folder: t.TempDir(), account: dbtest.Account(t, d, "free", 0)}
 	b.Service = service(t, d, b.folder, b.clock.now, b.site)
 	c, err := b.Create(t.Context(), b.account, "Help")
 	if err != nil {
@@ -227,10 +228,16 @@ func expired() context.Context {
 // own is a bundle whose jobs nobody else's runner takes.
 func own(t testing.TB) *bundle {
 	t.Helper()
-	d, dsn := dbtest.Own(t)
-	b := setupOn(t, d, dsn)
+	b := ownIdle(t)
 	b.start(t)
 	return b
+}
+
+// ownIdle is own without anybody who does its jobs.
+func ownIdle(t testing.TB) *bundle {
+	t.Helper()
+	d, dsn := dbtest.Own(t)
+	return setupOn(t, d, dsn)
 }
 
 // eventually waits until good is true.
