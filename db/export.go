@@ -21,6 +21,7 @@ const (
 	wholeAccount  = `$2::text = 'account' and $3::text = ''`
 	ofItsTurn     = `turn_id in (select turn_id from turns where account_id = $1 and ` + turnsInScope + `)`
 	ofTheTalk     = `conversation_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
+	ofTheSession  = `session_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
 	ofItsLedger   = `($2::text = 'account' or ($2::text = 'end_user' and end_user = $3) or ` + ofItsTurn + `)`
 	ofItsBudgets  = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
@@ -36,6 +37,11 @@ var exportTables = []exportTable{
 	{name: "users", where: wholeAccount, omit: []string{"password_hash"}},
 	{name: "agents", where: wholeAccount},
 	{name: "collections", where: wholeAccount},
+	{name: "projects", where: wholeAccount},
+	{name: "project_conversations", where: ofTheSession},
+	{name: "project_feedback", where: ofTheSession},
+	{name: "project_images", where: wholeAccount},
+	{name: "project_profiles", where: wholeAccount},
 	{name: "collection_links", where: wholeAccount},
 	{name: "sources", where: wholeAccount},
 	{name: "pages", where: wholeAccount},

@@ -73,6 +73,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	}
 	n.storeCredentials(t, d)
 	n.storeKnowledge(t, d)
+	n.storeProject(t, d)
 	return n
 }
 

@@ -68,7 +68,7 @@ func keyed(r testkit.Request, key string) testkit.Request {
 
 // inBackground are the tables that servers write after the answer: work to do
 // and being done, what webhooks are told, and what they fold of the ledger.
-const inBackground = `'{jobs,webhook_events,webhook_deliveries,usage_cells,usage_days,ledger_heads,key_habits}'`
+const inBackground = `'{jobs,webhook_events,webhook_deliveries,usage_cells,usage_days,ledger_heads,key_habits,chunks,pages,collection_terms}'`
 
 // rowCounts counts the account's rows that requests make.
 func (x tenant) rowCounts(t *testing.T) map[string]int {

@@ -22,6 +22,7 @@ import (
 
 const (
 	multipartType = "multipart/form-data"
+	jsonType      = "application/json"
 	// partsMax bounds the parts of a form, known or not.
 	partsMax = 256
 	// textPartMax bounds a part that is no file, in bytes.
@@ -95,9 +96,9 @@ func (p patient) Read(b []byte) (int, error) {
 }
 
 func (f form) read(reader *multipart.Reader) error {
-	for range partsMax {
+	for n := range partsMax {
 		part, err := reader.NextPart()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && n > 0 {
 			return nil
 		}
 		if err != nil {
@@ -224,6 +225,6 @@ func (f form) leave(r *http.Request) error {
 	b := newBody(raw) // what a repetition of the request is known by
 	b.value = f.members
 	r.Body = b
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", jsonType)
 	return nil
 }

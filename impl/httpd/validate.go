@@ -154,6 +154,9 @@ func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
 	if b.value, err = decodeJSON(b.raw); err != nil {
 		return err
 	}
+	if o.multipart != nil {
+		r.Header.Set("Content-Type", jsonType) // the generated wrapper knows it in this spelling alone
+	}
 	if fields := nullFields(o.json, b); len(fields) > 0 {
 		return invalid(fields)
 	}
