@@ -30,7 +30,9 @@ func (b base) pageOf(ctx context.Context, page, perPage, shown int, total int64)
 func (p pager) address(page int64) string {
 	query := url.Values{}
 	for name, values := range p.query {
-		query[name] = values
+		if name != "width" && name != "height" { // of embed codes, not of the list
+			query[name] = values
+		}
 	}
 	query.Set("page", strconv.FormatInt(page, 10))
 	return p.path + "?" + query.Encode()
