@@ -3,10 +3,13 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-typescript upstream-litellm overdraft faults
+.PHONY: schemathesis sdk-customgpt sdk-typescript upstream-litellm overdraft faults
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
+	@tools/sdk/customgpt/run
 
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run

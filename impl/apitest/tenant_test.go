@@ -39,6 +39,7 @@ type people struct {
 // prepare makes the tenant's people, clients and plan, which few tests need.
 func (x tenant) prepare(t *testing.T) *people {
 	t.Helper()
+	x.prepareProject(t)
 	x.people.once.Do(func() {
 		client, token := x.OauthClient(t, "", "webchat")
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)

@@ -2391,7 +2391,7 @@ type ProjectMessageRequest struct {
 	// Example: false
 	Stream *bool `json:"stream,omitempty"`
 
-	// Lang The language of the answer.
+	// Lang The language of the answer; `en` leaves it to the question.
 	//
 	// Example: en
 	Lang *string `json:"lang,omitempty"`
@@ -3563,7 +3563,7 @@ type ProjectSourceAnswerStatus string
 
 // ProjectSourceChange Settings that change.
 type ProjectSourceChange struct {
-	// ExecutiveJs Whether scripts of pages are run. It is not available: `true` is refused with 400.
+	// ExecutiveJs Whether scripts of pages are run. It is not available: clients of this API send `true` unasked, and the answer says `false`.
 	//
 	// Example: false
 	ExecutiveJs *bool `json:"executive_js,omitempty"`
@@ -4200,7 +4200,7 @@ type SendProjectMessageParams struct {
 	// Stream Whether the answer comes as server-sent events; `1` and `0` are taken as well. It may stand in the body instead.
 	Stream *bool `form:"stream,omitempty" json:"stream,omitempty"`
 
-	// Lang The language of the answer. It may stand in the body instead. Without it, the answer is in the language of the question.
+	// Lang The language of the answer. It may stand in the body instead. Without it, or with `en`, which clients of this API send unasked, the answer is in the language of the question.
 	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 
 	// ExternalID What the request says of itself; it is kept in the metadata of the message.

@@ -5,7 +5,6 @@ import (
 
 	"parley/db"
 	gen "parley/gen/projects"
-	"parley/impl/core/fault"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/project"
 	"parley/impl/httpd"
@@ -62,14 +61,10 @@ func (s sources) CreateProjectSource(ctx context.Context, request gen.CreateProj
 	return gen.CreateProjectSource201JSONResponse{Data: s.toAPIProjectSource(ctx, row.ID, source), Status: success}, nil
 }
 
-var errNoScripts = fault.New(fault.Invalid, "executive_js is not available on this server.")
-
-// UpdateProjectSource changes when a source is read anew.
+// UpdateProjectSource changes when a source is read anew. That scripts shall be
+// run is passed over: clients ask for it unasked, and the answer says that they are not.
 func (s sources) UpdateProjectSource(ctx context.Context, request gen.UpdateProjectSourceRequestObject) (gen.UpdateProjectSourceResponseObject, error) {
 	body := request.Body
-	if isTrue(body.ExecutiveJs) {
-		return nil, errNoScripts
-	}
 	source, err := s.service.Configure(ctx, httpd.Caller(ctx).AccountID, request.ProjectID, request.SourceID, func(set *knowledge.SourceSettings) {
 		fromAPIProjectSourceChange(*body, set)
 	})

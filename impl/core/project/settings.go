@@ -171,8 +171,12 @@ func (s Settings) retentionDays() *int {
 	return &days
 }
 
+// unaskedLang is the language that clients of this API name unless they are told another.
+const unaskedLang = "en"
+
 // SystemPrompt is what a model is told beside the project's name. A persona of
-// the request wins over that of the settings; lang "" leaves the language to the question.
+// the request wins over that of the settings; lang "", or "en", which clients
+// send unasked, leaves the language to the question.
 func (s Settings) SystemPrompt(persona, lang string) string {
 	var parts []string
 	if persona == "" {
@@ -187,7 +191,7 @@ func (s Settings) SystemPrompt(persona, lang string) string {
 	if s.HideSourcesFromResponses {
 		parts = append(parts, "Do not name your sources in words.")
 	}
-	if lang != "" {
+	if lang != "" && lang != unaskedLang {
 		parts = append(parts, "Answer in the language with the code "+lang+".")
 	}
 	return strings.Join(parts, "\n")
