@@ -32,8 +32,8 @@ test: ## Run all tests on a Postgres of their own, then name what of the documen
 test-cost: ## Hold the edge's allocations, which the race detector would change
 	@go test -count=1 -run 'Allocations|Hostile' ./impl/httpd
 
-.PHONY: bench
-bench: ## Measure what the edge costs on top of a plain router
+.PHONY: bench-edge
+bench-edge: ## Measure what the edge costs on top of a plain router
 	@go test -run xxx -bench . -benchmem ./impl/httpd
 
 .PHONY: lint

@@ -8,21 +8,23 @@ import (
 // Account is a tenant; every other row belongs to one.
 // Granted = Balance + Held + Spent always holds, in micro-units.
 type Account struct {
-	ID            string    `db:"account_id"`
-	Name          string    `db:"name"`
-	Plan          string    `db:"plan"`
-	GrantedMicros int64     `db:"granted_micros"`
-	BalanceMicros int64     `db:"balance_micros"`
-	HeldMicros    int64     `db:"held_micros"`
-	SpentMicros   int64     `db:"spent_micros"`
-	CreatedAt     time.Time `db:"created_at"`
+	ID            string `db:"account_id"`
+	Name          string `db:"name"`
+	Plan          string `db:"plan"`
+	GrantedMicros int64  `db:"granted_micros"`
+	BalanceMicros int64  `db:"balance_micros"`
+	HeldMicros    int64  `db:"held_micros"`
+	SpentMicros   int64  `db:"spent_micros"`
+	// BalanceLowMicros is the balance below which the account is warned; 0: never.
+	BalanceLowMicros int64     `db:"balance_low_micros"`
+	CreatedAt        time.Time `db:"created_at"`
 }
 
 // accountSelect reads accounts, each with the money of all its rows.
 const accountSelect = `
 		select a.account_id, a.name, a.plan, (a.granted_micros + p.granted)::bigint as granted_micros,
 			(a.balance_micros + p.balance)::bigint as balance_micros, (a.held_micros + p.held)::bigint as held_micros,
-			(a.spent_micros + p.spent)::bigint as spent_micros, a.created_at
+			(a.spent_micros + p.spent)::bigint as spent_micros, a.balance_low_micros, a.created_at
 		from accounts a
 		cross join lateral (
 			select coalesce(sum(granted_micros), 0) as granted, coalesce(sum(balance_micros), 0) as balance,
@@ -101,31 +103,44 @@ func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, e
 	return a, err
 }
 
-// UpdateAccount stores an account's name and plan.
-func (q *Queries) UpdateAccount(ctx context.Context, accountID, name, plan string) error {
+// LockPurses keeps others from the account's purses until the transaction ends.
+// Who changes them beside the account's own row locks them first: whoever has that row never waits for a purse.
+func (q *Queries) LockPurses(ctx context.Context, accountID string) error {
+	_, err := q.exec(ctx, `
+		select purse
+		from purses
+		where account_id = $1
+		order by purse
+		for no key update`,
+		accountID)
+	return err
+}
+
+// UpdateAccount stores an account's name, plan and settings.
+func (q *Queries) UpdateAccount(ctx context.Context, a Account) error {
 	return q.execOne(ctx, `
 		update accounts
-		set name = $2, plan = $3
+		set name = $2, plan = $3, balance_low_micros = $4
 		where account_id = $1`,
-		accountID, name, plan)
+		a.ID, a.Name, a.Plan, a.BalanceLowMicros)
 }
 
 // Withdraw takes amount from the balance, wherever it lies, and books it under
 // entryID. It is false, and changes nothing, when the balance does not hold the
 // amount. For a transaction that has locked the account, or it may not see all
-// purses; run again, it would take again.
+// purses, and its purses before; run again, it would take again.
 func (q *Queries) Withdraw(ctx context.Context, accountID, entryID string, amountMicros int64, at time.Time) (bool, error) {
 	n, err := q.exec(ctx, `
-		with account as materialized (
-			select granted_micros, balance_micros, held_micros, spent_micros
-			from accounts
-			where account_id = $1
-			for no key update
-		), full_purse as materialized (
+		with full_purse as materialized (
 			select purse, granted_micros, balance_micros, held_micros, spent_micros
 			from purses
-			where account_id = $1 and exists (select 1 from account)
+			where account_id = $1
 			order by purse
+			for no key update
+		), account as materialized (
+			select granted_micros, balance_micros, held_micros, spent_micros
+			from accounts
+			where account_id = $1 and (select count(*) from full_purse) >= 0
 			for no key update
 		), total as materialized (
 			select coalesce(sum(balance_micros), 0)::bigint as micros

@@ -23,6 +23,7 @@ type Act struct {
 	db    *DB
 	claim Claim
 	ctx   context.Context //nolint:containedctx // the transaction's; statements have their own
+	done  context.CancelFunc
 
 	mu   sync.Mutex
 	q    *Queries // nil before the first write
@@ -34,13 +35,15 @@ type actKey struct{}
 
 // Act returns a context whose writes are the act's. End it with Commit or Rollback.
 func (d *DB) Act(ctx context.Context, c Claim) (context.Context, *Act) {
-	a := &Act{db: d, claim: c, ctx: ctx}
+	a := &Act{db: d, claim: c}
+	a.ctx, a.done = limited(ctx, transactionMax)
 	return context.WithValue(ctx, actKey{}, a), a
 }
 
 // Commit makes the act durable together with its answer. It returns
 // ErrClaimed, and nothing was done, when another request has the key.
 func (a *Act) Commit(sealedAnswer []byte) error {
+	defer a.done()
 	q, err := a.begun()
 	if err != nil {
 		return err
@@ -64,6 +67,7 @@ func (a *Act) Rollback() {
 	if q := a.end(); q != nil {
 		_ = q.tx.Rollback() // does nothing after the commit
 	}
+	a.done()
 }
 
 // Claimed tells whether the act could not begin because its key is claimed.
@@ -156,6 +160,12 @@ func (d *DB) inAct(ctx context.Context, do func(*Queries) error) (bool, error) {
 		return false, nil
 	}
 	return true, savepoint(ctx, q.tx, func() error { return do(q) })
+}
+
+// inActOf tells whether statements under ctx belong to a transaction that others share.
+func (q *Queries) inActOf(ctx context.Context) bool {
+	a, bound := ctx.Value(actKey{}).(*Act)
+	return q.tx != nil || bound && a.db.prepared == q.prepared
 }
 
 func savepoint(ctx context.Context, tx *sqlx.Tx, do func() error) error {

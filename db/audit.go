@@ -11,7 +11,7 @@ type AuditEvent struct {
 	ID        string    `db:"event_id"`
 	Action    string    `db:"action"`
 	Target    string    `db:"target"`
-	ActorKind string    `db:"actor_kind"` // "key", "client", "user", "command" or "system"
+	ActorKind string    `db:"actor_kind"` // "key", "client", "user", "command", "system" or "anonymous"
 	ActorID   string    `db:"actor_id"`
 	Address   string    `db:"address"`
 	RequestID string    `db:"request_id"`
@@ -32,7 +32,7 @@ func (q *Queries) InsertAuditEvent(ctx context.Context, e AuditEvent) error {
 	_, err := q.exec(ctx, `
 		insert into audit_events (account_id, event_id, action, target, actor_kind, actor_id, address, request_id, details, created_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		e.AccountID, e.ID, e.Action, e.Target, e.ActorKind, e.ActorID, e.Address, e.RequestID, e.Details, e.CreatedAt)
+		e.AccountID, e.ID, e.Action, e.Target, e.ActorKind, e.ActorID, e.Address, e.RequestID, string(e.Details), e.CreatedAt)
 	return err
 }
 

@@ -240,10 +240,13 @@ func (q *Queries) MatchChunks(ctx context.Context, accountID, collectionID strin
 
 // listOnce is list for a statement that is planned anew each time.
 func (q *Queries) listOnce(ctx context.Context, dst any, sql string, args ...any) error {
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
+	once := plain{q.prepared.pool, sql}
 	if q.tx != nil {
-		return translateIn(ctx, q.tx.SelectContext(ctx, dst, sql, inUTC(args)...))
+		once.on = q.tx
 	}
-	return translateIn(ctx, q.prepared.pool.SelectContext(ctx, dst, sql, inUTC(args)...))
+	return translateIn(ctx, once.SelectContext(ctx, dst, asSent(args)...))
 }
 
 // ChunkRef names a chunk.

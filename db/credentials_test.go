@@ -98,8 +98,9 @@ func (n tenant) credentialCalls() []call {
 // credentialsApart are the methods on credentials that no account could abuse, with the reason.
 var credentialsApart = map[string]string{
 	"ServerSecret": "of the installation", "InsertServerSecret": "of the installation",
-	"CallerBySession": "starts from a secret", "DeleteUserSession": "starts from a secret", "TakeUserLink": "starts from a secret",
-	"UserByEmail": "signing in knows no account", "InsertUser": "makes a row of the account", "InsertUserLink": "follows LockUsers in one transaction",
+	"CallerBySession": "starts from a secret", "EndUserSession": "starts from a secret", "TakeUserLink": "starts from a secret",
+	"UserByEmail": "signing in knows no account", "GuessesFull": "signing in knows no account", "TakeGuess": "signing in knows no account",
+	"DeleteFullGuesses": "housekeeping without an account", "InsertUser": "makes a row of the account", "InsertUserLink": "follows LockUsers in one transaction",
 	"CallerByToken": "starts from a secret", "OauthClientBySecret": "starts from a secret",
 	"InsertOauthClient": "makes a row of the account", "ReplaceOauthSecret": "follows LockOauthClient in one transaction",
 }
@@ -113,8 +114,8 @@ func (n tenant) credentialLookups() []call {
 			return d.UserByEmail(ctx, n.user+"@example.com")
 		}},
 		{"TakeUserLink", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.TakeUserLink(ctx, n.hash, now()) }},
-		{"DeleteUserSession", func(ctx context.Context, d *db.DB, _ string) (any, error) {
-			return did(d.DeleteUserSession(ctx, []byte(unique(""))))
+		{"EndUserSession", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.EndUserSession(ctx, []byte(unique("")))
 		}},
 		{"OauthClientBySecret", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.OauthClientBySecret(ctx, n.hash) }},
 	}

@@ -15,13 +15,31 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq" // the driver
+	"github.com/jmoiron/sqlx/types"
 )
+
+const (
+	// statementMax bounds a statement of a caller without a deadline, and
+	// transactionMax a transaction.
+	statementMax   = 10 * time.Second
+	transactionMax = 30 * time.Second
+	// pingMax bounds asking whether Postgres is there.
+	pingMax = 2 * time.Second
+)
+
+// limited is ctx with a deadline: its own, or else one from now.
+func limited(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	if _, bound := ctx.Deadline(); bound {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, within)
+}
 
 // DB is a pool of connections. Its Queries run each on a connection of the pool.
 type DB struct {
@@ -41,15 +59,34 @@ type Queries struct {
 // Open connects to the Postgres that dsn names (URL or keyword form) with at
 // most maxConns connections, and answers once a connection works.
 func Open(ctx context.Context, dsn string, maxConns int) (*DB, error) {
-	pool, err := sqlx.ConnectContext(ctx, "postgres", dsn)
+	return open(ctx, dsn, maxConns, false)
+}
+
+// OpenUnprepared is Open for a pooler that gives each transaction another
+// connection and does not know prepared statements: PgBouncer in transaction
+// mode before 1.21, or with max_prepared_statements = 0. Statements are still
+// one round trip each, but planned every time.
+func OpenUnprepared(ctx context.Context, dsn string, maxConns int) (*DB, error) {
+	return open(ctx, dsn, maxConns, true)
+}
+
+func open(ctx context.Context, dsn string, maxConns int, unprepared bool) (*DB, error) {
+	c, err := newConnector(dsn)
 	if err != nil {
+		return nil, fmt.Errorf("connect to postgres: %w", err)
+	}
+	// Parameters travel with the text of their statement, in one message.
+	c.cfg.BinaryParameters = c.cfg.BinaryParameters || unprepared
+	pool := sqlx.NewDb(sql.OpenDB(c), "postgres")
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close() // err says more
 		return nil, fmt.Errorf("connect to postgres: %w", translate(err))
 	}
 	pool.SetMaxOpenConns(maxConns)
 	// Idle connections are kept: opening one costs more than ten statements.
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(10 * time.Minute)
-	return &DB{Queries: &Queries{prepared: &registry{pool: pool}, jobs: newJobSignal()}, pool: pool}, nil
+	return &DB{Queries: &Queries{prepared: &registry{pool: pool, unprepared: unprepared}, jobs: newJobSignal()}, pool: pool}, nil
 }
 
 // Close ends all connections. That an outage broke one of them is no error: then it has ended.
@@ -64,6 +101,8 @@ func (d *DB) Close() error {
 // Ping answers when Postgres does. It is a statement rather than the driver's
 // ping, which fails once for every pooled connection that an outage broke.
 func (d *DB) Ping(ctx context.Context) error {
+	ctx, cancel := limited(ctx, pingMax)
+	defer cancel()
 	_, err := d.pool.ExecContext(ctx, `select 1`)
 	return translate(err)
 }
@@ -75,6 +114,8 @@ func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
 	if done, err := d.inAct(ctx, do); done {
 		return err
 	}
+	ctx, cancel := limited(ctx, transactionMax)
+	defer cancel()
 	tx, err := d.pool.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", translateIn(ctx, err))
@@ -103,9 +144,40 @@ func (d *DB) keep(ctx context.Context, q *Queries) {
 // does, and an unprepared statement costs two to three times as much;
 // database/sql prepares it once on each connection that it meets.
 type registry struct {
-	pool  *sqlx.DB
-	mu    sync.Mutex
-	bySQL sync.Map // string → *sqlx.Stmt
+	pool       *sqlx.DB
+	unprepared bool
+	mu         sync.Mutex
+	bySQL      sync.Map // string → *sqlx.Stmt
+}
+
+// statement is one that is ready to run, prepared or not.
+type statement interface {
+	GetContext(ctx context.Context, dst any, args ...any) error
+	SelectContext(ctx context.Context, dst any, args ...any) error
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryxContext(ctx context.Context, args ...any) (*sqlx.Rows, error)
+}
+
+// plain is a statement that is sent whole each time.
+type plain struct {
+	on  sqlx.ExtContext
+	sql string
+}
+
+func (p plain) GetContext(ctx context.Context, dst any, args ...any) error {
+	return sqlx.GetContext(ctx, p.on, dst, p.sql, args...)
+}
+
+func (p plain) SelectContext(ctx context.Context, dst any, args ...any) error {
+	return sqlx.SelectContext(ctx, p.on, dst, p.sql, args...)
+}
+
+func (p plain) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return p.on.ExecContext(ctx, p.sql, args...)
+}
+
+func (p plain) QueryxContext(ctx context.Context, args ...any) (*sqlx.Rows, error) {
+	return p.on.QueryxContext(ctx, p.sql, args...)
 }
 
 func (r *registry) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
@@ -128,7 +200,13 @@ func (r *registry) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
 // stmt returns the prepared statement of sql. A transaction never asks the pool
 // for it: when all connections were in transactions that want a second one to
 // prepare on, none would ever end.
-func (q *Queries) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
+func (q *Queries) stmt(ctx context.Context, sql string) (statement, error) {
+	switch {
+	case q.prepared.unprepared && q.tx != nil:
+		return plain{q.tx, sql}, nil
+	case q.prepared.unprepared:
+		return plain{q.prepared.pool, sql}, nil
+	}
 	if q.tx == nil {
 		return q.prepared.stmt(ctx, sql)
 	}
@@ -152,14 +230,22 @@ func ifGiven(value, condition string) string {
 	return condition
 }
 
-// inUTC moves times to UTC: RFC 3339 admits offsets up to 23:59, Postgres none
-// beyond 15:59.
-func inUTC(args []any) []any {
+// asSent gives arguments the form in which they are sent. Times are in UTC: RFC 3339 admits offsets up to 23:59, Postgres none
+// beyond 15:59. JSON goes as text: the driver would send bytes in a binary form
+// that is not Postgres's of JSON.
+func asSent(args []any) []any {
 	for i, arg := range args {
 		switch at := arg.(type) {
 		case time.Time:
 			if at.Location() != time.UTC {
 				args[i] = at.UTC()
+			}
+		case types.JSONText:
+			args[i] = asText(at)
+		case types.NullJSONText:
+			args[i] = nil
+			if at.Valid {
+				args[i] = asText(at.JSONText)
 			}
 		case *time.Time:
 			if at != nil && at.Location() != time.UTC {
@@ -170,17 +256,27 @@ func inUTC(args []any) []any {
 	return args
 }
 
+// asText is JSON as text; empty is an empty object, as the type has it.
+func asText(raw types.JSONText) string {
+	if len(raw) == 0 {
+		return "{}"
+	}
+	return string(raw)
+}
+
 // get reads one row into dst; no row is ErrNotFound.
 func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
 	q, err := q.within(ctx, sql)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.GetContext(ctx, dst, inUTC(args)...))
+	return translateIn(ctx, s.GetContext(ctx, dst, asSent(args)...))
 }
 
 // list reads all rows into the slice behind dst.
@@ -189,11 +285,13 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 	if err != nil {
 		return err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.SelectContext(ctx, dst, inUTC(args)...))
+	return translateIn(ctx, s.SelectContext(ctx, dst, asSent(args)...))
 }
 
 // exec runs a statement and returns how many rows it touched.
@@ -202,11 +300,13 @@ func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, err
 	if err != nil {
 		return 0, err
 	}
+	ctx, cancel := limited(ctx, statementMax)
+	defer cancel()
 	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
 	if err != nil {
 		return 0, translateIn(ctx, err)
 	}
-	res, err := s.ExecContext(ctx, inUTC(args)...)
+	res, err := s.ExecContext(ctx, asSent(args)...)
 	if err != nil {
 		return 0, translateIn(ctx, err)
 	}

@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, collection, source, page string
-	hash                                                                                                                                                                   []byte
+	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, alias, collection, source, page string
+	hash                                                                                                                                                                          []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -32,7 +32,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), user: unique("user_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
 		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
-		erasure: unique("erasure_"), budget: unique("budget_"), collection: unique("col_"), source: unique("src_"), page: unique("page_"), hash: []byte(unique("")),
+		erasure: unique("erasure_"), budget: unique("budget_"), alias: unique("alias-"), collection: unique("col_"), source: unique("src_"), page: unique("page_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -44,6 +44,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		},
 		func(ctx context.Context) error { return d.PutProvider(ctx, n.providerRow()) },
 		func(ctx context.Context) error { return d.PutModel(ctx, n.modelRow()) },
+		func(ctx context.Context) error {
+			return d.PutModelAlias(ctx, db.ModelAlias{AccountID: n.account, Alias: n.alias, ModelID: n.model, CreatedAt: now()})
+		},
 		func(ctx context.Context) error { return d.InsertBudget(ctx, n.budgetRow()) },
 		func(ctx context.Context) error {
 			_, err := d.BeginTurn(ctx, n.turnRow(n.turn), db.Beginning{Conversation: n.conversationRow(n.conversation), Question: &db.Message{ID: n.message, Content: "Hi"},
@@ -65,7 +68,9 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		func(ctx context.Context) error {
 			return d.EnqueueJob(ctx, db.Job{AccountID: n.account, ID: n.job, Kind: "k", Args: []byte(`{}`), MaxAttempts: 1, RunAt: now(), CreatedAt: now()})
 		},
-		func(ctx context.Context) error { return d.AppendEvents(ctx, n.turnRow(n.turn), 1, []byte(`[{"n":1}]`)) },
+		func(ctx context.Context) error {
+			return appendEvents(ctx, d.Queries, n.turnRow(n.turn), 0, 1, `[{"n":1}]`)
+		},
 	} {
 		if err := store(t.Context()); err != nil {
 			t.Fatal(err)
@@ -112,7 +117,24 @@ func (n tenant) conversationRow(id string) *db.Conversation {
 // turnRow is a turn in the tenant's conversation that holds 100 micro-units.
 func (n tenant) turnRow(id string) db.Turn {
 	return db.Turn{AccountID: n.account, ID: id, Surface: surface, ConversationID: &n.conversation, AppID: n.app, KeyID: n.key,
-		ModelID: n.model, Owner: "srv", LeaseUntil: now().Add(time.Hour), HeldMicros: 100, CreatedAt: now()}
+		ModelID: n.model, Owner: "srv", Lease: time.Hour, HeldMicros: 100, CreatedAt: now()}
+}
+
+// appendEvents stores one batch of one turn; ErrNotFound when the turn is not its owner's.
+func appendEvents(ctx context.Context, q *db.Queries, t db.Turn, previous, first int64, events string) error {
+	kept, err := q.AppendEvents(ctx, t.Owner, []db.NewBatch{{Held: t.Held(), Previous: previous, EventBatch: db.EventBatch{First: first, Events: []byte(events)}}})
+	if err == nil && len(kept) == 0 {
+		return db.ErrNotFound
+	}
+	return err
+}
+
+// expire lets the tenant's turn look abandoned.
+func (n tenant) expire(t testing.TB, raw *sqlx.DB) {
+	t.Helper()
+	if _, err := raw.Exec(`update turns set lease_until = '-infinity' where account_id = $1 and turn_id = $2`, n.account, n.turn); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ended is the row as EndTurn takes it, at a cost of 40 micro-units.

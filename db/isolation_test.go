@@ -111,7 +111,7 @@ func (n tenant) calls() []call {
 		{"UpdateBudget", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.UpdateBudget(ctx, a, n.budget, 5) }},
 		{"SpreadMoney", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.SpreadMoney(ctx, a, 1)) }},
 		{"AppendEvents", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.AppendEvents(ctx, as(n.turnRow(n.turn), a), 2, []byte(`[]`)))
+			return did(appendEvents(ctx, d.Queries, as(n.turnRow(n.turn), a), 1, 2, `[{"n":2}]`))
 		}},
 		{"RequestCancel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RequestCancel(ctx, a, n.turn))
@@ -199,6 +199,10 @@ func (n tenant) calls() []call {
 		{"EraseConversationsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EraseConversationsBefore(ctx, a, now().Add(time.Hour), 10)
 		}},
+		{"ModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ModelAlias(ctx, a, n.alias) }},
+		{"DeleteModelAlias", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteModelAlias(ctx, a, n.alias))
+		}},
 		{"EraseLooseTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
@@ -207,7 +211,7 @@ func (n tenant) calls() []call {
 
 // apart are the methods that no account could abuse, with the reason.
 var apart = map[string]string{
-	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
+	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "LockPurses": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Notify": "no rows",
 	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
@@ -223,6 +227,7 @@ var apart = map[string]string{
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
+	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
 

@@ -47,6 +47,8 @@ type Caller struct {
 	Role              string     `db:"role"`                // of a person; "" for everything else
 	ConcurrentStreams *int       `db:"concurrent_streams"`
 	TokensPerMinute   *int       `db:"tokens_per_minute"`
+	// HolderScopes are those of the client that a token was issued to, beyond which its own do not reach; nil for everything else.
+	HolderScopes pq.StringArray `db:"holder_scopes"`
 }
 
 // KeysAppKey is the constraint that an unknown app breaks.

@@ -33,6 +33,8 @@ type OauthToken struct {
 	Scopes    pq.StringArray `db:"scopes"`
 	CreatedAt time.Time      `db:"created_at"`
 	ExpiresAt time.Time      `db:"expires_at"`
+	// HolderScopes are its client's, beyond which its own do not reach; only read.
+	HolderScopes pq.StringArray `db:"holder_scopes"`
 }
 
 // OauthClientsAppKey is the constraint that an unknown app breaks.
@@ -171,7 +173,7 @@ func (q *Queries) InsertOauthToken(ctx context.Context, t OauthToken, hash []byt
 func (q *Queries) OauthToken(ctx context.Context, accountID string, hash []byte) (OauthToken, error) {
 	var t OauthToken
 	err := q.get(ctx, &t, `
-		select t.account_id, t.client_id, c.active, t.scopes, t.created_at, t.expires_at
+		select t.account_id, t.client_id, c.active, t.scopes, c.scopes as holder_scopes, t.created_at, t.expires_at
 		from oauth_tokens t
 		join oauth_clients c on c.account_id = t.account_id and c.client_id = t.client_id
 		where t.account_id = $1 and t.token_hash = $2`,
@@ -188,11 +190,11 @@ func (q *Queries) DeleteOauthToken(ctx context.Context, accountID, clientID stri
 }
 
 // CallerByToken finds the client that a token was issued to, whatever its
-// state, as CallerByHash does for keys. The token's scopes count, not the client's.
+// state, as CallerByHash does for keys. The token's scopes count as far as the client's reach.
 func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, t.scopes, '{}'::text[] as origins, c.active,
+		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, t.scopes, c.scopes as holder_scopes, '{}'::text[] as origins, c.active,
 			t.expires_at, c.last_used_at, app.agent_id, p.name as plan_name, p.requests_per_minute,
 			p.concurrent_streams, p.tokens_per_minute
 		from oauth_tokens t

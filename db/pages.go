@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/jmoiron/sqlx/types"
@@ -84,11 +85,11 @@ type SeenPage struct {
 // their validators; otherwise those not known to be older than the latest look at
 // them. With create false, unknown pages are left out; with refresh false, indexed ones are left as they are.
 func (q *Queries) SeePages(ctx context.Context, s Source, pages []SeenPage, create, refresh, always bool, now time.Time) error {
-	ids, numbers, urls, modified := make([]string, len(pages)), make([]int64, len(pages)), make([]string, len(pages)), make([]pq.NullTime, len(pages))
+	ids, numbers, urls, modified := make([]string, len(pages)), make([]int64, len(pages)), make([]string, len(pages)), make([]sql.NullTime, len(pages))
 	for i, p := range pages {
 		ids[i], numbers[i], urls[i] = p.ID, p.Number, p.URL
 		if p.Modified != nil {
-			modified[i] = pq.NullTime{Time: p.Modified.UTC(), Valid: true}
+			modified[i] = sql.NullTime{Time: p.Modified.UTC(), Valid: true}
 		}
 	}
 	_, err := q.exec(ctx, `

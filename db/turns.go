@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx/types"
-	"github.com/lib/pq"
 )
 
 // The states of a turn. It leaves "running" once and for good.
@@ -28,7 +27,9 @@ type Turn struct {
 	ModelID        string         `db:"model_id"`
 	State          string         `db:"state"`
 	Owner          string         `db:"owner"`
-	LeaseUntil     time.Time      `db:"lease_until"`
+	Generation     int64          `db:"generation"`  // which of its owners that is
+	LeaseUntil     time.Time      `db:"lease_until"` // by the database's clock
+	Lease          time.Duration  `db:"-"`           // how long BeginTurn makes it
 	HeldMicros     int64          `db:"held_micros"`
 	CostMicros     int64          `db:"cost_micros"`
 	InputTokens    int64          `db:"input_tokens"`
@@ -45,7 +46,7 @@ type Turn struct {
 	EndedAt        *time.Time     `db:"ended_at"`
 }
 
-const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until,
+const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, generation, lease_until,
 	held_micros, cost_micros, input_tokens, output_tokens, estimated, last_event, options, failure, failure_kind,
 	idempotency_key, end_user, created_at, ended_at, unstored`
 
@@ -67,6 +68,7 @@ type Beginning struct {
 	Question     *Message      // the user's message; nil: none is stored
 	Claim        *Claim        // the request's Idempotency-Key; nil without one. A second turn for it is a ConflictError
 	Ceilings     Ceilings      // the caller's plan
+	Lazy         bool          // the commit need not wait for the disk; see BeginTurn
 }
 
 // BeginTurn stores, in one statement: the hold, the conversation if it is new,
@@ -75,6 +77,11 @@ type Beginning struct {
 // cover the turn or the conversation is gone, nothing. A turn that exists has
 // begun: nothing is stored twice. See turns_money.go for what decides. A refusal
 // for want of money takes a second statement, which looks everywhere.
+//
+// A lazy beginning is lost when Postgres itself crashes within the half second
+// after it, and with it all later writes that did not wait for the disk either,
+// never a part of it. The commit of EndTurn waits and makes it durable, so it is
+// for turns of which nothing is acknowledged before their end.
 func (q *Queries) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, error) {
 	b, err := q.beginTurn(ctx, anyPurse, t, begin)
 	if err == nil && b.Missing {
@@ -131,41 +138,24 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		), turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
 				lease_until, held_micros, input_tokens, options, created_at, `+occupies+`, idempotency_key, unstored)
-			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, $13, $9, $14, $20, $10, `+occupation+`, $29, $32
+			select $1, $2, $3, $4, $5, $6, $7, 'running', $8, `+leaseOf("$13")+`, $9, $14, $20, $10, `+occupation+`, $29, $32
 			where exists (select 1 from funded)
 		), claimed as (
 			insert into idempotency_keys (account_id, app_id, idempotency_key, fingerprint, turn_id, expires_at)
 			select $1, $5, $29, $30, $2, $31
 			where $29::text is not null and exists (select 1 from funded)
+		), durability as materialized (
+			select case when $34 then set_config('synchronous_commit', 'off', true) end
 		)
 		select exists (select 1 from funded) or exists (select 1 from begun) as funded,
-			exists (select 1 from conversation) or exists (select 1 from begun) as conversation, `+found,
+			exists (select 1 from conversation) or exists (select 1 from begun) as conversation, `+found+`
+		from durability`,
 		t.AccountID, t.ID, t.Surface, t.ConversationID, t.AppID, t.KeyID, t.ModelID, t.Owner, t.HeldMicros,
-		t.CreatedAt, m.ID, m.Content, t.LeaseUntil, t.InputTokens,
+		t.CreatedAt, m.ID, m.Content, t.Lease.Microseconds(), t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser)
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx))
 	return b, err
-}
-
-// AppendEvents stores a flush of a running turn's events. It returns
-// ErrNotFound when the owner no longer owns the turn, shall end it, or its
-// conversation is gone.
-// The row's lock keeps a take-over waiting, so that an old owner cannot write
-// behind the back of the new one. A flush whose reply got lost may be repeated,
-// also with later events added.
-func (q *Queries) AppendEvents(ctx context.Context, t Turn, firstEvent int64, events types.JSONText) error {
-	return q.execOne(ctx, `
-		insert into turn_events (account_id, turn_id, first_event, events)
-		select account_id, turn_id, $4, $5
-		from turns t
-		where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running' and not cancel_requested
-			and (conversation_id is null or exists (
-				select 1 from conversations c where c.account_id = $1 and c.conversation_id = t.conversation_id))
-		for share of t
-		on conflict (account_id, turn_id, first_event) do update
-		set events = excluded.events`,
-		t.AccountID, t.ID, t.Owner, firstEvent, events)
 }
 
 // Ending is what EndTurn stores beside the turn's final figures.
@@ -173,6 +163,7 @@ type Ending struct {
 	Answer     *Message       // nil: no message, because nothing was produced or there is no conversation
 	Preview    string         // the beginning of the answer
 	EntryID    string         // of the ledger
+	Previous   int64          // the first event of the batch before Events; 0: Events begins the log
 	FirstEvent int64          // number of the first of Events
 	Events     types.JSONText // the events not yet stored; nil when there are none
 	Told       *Event         // what webhooks shall know of it, when there are any; nil: nothing
@@ -181,7 +172,9 @@ type Ending struct {
 
 // EndTurn stores, in one statement: the answer, its model, the exact usage, the
 // settlement (hold released, cost spent), the ledger entry and the last
-// events. Only the owner of a running turn can; for anyone else it is ErrNotFound.
+// events. Only the owner of a running turn can; for anyone else it is
+// ErrNotFound. So it is when the batch before the last events is not stored,
+// because Postgres crashed: then the whole log is to be given.
 // When the conversation was deleted meanwhile, only figures and money are kept.
 // Like BeginTurn it locks what limits and pays the turn before the conversation.
 func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
@@ -198,7 +191,10 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			update turns
 			set state = $4, cost_micros = $5, input_tokens = $6, output_tokens = $7, estimated = $8, last_event = $9,
 				failure = $10, ended_at = $11, failure_kind = $23, model_id = $25
-			where account_id = $1 and turn_id = $2 and owner = $3 and state = 'running'
+			where account_id = $1 and turn_id = $2 and owner = $3 and generation = $26 and state = 'running'
+				and ($27 = 0 or exists (
+					select 1 from turn_events e
+					where e.account_id = $1 and e.turn_id = $2 and e.first_event = $27 and e.first_event + jsonb_array_length(e.events) = $18))
 			returning conversation_id, held_micros, surface, app_id, key_id, model_id, `+occupies+`, idempotency_key
 		), `+settled+` booked as (
 			insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, key_id, model_id, surface,
@@ -225,8 +221,7 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 			select $1, $2, $18, $19::jsonb
 			from ended e
 			where $19::jsonb is not null and (e.conversation_id is null or exists (select 1 from conversation))
-			on conflict (account_id, turn_id, first_event) do update
-			set events = excluded.events
+			`+keepLonger+`
 		), erased as (
 			delete from turn_events
 			where account_id = $1 and turn_id = $2
@@ -252,48 +247,7 @@ func (q *Queries) EndTurn(ctx context.Context, t Turn, e Ending) error {
 		t.AccountID, t.ID, t.Owner, t.State, t.CostMicros, t.InputTokens, t.OutputTokens, t.Estimated, t.LastEvent,
 		t.Failure, t.EndedAt, e.EntryID, m.ID, e.Preview, m.Content, m.Thought, m.Citations, e.FirstEvent,
 		types.NullJSONText{JSONText: e.Events, Valid: e.Events != nil}, told.ID, told.Kind, types.NullJSONText{JSONText: told.Payload, Valid: e.Told != nil},
-		t.FailureKind, e.Nothing, t.ModelID)
-}
-
-// RenewLeases extends the leases of the turns that a server runs and returns
-// those that it was asked to cancel. It crosses accounts: a server runs turns
-// of all of them. A turn that it does not name, because its beginning or end
-// went wrong, lapses and is taken over.
-func (q *Queries) RenewLeases(ctx context.Context, owner string, turnIDs []string, until time.Time) ([]string, error) {
-	cancelled := []string{}
-	err := q.list(ctx, &cancelled, `
-		with renewed as (
-			update turns
-			set lease_until = $3
-			where owner = $1 and state = 'running' and turn_id = any($2)
-			returning turn_id, cancel_requested
-		)
-		select turn_id from renewed where cancel_requested`,
-		owner, pq.Array(turnIDs), until)
-	return cancelled, err
-}
-
-// TakeOverTurns gives a new owner the running turns whose lease has lapsed and
-// returns them. It crosses accounts: whose turns were abandoned is not known before.
-func (q *Queries) TakeOverTurns(ctx context.Context, owner string, now, until time.Time, limit int) ([]Turn, error) {
-	turns := []Turn{}
-	err := q.list(ctx, &turns, `
-		update turns t
-		set owner = $1, lease_until = $3
-		from (
-			select account_id, turn_id
-			from turns
-			where state = 'running' and lease_until < $2
-			order by lease_until
-			limit $4
-			for update skip locked
-		) abandoned
-		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
-		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
-			t.owner, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
-			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at, t.unstored`,
-		owner, now, until, limit)
-	return turns, err
+		t.FailureKind, e.Nothing, t.ModelID, t.Generation, e.Previous)
 }
 
 // Turn returns one turn of the account.
@@ -305,24 +259,6 @@ func (q *Queries) Turn(ctx context.Context, accountID, turnID string) (Turn, err
 		where account_id = $1 and turn_id = $2`,
 		accountID, turnID)
 	return t, err
-}
-
-// EventBatch is one stored flush: a JSON array of events, numbered from First.
-type EventBatch struct {
-	First  int64          `db:"first_event"`
-	Events types.JSONText `db:"events"`
-}
-
-// TurnEvents returns the stored batches that hold events beyond a number, in order.
-func (q *Queries) TurnEvents(ctx context.Context, accountID, turnID string, after int64) ([]EventBatch, error) {
-	batches := []EventBatch{}
-	err := q.list(ctx, &batches, `
-		select first_event, events
-		from turn_events
-		where account_id = $1 and turn_id = $2 and first_event + jsonb_array_length(events) - 1 > $3
-		order by first_event`,
-		accountID, turnID, after)
-	return batches, err
 }
 
 // RequestCancel asks the owner of a running turn to end it.

@@ -9,8 +9,9 @@ import (
 
 // What limits and pays a turn, as parts of the statements of BeginTurn and
 // EndTurn. Both lock in the same order, so that they cannot deadlock: the key's
-// gate, the plan's tokens, the budgets by id, the account, its purses by
-// number, and last the conversation. A row that was locked is read as it is
+// gate, the plan's tokens, the budgets by id, the purses by number, the account
+// and last the conversation. Whoever holds the account's row never waits for a purse: a turn that found a purse
+// emptied meanwhile has it locked all the same while it waits for the account. A row that was locked is read as it is
 // then, not as it was when the statement began; but an update checks the
 // constraints first with the row as it was, so it takes all that a constraint
 // joins from what was locked.
@@ -129,16 +130,17 @@ const (
 
 	// allPurses empties all purses into the account's own row and holds the
 	// highest cost there: what it refuses, the account cannot pay.
-	allPurses = `account as materialized (
+	allPurses = `full_purse as materialized (
+			select purse, granted_micros, balance_micros, held_micros, spent_micros
+			from purses
+			where account_id = $1 and $9 > 0 and exists (select 1 from passed)
+			order by purse
+			for no key update
+		), account as materialized (
 			select purses, granted_micros, balance_micros, held_micros, spent_micros
 			from accounts
 			where account_id = $1 and $9 > 0 and exists (select 1 from passed) and $28::integer >= 0
-			for no key update
-		), full_purse as materialized (
-			select purse, granted_micros, balance_micros, held_micros, spent_micros
-			from purses
-			where account_id = $1 and exists (select 1 from account)
-			order by purse
+				and (select count(*) from full_purse) >= 0
 			for no key update
 		), total as materialized (
 			select coalesce(sum(balance_micros), 0)::bigint as micros
@@ -260,13 +262,20 @@ func (q *Queries) makeGates(ctx context.Context, t Turn, limits Ceilings) error 
 // SpreadMoney shares the balance in the account's own row out over its purses,
 // which it makes, when each gets leastMicros or more, so that turns that begin
 // and end at once do not wait for one row. It moves money without changing what
-// there is; done twice it moves some more.
+// there is; done twice it moves some more. Purses that it cannot see, because
+// another server just made them, it leaves to the next time.
 func (q *Queries) SpreadMoney(ctx context.Context, accountID string, leastMicros int64) error {
 	_, err := q.exec(ctx, `
-		with account as materialized (
+		with full_purse as materialized (
+			select purse
+			from purses
+			where account_id = $1
+			order by purse
+			for no key update
+		), account as materialized (
 			select granted_micros, balance_micros, held_micros, spent_micros, balance_micros / ($3::bigint + 1) as share
 			from accounts
-			where account_id = $1 and balance_micros / ($3::bigint + 1) >= greatest($2, 1)
+			where account_id = $1 and balance_micros / ($3::bigint + 1) >= greatest($2, 1) and purses = (select count(*) from full_purse)
 			for no key update
 		), spread as (
 			insert into purses as p (account_id, purse, granted_micros, balance_micros)

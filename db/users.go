@@ -128,11 +128,11 @@ func (q *Queries) DeleteUser(ctx context.Context, accountID, userID string) erro
 
 // UserSession is a session of a person who signed in.
 type UserSession struct {
-	AccountID string
-	UserID    string
-	CreatedAt time.Time
-	IdleUntil time.Time // it ends when it is not used until then
-	ExpiresAt time.Time // and then in any case
+	AccountID string    `db:"account_id"`
+	UserID    string    `db:"user_id"`
+	CreatedAt time.Time `db:"created_at"`
+	IdleUntil time.Time `db:"idle_until"` // it ends when it is not used until then
+	ExpiresAt time.Time `db:"expires_at"` // and then in any case
 }
 
 // InsertUserSession stores a session of an active person, notes the sign-in and
@@ -166,10 +166,16 @@ func (q *Queries) TouchUserSession(ctx context.Context, accountID string, hash [
 	return err
 }
 
-// DeleteUserSession ends a session. It starts from a secret, without an account.
-func (q *Queries) DeleteUserSession(ctx context.Context, hash []byte) error {
-	_, err := q.exec(ctx, `delete from user_sessions where session_hash = $1`, hash)
-	return err
+// EndUserSession ends a session and returns whose it was; one that there is
+// not is ErrNotFound. It starts from a secret, without an account; call it in a transaction.
+func (q *Queries) EndUserSession(ctx context.Context, hash []byte) (UserSession, error) {
+	var s UserSession
+	err := q.get(ctx, &s, `
+		delete from user_sessions
+		where session_hash = $1
+		returning account_id, user_id, created_at, idle_until, expires_at`,
+		hash)
+	return s, err
 }
 
 // DeleteUserSessions ends all sessions of a person.

@@ -15,23 +15,22 @@ const (
 
 // Webhook is an address that is told what happens in the account.
 type Webhook struct {
-	AccountID          string         `db:"account_id"`
-	ID                 string         `db:"webhook_id"`
-	URL                string         `db:"url"`
-	Description        string         `db:"description"`
-	Events             pq.StringArray `db:"events"`
-	IncludeText        bool           `db:"include_text"`
-	BalanceBelowMicros *int64         `db:"balance_below_micros"`
-	SealedSecret       []byte         `db:"sealed_secret"`
-	SealedPrevious     []byte         `db:"sealed_previous"` // signs too until PreviousUntil
-	PreviousUntil      *time.Time     `db:"previous_until"`
-	Status             string         `db:"status"`
-	DisabledReason     *string        `db:"disabled_reason"` // why the server disabled it
-	FailingSince       *time.Time     `db:"failing_since"`   // the first failure since the latest success
-	CreatedAt          time.Time      `db:"created_at"`
+	AccountID      string         `db:"account_id"`
+	ID             string         `db:"webhook_id"`
+	URL            string         `db:"url"`
+	Description    string         `db:"description"`
+	Events         pq.StringArray `db:"events"`
+	IncludeText    bool           `db:"include_text"`
+	SealedSecret   []byte         `db:"sealed_secret"`
+	SealedPrevious []byte         `db:"sealed_previous"` // signs too until PreviousUntil
+	PreviousUntil  *time.Time     `db:"previous_until"`
+	Status         string         `db:"status"`
+	DisabledReason *string        `db:"disabled_reason"` // why the server disabled it
+	FailingSince   *time.Time     `db:"failing_since"`   // the first failure since the latest success
+	CreatedAt      time.Time      `db:"created_at"`
 }
 
-const webhookColumns = `account_id, webhook_id, url, description, events, include_text, balance_below_micros, sealed_secret,
+const webhookColumns = `account_id, webhook_id, url, description, events, include_text, sealed_secret,
 	sealed_previous, previous_until, status, disabled_reason, failing_since, created_at`
 
 // InsertWebhook stores a webhook, unless the account has most already: then it
@@ -39,17 +38,17 @@ const webhookColumns = `account_id, webhook_id, url, description, events, includ
 func (q *Queries) InsertWebhook(ctx context.Context, w Webhook, most int) error {
 	return q.execOne(ctx, `
 		with inserted as (
-			insert into webhooks (account_id, webhook_id, url, description, events, include_text, balance_below_micros,
+			insert into webhooks (account_id, webhook_id, url, description, events, include_text,
 				sealed_secret, status, created_at)
-			select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
-			where (select count(*) from webhooks where account_id = $1) < $11
+			select $1, $2, $3, $4, $5, $6, $7, $8, $9
+			where (select count(*) from webhooks where account_id = $1) < $10
 			on conflict (account_id, webhook_id) do nothing
 			returning 1
 		)
 		select 1 from inserted
 		union all
 		select 1 from webhooks where account_id = $1 and webhook_id = $2`,
-		w.AccountID, w.ID, w.URL, w.Description, w.Events, w.IncludeText, w.BalanceBelowMicros, w.SealedSecret, w.Status, w.CreatedAt, most)
+		w.AccountID, w.ID, w.URL, w.Description, w.Events, w.IncludeText, w.SealedSecret, w.Status, w.CreatedAt, most)
 }
 
 // Webhooks lists the account's webhooks, the newest first, from before an id; "" starts with the newest.
@@ -90,10 +89,10 @@ func (q *Queries) webhook(ctx context.Context, accountID, webhookID, lock string
 func (q *Queries) UpdateWebhook(ctx context.Context, w Webhook) error {
 	return q.execOne(ctx, `
 		update webhooks
-		set url = $3, description = $4, events = $5, include_text = $6, balance_below_micros = $7, sealed_secret = $8,
-			sealed_previous = $9, previous_until = $10, status = $11, disabled_reason = $12, failing_since = $13
+		set url = $3, description = $4, events = $5, include_text = $6, sealed_secret = $7,
+			sealed_previous = $8, previous_until = $9, status = $10, disabled_reason = $11, failing_since = $12
 		where account_id = $1 and webhook_id = $2`,
-		w.AccountID, w.ID, w.URL, w.Description, w.Events, w.IncludeText, w.BalanceBelowMicros, w.SealedSecret,
+		w.AccountID, w.ID, w.URL, w.Description, w.Events, w.IncludeText, w.SealedSecret,
 		w.SealedPrevious, w.PreviousUntil, w.Status, w.DisabledReason, w.FailingSince)
 }
 
@@ -103,38 +102,4 @@ func (q *Queries) DeleteWebhook(ctx context.Context, accountID, webhookID string
 		delete from webhooks
 		where account_id = $1 and webhook_id = $2`,
 		accountID, webhookID)
-}
-
-// LowBalance is a webhook that wants to know that the account's balance fell below its threshold.
-type LowBalance struct {
-	AccountID     string `db:"account_id"`
-	WebhookID     string `db:"webhook_id"`
-	BelowMicros   int64  `db:"balance_below_micros"`
-	BalanceMicros int64  `db:"balance_micros"`
-}
-
-// NoteLowBalances marks the webhooks whose account has fallen below their
-// threshold and returns them, each once until the balance is above it again. What
-// running turns hold counts as balance: it may come back. It crosses
-// accounts: it is the server's housekeeping, within the transaction that stores the events.
-func (q *Queries) NoteLowBalances(ctx context.Context) ([]LowBalance, error) {
-	low := []LowBalance{}
-	err := q.list(ctx, &low, `
-		with turned as (
-			update webhooks w
-			set balance_told = not w.balance_told
-			from (
-				select a.account_id, a.balance_micros + a.held_micros + coalesce((
-					select sum(p.balance_micros + p.held_micros) from purses p where p.account_id = a.account_id), 0)::bigint as left_micros
-				from accounts a
-			) a
-			where a.account_id = w.account_id and w.status = 'enabled' and 'balance.low' = any(w.events)
-				and w.balance_below_micros is not null
-				and (a.left_micros < w.balance_below_micros) <> w.balance_told
-			returning w.account_id, w.webhook_id, w.balance_below_micros, a.left_micros as balance_micros, w.balance_told
-		)
-		select account_id, webhook_id, balance_below_micros, balance_micros
-		from turned
-		where balance_told`)
-	return low, err
 }

@@ -27,10 +27,10 @@ func (n tenant) crossing() []call {
 			return d.TakeRateBatch(ctx, db.RateLease{AccountID: a, Bucket: "account", Limit: 600, Want: 3, LifeMicros: 1, WindowMicros: 60_000_000})
 		}},
 		{"RenewLeases", func(ctx context.Context, d *db.DB, _ string) (any, error) {
-			return d.RenewLeases(ctx, "srv", []string{n.turn}, now().Add(time.Hour))
+			return d.RenewLeases(ctx, "srv", []db.Held{n.turnRow(n.turn).Held()}, time.Hour)
 		}},
 		{"TakeOverTurns", func(ctx context.Context, d *db.DB, _ string) (any, error) {
-			return d.TakeOverTurns(ctx, "nobody", time.Unix(0, 0), now(), 10)
+			return d.TakeOverTurns(ctx, "nobody", time.Minute, 10)
 		}},
 	}...)
 }

@@ -3,7 +3,9 @@
 
 SCHEMATHESIS_FLAGS ?= --examples=30
 
-.PHONY: schemathesis sdk-customgpt sdk-typescript upstream-litellm overdraft faults
+BENCH_FLAGS ?=
+
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -14,11 +16,29 @@ sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on th
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
 
+sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
+	@tools/sdk/openai/run
+
 upstream-litellm: build ## Run the server on LiteLLM's proxy
 	@tools/upstreams/litellm/run
 
 overdraft: ## Ask three servers 1,000 times for more calls than there is money for
 	@go run ./tools/withdb go test -count=1 -timeout 60m -run TestNobodyEverOverdraws -v ./impl/core/turn -overdraft-trials 1000
 
+eval: ## Measure what the search of knowledge finds: recall, rank, precision of citations
+	@go run ./tools/withdb go test -count=1 -v -run TestEvaluation ./impl/core/knowledge -evaluate
+
+search-bench: ## Measure searches among 1,000, 20,000 and 100,000 chunks; takes some minutes
+	@go run ./tools/withdb go test -count=1 -timeout 90m -v -run TestSearchIsFast ./impl/core/knowledge -search-bench
+
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults
+
+pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
+	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+
+bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
+	@go run ./tools/bench $(BENCH_FLAGS)
+
+bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
+	@go run ./tools/bench peers $(BENCH_FLAGS)

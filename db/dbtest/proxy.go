@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lib/pq"
@@ -27,6 +28,7 @@ type Proxy struct {
 	mu      sync.Mutex
 	links   map[*link]struct{}
 	away    bool
+	silent  bool
 	traffic Traffic
 	losing  string        // the reply to a statement with this text is dropped
 	cutting bool          // and all connections with it
@@ -87,6 +89,24 @@ func (p *Proxy) Restore() {
 	p.away = false
 }
 
+// Swallow makes everything that is sent disappear, in both directions, without
+// a word: on the connections that there are, for ever, and on new ones until Heal.
+func (p *Proxy) Swallow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = true
+	for l := range p.links {
+		l.silent.Store(true)
+	}
+}
+
+// Heal ends a Swallow for connections that are made from now on.
+func (p *Proxy) Heal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = false
+}
+
 // LoseReply lets the server carry out the next statement that contains text,
 // then closes the connection instead of delivering the reply. The channel is
 // closed when that has happened.
@@ -142,6 +162,7 @@ func (p *Proxy) serve() {
 			p.traffic.Refused++
 		} else {
 			p.links[l] = struct{}{}
+			l.silent.Store(p.silent)
 			go l.fromClient()
 			go l.fromServer()
 		}
@@ -155,6 +176,7 @@ type link struct {
 	client, server net.Conn
 	statements     map[string]string // text by name; of fromClient alone
 	losing         chan struct{}     // under proxy.mu; set while the reply under way is to be lost
+	silent         atomic.Bool       // what is sent disappears
 }
 
 func (l *link) close() {
@@ -171,7 +193,7 @@ func (l *link) end() {
 
 func (l *link) fromClient() {
 	defer l.end()
-	if startup, err := readMessage(l.client, 0); err != nil || !forward(l.server, startup) {
+	if startup, err := readMessage(l.client, 0); err != nil || !l.forward(l.server, startup) {
 		return
 	}
 	for {
@@ -180,7 +202,7 @@ func (l *link) fromClient() {
 			return
 		}
 		l.note(m[0], m[5:])
-		if !forward(l.server, m) {
+		if !l.forward(l.server, m) {
 			return
 		}
 	}
@@ -231,7 +253,7 @@ func (l *link) fromServer() {
 		const readyForQuery = 'Z' // sent after the commit
 		switch {
 		case losing == nil:
-			if !forward(l.client, m) {
+			if !l.forward(l.client, m) {
 				return
 			}
 		case m[0] == readyForQuery:
@@ -253,7 +275,10 @@ func readMessage(r io.Reader, skip int) ([]byte, error) {
 	return m, err
 }
 
-func forward(w io.Writer, m []byte) bool {
+func (l *link) forward(w io.Writer, m []byte) bool {
+	if l.silent.Load() {
+		return true
+	}
 	_, err := w.Write(m)
 	return err == nil
 }

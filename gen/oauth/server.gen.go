@@ -311,6 +311,9 @@ type ExportIDPath = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 

@@ -50,6 +50,7 @@ const (
 	ChatCompletionChoiceFinishReasonContentFilter ChatCompletionChoiceFinishReason = "content_filter"
 	ChatCompletionChoiceFinishReasonLength        ChatCompletionChoiceFinishReason = "length"
 	ChatCompletionChoiceFinishReasonStop          ChatCompletionChoiceFinishReason = "stop"
+	ChatCompletionChoiceFinishReasonToolCalls     ChatCompletionChoiceFinishReason = "tool_calls"
 )
 
 // Valid indicates whether the value is a known member of the ChatCompletionChoiceFinishReason enum.
@@ -60,6 +61,8 @@ func (e ChatCompletionChoiceFinishReason) Valid() bool {
 	case ChatCompletionChoiceFinishReasonLength:
 		return true
 	case ChatCompletionChoiceFinishReasonStop:
+		return true
+	case ChatCompletionChoiceFinishReasonToolCalls:
 		return true
 	default:
 		return false
@@ -101,6 +104,7 @@ const (
 	ChatCompletionMessageRoleAssistant ChatCompletionMessageRole = "assistant"
 	ChatCompletionMessageRoleDeveloper ChatCompletionMessageRole = "developer"
 	ChatCompletionMessageRoleSystem    ChatCompletionMessageRole = "system"
+	ChatCompletionMessageRoleTool      ChatCompletionMessageRole = "tool"
 	ChatCompletionMessageRoleUser      ChatCompletionMessageRole = "user"
 )
 
@@ -113,6 +117,8 @@ func (e ChatCompletionMessageRole) Valid() bool {
 		return true
 	case ChatCompletionMessageRoleSystem:
 		return true
+	case ChatCompletionMessageRoleTool:
+		return true
 	case ChatCompletionMessageRoleUser:
 		return true
 	default:
@@ -122,12 +128,18 @@ func (e ChatCompletionMessageRole) Valid() bool {
 
 // Defines values for ChatCompletionPartType.
 const (
-	ChatCompletionPartTypeText ChatCompletionPartType = "text"
+	ChatCompletionPartTypeImageURL ChatCompletionPartType = "image_url"
+	ChatCompletionPartTypeRefusal  ChatCompletionPartType = "refusal"
+	ChatCompletionPartTypeText     ChatCompletionPartType = "text"
 )
 
 // Valid indicates whether the value is a known member of the ChatCompletionPartType enum.
 func (e ChatCompletionPartType) Valid() bool {
 	switch e {
+	case ChatCompletionPartTypeImageURL:
+		return true
+	case ChatCompletionPartTypeRefusal:
+		return true
 	case ChatCompletionPartTypeText:
 		return true
 	default:
@@ -135,15 +147,21 @@ func (e ChatCompletionPartType) Valid() bool {
 	}
 }
 
-// Defines values for ChatCompletionRequestLogprobs.
+// Defines values for ChatCompletionRequestResponseFormatType.
 const (
-	ChatCompletionRequestLogprobsFalse ChatCompletionRequestLogprobs = false
+	ChatCompletionRequestResponseFormatTypeJSONObject ChatCompletionRequestResponseFormatType = "json_object"
+	ChatCompletionRequestResponseFormatTypeJSONSchema ChatCompletionRequestResponseFormatType = "json_schema"
+	ChatCompletionRequestResponseFormatTypeText       ChatCompletionRequestResponseFormatType = "text"
 )
 
-// Valid indicates whether the value is a known member of the ChatCompletionRequestLogprobs enum.
-func (e ChatCompletionRequestLogprobs) Valid() bool {
+// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
+func (e ChatCompletionRequestResponseFormatType) Valid() bool {
 	switch e {
-	case ChatCompletionRequestLogprobsFalse:
+	case ChatCompletionRequestResponseFormatTypeJSONObject:
+		return true
+	case ChatCompletionRequestResponseFormatTypeJSONSchema:
+		return true
+	case ChatCompletionRequestResponseFormatTypeText:
 		return true
 	default:
 		return false
@@ -165,21 +183,6 @@ func (e ChatCompletionRequestModalities) Valid() bool {
 	}
 }
 
-// Defines values for ChatCompletionRequestResponseFormatType.
-const (
-	ChatCompletionRequestResponseFormatTypeText ChatCompletionRequestResponseFormatType = "text"
-)
-
-// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
-func (e ChatCompletionRequestResponseFormatType) Valid() bool {
-	switch e {
-	case ChatCompletionRequestResponseFormatTypeText:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ChatCompletionStreamEnd.
 const (
 	ChatCompletionStreamEndDONE ChatCompletionStreamEnd = "[DONE]"
@@ -189,6 +192,114 @@ const (
 func (e ChatCompletionStreamEnd) Valid() bool {
 	switch e {
 	case ChatCompletionStreamEndDONE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolType.
+const (
+	ChatCompletionToolTypeFunction ChatCompletionToolType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolType enum.
+func (e ChatCompletionToolType) Valid() bool {
+	switch e {
+	case ChatCompletionToolTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolCallType.
+const (
+	ChatCompletionToolCallTypeFunction ChatCompletionToolCallType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolCallType enum.
+func (e ChatCompletionToolCallType) Valid() bool {
+	switch e {
+	case ChatCompletionToolCallTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolCallPieceType.
+const (
+	ChatCompletionToolCallPieceTypeFunction ChatCompletionToolCallPieceType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolCallPieceType enum.
+func (e ChatCompletionToolCallPieceType) Valid() bool {
+	switch e {
+	case ChatCompletionToolCallPieceTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolNameType.
+const (
+	ChatCompletionToolNameTypeFunction ChatCompletionToolNameType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolNameType enum.
+func (e ChatCompletionToolNameType) Valid() bool {
+	switch e {
+	case ChatCompletionToolNameTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingObject.
+const (
+	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingObject enum.
+func (e EmbeddingObject) Valid() bool {
+	switch e {
+	case EmbeddingObjectEmbedding:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingListObject.
+const (
+	EmbeddingListObjectList EmbeddingListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingListObject enum.
+func (e EmbeddingListObject) Valid() bool {
+	switch e {
+	case EmbeddingListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingRequestEncodingFormat.
+const (
+	EmbeddingRequestEncodingFormatBase64 EmbeddingRequestEncodingFormat = "base64"
+	EmbeddingRequestEncodingFormatFloat  EmbeddingRequestEncodingFormat = "float"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingRequestEncodingFormat enum.
+func (e EmbeddingRequestEncodingFormat) Valid() bool {
+	switch e {
+	case EmbeddingRequestEncodingFormatBase64:
+		return true
+	case EmbeddingRequestEncodingFormatFloat:
 		return true
 	default:
 		return false
@@ -290,10 +401,10 @@ type ChatCompletionAnswerMessage struct {
 	// Example: assistant
 	Role ChatCompletionAnswerMessageRole `json:"role"`
 
-	// Content The text.
+	// Content The text; null when the model only calls tools.
 	//
 	// Example: AI, or artificial intelligence, refers to systems that mimic human intelligence.
-	Content string `json:"content"`
+	Content *string `json:"content"`
 
 	// Refusal Always null: a refusal stands in `content`.
 	Refusal *string `json:"refusal"`
@@ -302,6 +413,9 @@ type ChatCompletionAnswerMessage struct {
 	//
 	// Example: The user asks for a definition.
 	ReasoningContent *string `json:"reasoning_content,omitempty"`
+
+	// ToolCalls What the model wants to be run; absent when it wants nothing.
+	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
 }
 
 // ChatCompletionAnswerMessageRole The model speaks.
@@ -319,16 +433,16 @@ type ChatCompletionChoice struct {
 	// Message The answer as a message.
 	Message ChatCompletionAnswerMessage `json:"message"`
 
-	// Logprobs Always null: not supported.
-	Logprobs map[string]interface{} `json:"logprobs"`
+	// Logprobs From which words those of the answer were chosen.
+	Logprobs *ChatCompletionLogprobs `json:"logprobs"`
 
-	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider.
+	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run.
 	//
 	// Example: stop
 	FinishReason ChatCompletionChoiceFinishReason `json:"finish_reason"`
 }
 
-// ChatCompletionChoiceFinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider.
+// ChatCompletionChoiceFinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run.
 //
 // Example: stop
 type ChatCompletionChoiceFinishReason string
@@ -377,10 +491,10 @@ type ChatCompletionChunkChoice struct {
 	// Delta What the piece adds.
 	Delta ChatCompletionDelta `json:"delta"`
 
-	// Logprobs Always null: not supported.
-	Logprobs map[string]interface{} `json:"logprobs"`
+	// Logprobs From which words those of the answer were chosen.
+	Logprobs *ChatCompletionLogprobs `json:"logprobs"`
 
-	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider; null before the end.
+	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run; null before the end.
 	FinishReason *string `json:"finish_reason"`
 }
 
@@ -400,6 +514,9 @@ type ChatCompletionDelta struct {
 	//
 	// Example: The user
 	ReasoningContent *string `json:"reasoning_content,omitempty"`
+
+	// ToolCalls More of what the model wants to be run.
+	ToolCalls []ChatCompletionToolCallPiece `json:"tool_calls,omitempty"`
 }
 
 // ChatCompletionDeltaRole The model speaks; only in the first chunk.
@@ -407,47 +524,109 @@ type ChatCompletionDelta struct {
 // Example: assistant
 type ChatCompletionDeltaRole string
 
-// ChatCompletionMessage A message of the conversation so far.
+// ChatCompletionFunction What is called.
+type ChatCompletionFunction struct {
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Arguments The arguments, as the model wrote them: JSON, if it kept to the schema.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments string `json:"arguments"`
+}
+
+// ChatCompletionFunctionPiece What is called.
+type ChatCompletionFunctionPiece struct {
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments More of the arguments.
+	//
+	// Example: {"city":
+	Arguments *string `json:"arguments,omitempty"`
+}
+
+// ChatCompletionLogprobs From which words those of the answer were chosen.
+type ChatCompletionLogprobs struct {
+	// Content One entry a token, as the model's provider gave it.
+	//
+	// Example: []
+	Content []OpenaiRaw `json:"content,omitempty"`
+
+	// Refusal Always null: a refusal stands in `content`.
+	Refusal *string `json:"refusal,omitempty"`
+}
+
+// ChatCompletionMessage A message of the conversation so far. Members that do not stand here are passed on.
 type ChatCompletionMessage struct {
-	// Role Who says it; `developer` is another word for `system`.
+	// Role Who says it; `developer` is another word for `system`, `tool` gives the result of a call.
 	//
 	// Example: user
 	Role ChatCompletionMessageRole `json:"role"`
 
-	// Content The text, whole or in parts.
-	Content ChatCompletionMessage_Content `json:"content"`
+	// Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
+	Content *ChatCompletionMessage_Content `json:"content,omitempty"`
 
-	// ToolCalls Not supported: only an empty list.
-	ToolCalls []ChatCompletionUnsupported `json:"tool_calls,omitempty"`
+	// ToolCalls The calls that the assistant made.
+	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
+
+	// ToolCallID Which call a message of the role `tool` gives the result of; required there.
+	//
+	// Example: call_abc123
+	ToolCallID *string `json:"tool_call_id,omitempty"`
 }
 
-// ChatCompletionMessageRole Who says it; `developer` is another word for `system`.
+// ChatCompletionMessageRole Who says it; `developer` is another word for `system`, `tool` gives the result of a call.
 //
 // Example: user
 type ChatCompletionMessageRole string
 
-// ChatCompletionMessage_Content The text, whole or in parts.
+// ChatCompletionMessage_Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
 type ChatCompletionMessage_Content struct {
 	union json.RawMessage
 }
 
-// ChatCompletionPart A part of a message.
+// ChatCompletionPart A part of a message. Members that do not stand here are passed on.
 type ChatCompletionPart struct {
-	// Type What the part is. Only `text` is supported; images, audio and files are refused with 400.
+	// Type What the part is: a text, a picture, or a refusal that an assistant gave. Audio and files are refused with 400.
 	//
 	// Example: text
 	Type ChatCompletionPartType `json:"type"`
 
-	// Text The text of a text part.
+	// Text The text of a text part; required there.
 	//
 	// Example: Tell me about AI.
-	Text string `json:"text"`
+	Text *string `json:"text,omitempty"`
+
+	// ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+	//
+	// Example: {"url":"https://example.com/cat.png"}
+	ImageURL *ChatCompletionPart_ImageURL `json:"image_url,omitempty"`
+
+	// Refusal The text of a refusal.
+	//
+	// Example: I cannot help with that.
+	Refusal *string `json:"refusal,omitempty"`
 }
 
-// ChatCompletionPartType What the part is. Only `text` is supported; images, audio and files are refused with 400.
+// ChatCompletionPartType What the part is: a text, a picture, or a refusal that an assistant gave. Audio and files are refused with 400.
 //
 // Example: text
 type ChatCompletionPartType string
+
+// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+//
+// Example: {"url":"https://example.com/cat.png"}
+type ChatCompletionPart_ImageURL struct {
+	// URL Where the provider finds the picture, or the picture itself.
+	//
+	// Example: https://example.com/cat.png
+	URL string `json:"url"`
+}
 
 // ChatCompletionParts The text of a message in parts.
 type ChatCompletionParts = []ChatCompletionPart
@@ -503,35 +682,73 @@ type ChatCompletionRequest struct {
 	// Example: user-123
 	User *string `json:"user,omitempty"`
 
-	// Tools Not supported: only an empty list.
-	Tools []ChatCompletionUnsupported `json:"tools,omitempty"`
+	// Tools What the model may call. Passed on.
+	Tools []ChatCompletionTool `json:"tools,omitempty"`
 
-	// ToolChoice Not supported: only what needs no tools.
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+	ToolChoice *ChatCompletionRequest_ToolChoice `json:"tool_choice,omitempty"`
+
+	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
-	// Example: none
-	ToolChoice *string `json:"tool_choice,omitempty"`
+	// Example: true
+	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
 
-	// Functions Not supported: only an empty list.
-	Functions []ChatCompletionUnsupported `json:"functions,omitempty"`
+	// ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
 
-	// Logprobs Not supported: only `false`.
+	// ReasoningEffort How much a reasoning model thinks. Passed on.
+	//
+	// Example: low
+	ReasoningEffort *string `json:"reasoning_effort,omitempty"`
+
+	// TopP The share of likely words that are considered. Passed on.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p,omitempty"`
+
+	// PresencePenalty How much new subjects are preferred. Passed on.
+	//
+	// Example: 0
+	PresencePenalty *float64 `json:"presence_penalty,omitempty"`
+
+	// FrequencyPenalty How much repetition is avoided. Passed on.
+	//
+	// Example: 0
+	FrequencyPenalty *float64 `json:"frequency_penalty,omitempty"`
+
+	// LogitBias Preferences by token. Passed on.
+	//
+	// Example: {"50256":-100}
+	LogitBias map[string]float64 `json:"logit_bias,omitempty"`
+
+	// Seed Asks for the same answer to the same request. Passed on.
+	//
+	// Example: 7
+	Seed *int64 `json:"seed,omitempty"`
+
+	// Metadata The client's own notes. Passed on.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Logprobs Whether the answer tells from which words its words were chosen. Passed on; absent where the provider does not tell.
 	//
 	// Example: false
-	Logprobs *ChatCompletionRequestLogprobs `json:"logprobs,omitempty"`
+	Logprobs *bool `json:"logprobs,omitempty"`
 
-	// TopLogprobs Not supported: only 0.
+	// TopLogprobs How many words are told for each. Passed on.
 	//
 	// Example: 0
 	TopLogprobs *int32 `json:"top_logprobs,omitempty"`
+
+	// Functions Not supported, as `tools` replaced it: only an empty list.
+	Functions []ChatCompletionUnsupported `json:"functions,omitempty"`
 
 	// Modalities Not supported: only text.
 	Modalities []ChatCompletionRequestModalities `json:"modalities,omitempty"`
 
 	// Audio Not supported: only null or an empty object.
 	Audio map[string]interface{} `json:"audio,omitempty"`
-
-	// ResponseFormat Not supported: only text.
-	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
 }
 
 // ChatCompletionRequest_StreamOptions What the stream shall hold.
@@ -547,28 +764,33 @@ type ChatCompletionRequest_Stop struct {
 	union json.RawMessage
 }
 
-// ChatCompletionRequestLogprobs Not supported: only `false`.
+// ChatCompletionRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+type ChatCompletionRequest_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ChatCompletionRequestResponseFormatType The form of the answer.
 //
-// Example: false
-type ChatCompletionRequestLogprobs bool
+// Example: json_schema
+type ChatCompletionRequestResponseFormatType string
+
+// ChatCompletionRequest_ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+type ChatCompletionRequest_ResponseFormat struct {
+	// Type The form of the answer.
+	//
+	// Example: json_schema
+	Type ChatCompletionRequestResponseFormatType `json:"type"`
+
+	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
+}
 
 // ChatCompletionRequestModalities What the answer is made of.
 //
 // Example: text
 type ChatCompletionRequestModalities string
-
-// ChatCompletionRequestResponseFormatType The form of the answer.
-//
-// Example: text
-type ChatCompletionRequestResponseFormatType string
-
-// ChatCompletionRequest_ResponseFormat Not supported: only text.
-type ChatCompletionRequest_ResponseFormat struct {
-	// Type The form of the answer.
-	//
-	// Example: text
-	Type ChatCompletionRequestResponseFormatType `json:"type"`
-}
 
 // ChatCompletionStop A text before which the answer ends.
 //
@@ -615,6 +837,110 @@ type ChatCompletionStreamEvent_Data struct {
 // Example: Tell me about AI.
 type ChatCompletionText = string
 
+// ChatCompletionTool Something that the client can do for the model.
+type ChatCompletionTool struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ChatCompletionToolType `json:"type"`
+
+	// Function What the tool is to the model.
+	Function ChatCompletionToolFunction `json:"function"`
+}
+
+// ChatCompletionToolType What kind of tool it is.
+//
+// Example: function
+type ChatCompletionToolType string
+
+// ChatCompletionToolCall A call that the model made, for the client to carry out.
+type ChatCompletionToolCall struct {
+	// ID Names the call; its result is sent with it.
+	//
+	// Example: call_abc123
+	ID string `json:"id"`
+
+	// Type What kind of tool is called.
+	//
+	// Example: function
+	Type ChatCompletionToolCallType `json:"type"`
+
+	// Function What is called.
+	Function             ChatCompletionFunction `json:"function"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ChatCompletionToolCallType What kind of tool is called.
+//
+// Example: function
+type ChatCompletionToolCallType string
+
+// ChatCompletionToolCallPiece The next piece of a call. The first of an `index` has its `id` and the name of the tool.
+type ChatCompletionToolCallPiece struct {
+	// Index Which call it is.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// ID Names the call.
+	//
+	// Example: call_abc123
+	ID *string `json:"id,omitempty"`
+
+	// Type What kind of tool is called.
+	//
+	// Example: function
+	Type *ChatCompletionToolCallPieceType `json:"type,omitempty"`
+
+	// Function What is called.
+	Function             *ChatCompletionFunctionPiece `json:"function,omitempty"`
+	AdditionalProperties map[string]interface{}       `json:"-"`
+}
+
+// ChatCompletionToolCallPieceType What kind of tool is called.
+//
+// Example: function
+type ChatCompletionToolCallPieceType string
+
+// ChatCompletionToolFunction What the tool is to the model.
+type ChatCompletionToolFunction struct {
+	// Name By which the model calls it.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: The weather of a city.
+	Description *string `json:"description,omitempty"`
+
+	// Parameters An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Parameters *OpenaiRaw `json:"parameters,omitempty"`
+}
+
+// ChatCompletionToolMode Whether the model calls tools.
+//
+// Example: auto
+type ChatCompletionToolMode = string
+
+// ChatCompletionToolName The one tool that the model shall call.
+type ChatCompletionToolName struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ChatCompletionToolNameType `json:"type"`
+
+	// Function What the tool is to the model.
+	Function ChatCompletionToolFunction `json:"function"`
+}
+
+// ChatCompletionToolNameType What kind of tool it is.
+//
+// Example: function
+type ChatCompletionToolNameType string
+
 // ChatCompletionUnsupported Something that is not supported.
 type ChatCompletionUnsupported = map[string]interface{}
 
@@ -633,6 +959,132 @@ type ChatCompletionUsage struct {
 	// TotalTokens The sum of both.
 	//
 	// Example: 29
+	TotalTokens int64 `json:"total_tokens"`
+}
+
+// Embedding A text's vector.
+type Embedding struct {
+	// Object Says what this is.
+	//
+	// Example: embedding
+	Object EmbeddingObject `json:"object"`
+
+	// Index Which text it is of.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// Embedding The vector.
+	Embedding Embedding_Embedding `json:"embedding"`
+}
+
+// EmbeddingObject Says what this is.
+//
+// Example: embedding
+type EmbeddingObject string
+
+// Embedding_Embedding The vector.
+type Embedding_Embedding struct {
+	union json.RawMessage
+}
+
+// EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
+//
+// Example: AACAPg==
+type EmbeddingBase64 = []byte
+
+// EmbeddingFloats A vector as numbers.
+type EmbeddingFloats = []float32
+
+// EmbeddingList Vectors, in the order of the texts.
+type EmbeddingList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object EmbeddingListObject `json:"object"`
+
+	// Data The vectors.
+	Data []Embedding `json:"data"`
+
+	// Model The model that was really used.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Usage What it took.
+	Usage EmbeddingUsage `json:"usage"`
+}
+
+// EmbeddingListObject Says that this is a list.
+//
+// Example: list
+type EmbeddingListObject string
+
+// EmbeddingRequest Texts to turn into vectors.
+type EmbeddingRequest struct {
+	// Model The id of a model for embeddings. While the server has no upstream, any other name means the built-in one.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+	Input EmbeddingRequest_Input `json:"input"`
+
+	// EncodingFormat How a vector is written.
+	//
+	// Example: float
+	EncodingFormat *EmbeddingRequestEncodingFormat `json:"encoding_format,omitempty"`
+
+	// Dimensions How many numbers a vector shall have; some models know one length only and refuse others.
+	//
+	// Example: 256
+	Dimensions *int32 `json:"dimensions,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+}
+
+// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingRequest_Input struct {
+	union json.RawMessage
+}
+
+// EmbeddingRequestEncodingFormat How a vector is written.
+//
+// Example: float
+type EmbeddingRequestEncodingFormat string
+
+// EmbeddingText A text.
+//
+// Example: Tell me about AI.
+type EmbeddingText = string
+
+// EmbeddingTexts Texts.
+type EmbeddingTexts = []EmbeddingText
+
+// EmbeddingToken A token's number in cl100k_base.
+//
+// Example: 9906
+type EmbeddingToken = int32
+
+// EmbeddingTokenLists Texts as tokens.
+type EmbeddingTokenLists = []EmbeddingTokens
+
+// EmbeddingTokens A text as tokens.
+type EmbeddingTokens = []EmbeddingToken
+
+// EmbeddingUsage What it took.
+type EmbeddingUsage struct {
+	// PromptTokens Tokens that the model read.
+	//
+	// Example: 5
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// TotalTokens The same.
+	//
+	// Example: 5
 	TotalTokens int64 `json:"total_tokens"`
 }
 
@@ -729,6 +1181,11 @@ type OpenaiModelList struct {
 // Example: list
 type OpenaiModelListObject string
 
+// OpenaiRaw An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+//
+// Example: {"required":["city"],"type":"object"}
+type OpenaiRaw map[string]interface{}
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -755,6 +1212,9 @@ type ExportIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
 
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
@@ -812,6 +1272,212 @@ type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
+
+// CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
+type CreateEmbeddingJSONRequestBody = EmbeddingRequest
+
+// Getter for additional properties for ChatCompletionToolCall. Returns the specified
+// element and whether it was found
+func (a ChatCompletionToolCall) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ChatCompletionToolCall
+func (a *ChatCompletionToolCall) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ChatCompletionToolCall to handle AdditionalProperties
+func (a *ChatCompletionToolCall) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["function"]; found {
+		err = json.Unmarshal(raw, &a.Function)
+		if err != nil {
+			return fmt.Errorf("error reading 'function': %w", err)
+		}
+		delete(object, "function")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ChatCompletionToolCall to handle AdditionalProperties
+func (a ChatCompletionToolCall) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	object["function"], err = json.Marshal(a.Function)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'function': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ChatCompletionToolCallPiece. Returns the specified
+// element and whether it was found
+func (a ChatCompletionToolCallPiece) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ChatCompletionToolCallPiece
+func (a *ChatCompletionToolCallPiece) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ChatCompletionToolCallPiece to handle AdditionalProperties
+func (a *ChatCompletionToolCallPiece) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["index"]; found {
+		err = json.Unmarshal(raw, &a.Index)
+		if err != nil {
+			return fmt.Errorf("error reading 'index': %w", err)
+		}
+		delete(object, "index")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["function"]; found {
+		err = json.Unmarshal(raw, &a.Function)
+		if err != nil {
+			return fmt.Errorf("error reading 'function': %w", err)
+		}
+		delete(object, "function")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ChatCompletionToolCallPiece to handle AdditionalProperties
+func (a ChatCompletionToolCallPiece) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["index"], err = json.Marshal(a.Index)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'index': %w", err)
+	}
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Type != nil {
+		object["type"], err = json.Marshal(a.Type)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'type': %w", err)
+		}
+	}
+
+	if a.Function != nil {
+		object["function"], err = json.Marshal(a.Function)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'function': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // AsChatCompletionText returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionText
 func (t ChatCompletionMessage_Content) AsChatCompletionText() (ChatCompletionText, error) {
@@ -937,6 +1603,68 @@ func (t *ChatCompletionRequest_Stop) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsChatCompletionToolMode returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolMode
+func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolMode
+func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChatCompletionToolName returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolName
+func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
+	var body ChatCompletionToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolName overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolName
+func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolName
+func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ChatCompletionRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ChatCompletionRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // AsChatCompletionChunk returns the union data inside the ChatCompletionStreamEvent_Data as a ChatCompletionChunk
 func (t ChatCompletionStreamEvent_Data) AsChatCompletionChunk() (ChatCompletionChunk, error) {
 	var body ChatCompletionChunk
@@ -1025,11 +1753,190 @@ func (t *ChatCompletionStreamEvent_Data) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
+func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
+func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
+func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
+func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
+func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
+func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
+func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+	var body EmbeddingText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
+func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
+func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
+func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+	var body EmbeddingTexts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
+func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+	var body EmbeddingTokens
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
+func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+	var body EmbeddingTokenLists
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
 	// (POST /v1/chat/completions)
 	CreateChatCompletion(w http.ResponseWriter, r *http.Request)
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	// (POST /v1/embeddings)
+	CreateEmbedding(w http.ResponseWriter, r *http.Request)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(w http.ResponseWriter, r *http.Request)
@@ -1045,6 +1952,12 @@ type Unimplemented struct{}
 // CreateChatCompletion Answer a list of messages as OpenAI does
 // (POST /v1/chat/completions)
 func (_ Unimplemented) CreateChatCompletion(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateEmbedding Turn texts into vectors as OpenAI does
+// (POST /v1/embeddings)
+func (_ Unimplemented) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1074,6 +1987,20 @@ func (siw *ServerInterfaceWrapper) CreateChatCompletion(w http.ResponseWriter, r
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateChatCompletion(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateEmbedding operation middleware
+func (siw *ServerInterfaceWrapper) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateEmbedding(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1238,6 +2165,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/chat/completions", wrapper.CreateChatCompletion)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/embeddings", wrapper.CreateEmbedding)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/models", wrapper.ListOpenaiModels)
@@ -1524,6 +2454,210 @@ func (response CreateChatCompletion503JSONResponse) VisitCreateChatCompletionRes
 	return err
 }
 
+type CreateEmbeddingRequestObject struct {
+	Body *CreateEmbeddingJSONRequestBody
+}
+
+type CreateEmbeddingResponseObject interface {
+	VisitCreateEmbeddingResponse(w http.ResponseWriter) error
+}
+
+type CreateEmbedding200ResponseHeaders struct {
+	ParleyTurn string
+}
+
+type CreateEmbedding200JSONResponse struct {
+	Body    EmbeddingList
+	Headers CreateEmbedding200ResponseHeaders
+}
+
+func (response CreateEmbedding200JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response CreateEmbedding400JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response CreateEmbedding401JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response CreateEmbedding403JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding404JSONResponse struct{ OpenaiNotFoundJSONResponse }
+
+func (response CreateEmbedding404JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding409JSONResponse struct{ OpenaiConflictJSONResponse }
+
+func (response CreateEmbedding409JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding413JSONResponse struct {
+	OpenaiContentTooLargeJSONResponse
+}
+
+func (response CreateEmbedding413JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding415JSONResponse struct {
+	OpenaiUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateEmbedding415JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding422JSONResponse struct{ OpenaiKeyReusedJSONResponse }
+
+func (response CreateEmbedding422JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding429JSONResponse struct{ OpenaiLimitedJSONResponse }
+
+func (response CreateEmbedding429JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response CreateEmbedding500JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding502JSONResponse struct{ OpenaiBadGatewayJSONResponse }
+
+func (response CreateEmbedding502JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEmbedding503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response CreateEmbedding503JSONResponse) VisitCreateEmbeddingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOpenaiModelsRequestObject struct {
 }
 
@@ -1748,6 +2882,9 @@ type StrictServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
 	// (POST /v1/chat/completions)
 	CreateChatCompletion(ctx context.Context, request CreateChatCompletionRequestObject) (CreateChatCompletionResponseObject, error)
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	// (POST /v1/embeddings)
+	CreateEmbedding(ctx context.Context, request CreateEmbeddingRequestObject) (CreateEmbeddingResponseObject, error)
 	// ListOpenaiModels List models and agents
 	// (GET /v1/models)
 	ListOpenaiModels(ctx context.Context, request ListOpenaiModelsRequestObject) (ListOpenaiModelsResponseObject, error)
@@ -1819,6 +2956,37 @@ func (sh *strictHandler) CreateChatCompletion(w http.ResponseWriter, r *http.Req
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateChatCompletionResponseObject); ok {
 		if err := validResponse.VisitCreateChatCompletionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateEmbedding operation middleware
+func (sh *strictHandler) CreateEmbedding(w http.ResponseWriter, r *http.Request) {
+	var request CreateEmbeddingRequestObject
+
+	var body CreateEmbeddingJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEmbedding(ctx, request.(CreateEmbeddingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEmbedding")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateEmbeddingResponseObject); ok {
+		if err := validResponse.VisitCreateEmbeddingResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -20,16 +20,19 @@ import (
 
 // Defines values for AuditActorKind.
 const (
-	AuditActorKindClient  AuditActorKind = "client"
-	AuditActorKindCommand AuditActorKind = "command"
-	AuditActorKindKey     AuditActorKind = "key"
-	AuditActorKindSystem  AuditActorKind = "system"
-	AuditActorKindUser    AuditActorKind = "user"
+	AuditActorKindAnonymous AuditActorKind = "anonymous"
+	AuditActorKindClient    AuditActorKind = "client"
+	AuditActorKindCommand   AuditActorKind = "command"
+	AuditActorKindKey       AuditActorKind = "key"
+	AuditActorKindSystem    AuditActorKind = "system"
+	AuditActorKindUser      AuditActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditActorKind enum.
 func (e AuditActorKind) Valid() bool {
 	switch e {
+	case AuditActorKindAnonymous:
+		return true
 	case AuditActorKindClient:
 		return true
 	case AuditActorKindCommand:
@@ -553,6 +556,11 @@ type Account struct {
 	// Example: 1000000
 	SpentMicros int64 `json:"spent_micros"`
 
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never.
+	//
+	// Example: 5000000
+	BalanceLowMicros int64 `json:"balance_low_micros"`
+
 	// CreatedAt When it was created.
 	//
 	// Example: 2025-04-02T00:16:00Z
@@ -574,6 +582,14 @@ type AccountCreate struct {
 
 // AccountList Accounts, newest first.
 type AccountList = []Account
+
+// AccountSettings What to change of the account's settings.
+type AccountSettings struct {
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never. What running answers hold counts as balance.
+	//
+	// Example: 5000000
+	BalanceLowMicros *int64 `json:"balance_low_micros,omitempty"`
+}
 
 // AccountUpdate What to change of an account.
 type AccountUpdate struct {
@@ -621,18 +637,18 @@ type AdjustmentCreate struct {
 
 // AuditActor Who did it.
 type AuditActor struct {
-	// Kind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 	//
 	// Example: key
 	Kind AuditActorKind `json:"kind"`
 
-	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself.
+	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself and for who had not signed in.
 	//
 	// Example: key_01hf3z8k3v0000000000000000
 	ID *string `json:"id"`
 }
 
-// AuditActorKind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+// AuditActorKind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 //
 // Example: key
 type AuditActorKind string
@@ -1330,6 +1346,40 @@ type Me struct {
 // Example: user
 type MeKind string
 
+// ModelAlias A name that clients send, and the model that it means.
+type ModelAlias struct {
+	// Alias A name, or the beginning of names and a `*`.
+	//
+	// Example: gpt-4o*
+	Alias ModelAliasName `json:"alias"`
+
+	// Model The id of the model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// CreatedAt When it was defined first.
+	//
+	// Example: 2024-01-15T10:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ModelAliasDefinition What an alias means.
+type ModelAliasDefinition struct {
+	// Model The id of a model that every account may use.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+}
+
+// ModelAliasList Aliases, by name.
+type ModelAliasList = []ModelAlias
+
+// ModelAliasName A name, or the beginning of names and a `*`.
+//
+// Example: gpt-4o*
+type ModelAliasName = string
+
 // OauthClient An OAuth client without its secret.
 type OauthClient struct {
 	// ID Names the client.
@@ -1879,9 +1929,6 @@ type Webhook struct {
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -1921,11 +1968,6 @@ type WebhookCreate struct {
 	//
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
-
-	// BalanceBelowMicros For `balance.low`: told once whenever balance and holds together fall below this amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
 }
 
 // WebhookDelivery One event on its way to the webhook.
@@ -1995,7 +2037,7 @@ type WebhookDeliveryState string
 // Example: The shop's order desk
 type WebhookDescription = string
 
-// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` the balance fell below an amount,
+// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
 // `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
 //
 // Example: message.created
@@ -2045,11 +2087,6 @@ type WebhookUpdate struct {
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2090,9 +2127,6 @@ type WebhookWithSecret struct {
 	//
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
-
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
 
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
@@ -2150,6 +2184,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
@@ -2158,6 +2195,9 @@ type SessionCookieParameter = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// StateCookieParameter defines model for StateCookieParameter.
+type StateCookieParameter = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -2218,6 +2258,12 @@ type PublicContentTooLarge = Problem
 
 // PublicForbidden A problem document (RFC 9457) with an additional `error` member.
 type PublicForbidden = Problem
+
+// PublicNotFound A problem document (RFC 9457) with an additional `error` member.
+type PublicNotFound = Problem
+
+// PublicStranger A problem document (RFC 9457) with an additional `error` member.
+type PublicStranger = Problem
 
 // PublicTooManyRequests A problem document (RFC 9457) with an additional `error` member.
 type PublicTooManyRequests = Problem
@@ -2289,6 +2335,15 @@ type ListExportsParams struct {
 type ListLedgerEntriesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListModelAliasesParams defines parameters for ListModelAliases.
+type ListModelAliasesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2372,8 +2427,35 @@ type ListKeysParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// StartOidcSignInParams defines parameters for StartOidcSignIn.
+type StartOidcSignInParams struct {
+	// ReturnTo Where the browser goes once the person has signed in, a path of this server.
+	ReturnTo *string `form:"return_to,omitempty" json:"return_to,omitempty"`
+}
+
+// FinishOidcSignInParams defines parameters for FinishOidcSignIn.
+type FinishOidcSignInParams struct {
+	// State What this server gave the issuer.
+	State string `form:"state" json:"state"`
+
+	// Code What the issuer gives for who it is; without one the issuer refused.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Iss Who the issuer says it is (RFC 9207); another one is answered with 401.
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+
+	// Error Why the issuer refused, as RFC 6749 names it.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// ParleySignIn What the beginning left in the browser.
+	ParleySignIn *StateCookieParameter `form:"parley_sign_in,omitempty" json:"parley_sign_in,omitempty"`
+}
+
 // SignOutParams defines parameters for SignOut.
 type SignOutParams struct {
+	// Everywhere Whether all sessions of the person end, on every device.
+	Everywhere *bool `form:"everywhere,omitempty" json:"everywhere,omitempty"`
+
 	// ParleySession The session to end.
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
@@ -2389,6 +2471,9 @@ type GetDocumentYamlParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
 	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
 }
+
+// UpdateOwnAccountJSONRequestBody defines body for UpdateOwnAccount for application/json ContentType.
+type UpdateOwnAccountJSONRequestBody = AccountSettings
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreate
@@ -2413,6 +2498,9 @@ type CreateErasureJSONRequestBody = PrivacyOrder
 
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = PrivacyOrder
+
+// PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
+type PutModelAliasJSONRequestBody = ModelAliasDefinition
 
 // CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
 type CreateOauthClientJSONRequestBody = OauthClientCreate
@@ -2467,6 +2555,9 @@ type ServerInterface interface {
 	// GetOwnAccount Read the key's own account
 	// (GET /api/v1/admin/account)
 	GetOwnAccount(w http.ResponseWriter, r *http.Request)
+	// UpdateOwnAccount Change the settings of the key's own account
+	// (PATCH /api/v1/admin/account)
+	UpdateOwnAccount(w http.ResponseWriter, r *http.Request)
 	// ListAccounts List the accounts of the server
 	// (GET /api/v1/admin/accounts)
 	ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams)
@@ -2527,6 +2618,18 @@ type ServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams)
+	// ListModelAliases List the model aliases
+	// (GET /api/v1/admin/model-aliases)
+	ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams)
+	// DeleteModelAlias Delete a model alias
+	// (DELETE /api/v1/admin/model-aliases/{model_alias})
+	DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
+	// GetModelAlias Read a model alias
+	// (GET /api/v1/admin/model-aliases/{model_alias})
+	GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
+	// PutModelAlias Define a model alias
+	// (PUT /api/v1/admin/model-aliases/{model_alias})
+	PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath)
 	// ListOauthClients List the account's OAuth clients
 	// (GET /api/v1/admin/oauth-clients)
 	ListOauthClients(w http.ResponseWriter, r *http.Request, params ListOauthClientsParams)
@@ -2638,6 +2741,12 @@ type ServerInterface interface {
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(w http.ResponseWriter, r *http.Request)
+	// StartOidcSignIn Go to sign in at the issuer
+	// (GET /api/v1/sign-in/oidc)
+	StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams)
+	// FinishOidcSignIn Come back from the issuer
+	// (GET /api/v1/sign-in/oidc/callback)
+	FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams)
 	// SetPassword Set a password
 	// (POST /api/v1/sign-in/password)
 	SetPassword(w http.ResponseWriter, r *http.Request)
@@ -2665,6 +2774,12 @@ type Unimplemented struct{}
 // GetOwnAccount Read the key's own account
 // (GET /api/v1/admin/account)
 func (_ Unimplemented) GetOwnAccount(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateOwnAccount Change the settings of the key's own account
+// (PATCH /api/v1/admin/account)
+func (_ Unimplemented) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2785,6 +2900,30 @@ func (_ Unimplemented) DownloadExport(w http.ResponseWriter, r *http.Request, ex
 // ListLedgerEntries List the account's ledger
 // (GET /api/v1/admin/ledger)
 func (_ Unimplemented) ListLedgerEntries(w http.ResponseWriter, r *http.Request, params ListLedgerEntriesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListModelAliases List the model aliases
+// (GET /api/v1/admin/model-aliases)
+func (_ Unimplemented) ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteModelAlias Delete a model alias
+// (DELETE /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetModelAlias Read a model alias
+// (GET /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PutModelAlias Define a model alias
+// (PUT /api/v1/admin/model-aliases/{model_alias})
+func (_ Unimplemented) PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3010,6 +3149,18 @@ func (_ Unimplemented) SignIn(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// StartOidcSignIn Go to sign in at the issuer
+// (GET /api/v1/sign-in/oidc)
+func (_ Unimplemented) StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// FinishOidcSignIn Come back from the issuer
+// (GET /api/v1/sign-in/oidc/callback)
+func (_ Unimplemented) FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // SetPassword Set a password
 // (POST /api/v1/sign-in/password)
 func (_ Unimplemented) SetPassword(w http.ResponseWriter, r *http.Request) {
@@ -3060,6 +3211,20 @@ func (siw *ServerInterfaceWrapper) GetOwnAccount(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetOwnAccount(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateOwnAccount operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateOwnAccount(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -3704,6 +3869,130 @@ func (siw *ServerInterfaceWrapper) ListLedgerEntries(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListLedgerEntries(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListModelAliases operation middleware
+func (siw *ServerInterfaceWrapper) ListModelAliases(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelAliasesParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListModelAliases(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) DeleteModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteModelAlias(w, r, modelAlias)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) GetModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetModelAlias(w, r, modelAlias)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutModelAlias operation middleware
+func (siw *ServerInterfaceWrapper) PutModelAlias(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "model_alias" -------------
+	var modelAlias ModelAliasPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "model_alias", chi.URLParam(r, "model_alias"), &modelAlias, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "model_alias", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutModelAlias(w, r, modelAlias)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -4777,6 +5066,126 @@ func (siw *ServerInterfaceWrapper) SignIn(w http.ResponseWriter, r *http.Request
 	handler.ServeHTTP(w, r)
 }
 
+// StartOidcSignIn operation middleware
+func (siw *ServerInterfaceWrapper) StartOidcSignIn(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartOidcSignInParams
+
+	// ------------- Optional query parameter "return_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "return_to", r.URL.Query(), &params.ReturnTo, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "return_to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "return_to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartOidcSignIn(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FinishOidcSignIn operation middleware
+func (siw *ServerInterfaceWrapper) FinishOidcSignIn(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FinishOidcSignInParams
+
+	// ------------- Required query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", r.URL.Query(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "code"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "code", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "iss" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "iss", r.URL.Query(), &params.Iss, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "iss"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "iss", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", r.URL.Query(), &params.Error, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "error"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "error", Err: err})
+		}
+		return
+	}
+
+	{
+		var cookie *http.Cookie
+
+		if cookie, err = r.Cookie("parley_sign_in"); err == nil {
+			var value StateCookieParameter
+			err = runtime.BindStyledParameterWithOptions("simple", "parley_sign_in", cookie.Value, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
+			if err != nil {
+				siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "parley_sign_in", Err: err})
+				return
+			}
+			params.ParleySignIn = &value
+
+		}
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FinishOidcSignIn(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SetPassword operation middleware
 func (siw *ServerInterfaceWrapper) SetPassword(w http.ResponseWriter, r *http.Request) {
 
@@ -4799,6 +5208,19 @@ func (siw *ServerInterfaceWrapper) SignOut(w http.ResponseWriter, r *http.Reques
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params SignOutParams
+
+	// ------------- Optional query parameter "everywhere" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "everywhere", r.URL.Query(), &params.Everywhere, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "everywhere"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "everywhere", Err: err})
+		}
+		return
+	}
 
 	{
 		var cookie *http.Cookie
@@ -5053,6 +5475,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/admin/account", wrapper.GetOwnAccount)
 	})
 	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v1/admin/account", wrapper.UpdateOwnAccount)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/accounts", wrapper.ListAccounts)
 	})
 	r.Group(func(r chi.Router) {
@@ -5111,6 +5536,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/ledger", wrapper.ListLedgerEntries)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/model-aliases", wrapper.ListModelAliases)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.DeleteModelAlias)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.GetModelAlias)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/admin/model-aliases/{model_alias}", wrapper.PutModelAlias)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/oauth-clients", wrapper.ListOauthClients)
@@ -5224,6 +5661,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/sign-in", wrapper.SignIn)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sign-in/oidc", wrapper.StartOidcSignIn)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sign-in/oidc/callback", wrapper.FinishOidcSignIn)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/sign-in/password", wrapper.SetPassword)
 	})
 	r.Group(func(r chi.Router) {
@@ -5285,6 +5728,10 @@ type PublicBadRequestApplicationProblemPlusJSONResponse Problem
 type PublicContentTooLargeApplicationProblemPlusJSONResponse Problem
 
 type PublicForbiddenApplicationProblemPlusJSONResponse Problem
+
+type PublicNotFoundApplicationProblemPlusJSONResponse Problem
+
+type PublicStrangerApplicationProblemPlusJSONResponse Problem
 
 type PublicTooManyRequestsApplicationProblemPlusJSONResponse Problem
 
@@ -5382,6 +5829,156 @@ type GetOwnAccount503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetOwnAccount503ApplicationProblemPlusJSONResponse) VisitGetOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccountRequestObject struct {
+	Body *UpdateOwnAccountJSONRequestBody
+}
+
+type UpdateOwnAccountResponseObject interface {
+	VisitUpdateOwnAccountResponse(w http.ResponseWriter) error
+}
+
+type UpdateOwnAccount200JSONResponse Account
+
+func (response UpdateOwnAccount200JSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount400ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount401ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount403ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount413ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount415ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount429ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount500ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOwnAccount503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateOwnAccount503ApplicationProblemPlusJSONResponse) VisitUpdateOwnAccountResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -8524,6 +9121,585 @@ type ListLedgerEntries503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListLedgerEntries503ApplicationProblemPlusJSONResponse) VisitListLedgerEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliasesRequestObject struct {
+	Params ListModelAliasesParams
+}
+
+type ListModelAliasesResponseObject interface {
+	VisitListModelAliasesResponse(w http.ResponseWriter) error
+}
+
+type ListModelAliases200ResponseHeaders struct {
+	Link *string
+}
+
+type ListModelAliases200JSONResponse struct {
+	Body    ModelAliasList
+	Headers ListModelAliases200ResponseHeaders
+}
+
+func (response ListModelAliases200JSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases400ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases401ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases403ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases429ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases500ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelAliases503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListModelAliases503ApplicationProblemPlusJSONResponse) VisitListModelAliasesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+}
+
+type DeleteModelAliasResponseObject interface {
+	VisitDeleteModelAliasResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelAlias204Response struct {
+}
+
+func (response DeleteModelAlias204Response) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias400ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias401ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias403ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias404ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias429ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias500ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteModelAlias503ApplicationProblemPlusJSONResponse) VisitDeleteModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+}
+
+type GetModelAliasResponseObject interface {
+	VisitGetModelAliasResponse(w http.ResponseWriter) error
+}
+
+type GetModelAlias200JSONResponse ModelAlias
+
+func (response GetModelAlias200JSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias400ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias401ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias403ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias404ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias429ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias500ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetModelAlias503ApplicationProblemPlusJSONResponse) VisitGetModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAliasRequestObject struct {
+	ModelAlias ModelAliasPath `json:"model_alias"`
+	Body       *PutModelAliasJSONRequestBody
+}
+
+type PutModelAliasResponseObject interface {
+	VisitPutModelAliasResponse(w http.ResponseWriter) error
+}
+
+type PutModelAlias200JSONResponse ModelAlias
+
+func (response PutModelAlias200JSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias201ResponseHeaders struct {
+	Location string
+}
+
+type PutModelAlias201JSONResponse struct {
+	Body    ModelAlias
+	Headers PutModelAlias201ResponseHeaders
+}
+
+func (response PutModelAlias201JSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias400ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias401ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias403ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias404ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias413ApplicationProblemPlusJSONResponse struct {
+	AdminContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias413ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias415ApplicationProblemPlusJSONResponse struct {
+	AdminUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias415ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias429ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias500ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutModelAlias503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PutModelAlias503ApplicationProblemPlusJSONResponse) VisitPutModelAliasResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -12115,22 +13291,6 @@ func (response UpdateWebhook404ApplicationProblemPlusJSONResponse) VisitUpdateWe
 	return err
 }
 
-type UpdateWebhook409ApplicationProblemPlusJSONResponse struct {
-	AdminConflictApplicationProblemPlusJSONResponse
-}
-
-func (response UpdateWebhook409ApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type UpdateWebhook413ApplicationProblemPlusJSONResponse struct {
 	AdminContentTooLargeApplicationProblemPlusJSONResponse
 }
@@ -14291,6 +15451,246 @@ func (response SignIn503ApplicationProblemPlusJSONResponse) VisitSignInResponse(
 	return err
 }
 
+type StartOidcSignInRequestObject struct {
+	Params StartOidcSignInParams
+}
+
+type StartOidcSignInResponseObject interface {
+	VisitStartOidcSignInResponse(w http.ResponseWriter) error
+}
+
+type StartOidcSignIn302ResponseHeaders struct {
+	Location  string
+	SetCookie string
+}
+
+type StartOidcSignIn302Response struct {
+	Headers StartOidcSignIn302ResponseHeaders
+}
+
+func (response StartOidcSignIn302Response) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(302)
+	return nil
+}
+
+type StartOidcSignIn400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn400ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn404ApplicationProblemPlusJSONResponse struct {
+	PublicNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn404ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn429ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn500ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartOidcSignIn503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartOidcSignIn503ApplicationProblemPlusJSONResponse) VisitStartOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignInRequestObject struct {
+	Params FinishOidcSignInParams
+}
+
+type FinishOidcSignInResponseObject interface {
+	VisitFinishOidcSignInResponse(w http.ResponseWriter) error
+}
+
+type FinishOidcSignIn302ResponseHeaders struct {
+	Location  string
+	SetCookie string
+}
+
+type FinishOidcSignIn302Response struct {
+	Headers FinishOidcSignIn302ResponseHeaders
+}
+
+func (response FinishOidcSignIn302Response) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(302)
+	return nil
+}
+
+type FinishOidcSignIn400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn400ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn401ApplicationProblemPlusJSONResponse struct {
+	PublicUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn401ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn403ApplicationProblemPlusJSONResponse struct {
+	PublicStrangerApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn403ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn404ApplicationProblemPlusJSONResponse struct {
+	PublicNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn404ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn429ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn500ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FinishOidcSignIn503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response FinishOidcSignIn503ApplicationProblemPlusJSONResponse) VisitFinishOidcSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SetPasswordRequestObject struct {
 	Body *SetPasswordJSONRequestBody
 }
@@ -14790,6 +16190,9 @@ type StrictServerInterface interface {
 	// GetOwnAccount Read the key's own account
 	// (GET /api/v1/admin/account)
 	GetOwnAccount(ctx context.Context, request GetOwnAccountRequestObject) (GetOwnAccountResponseObject, error)
+	// UpdateOwnAccount Change the settings of the key's own account
+	// (PATCH /api/v1/admin/account)
+	UpdateOwnAccount(ctx context.Context, request UpdateOwnAccountRequestObject) (UpdateOwnAccountResponseObject, error)
 	// ListAccounts List the accounts of the server
 	// (GET /api/v1/admin/accounts)
 	ListAccounts(ctx context.Context, request ListAccountsRequestObject) (ListAccountsResponseObject, error)
@@ -14850,6 +16253,18 @@ type StrictServerInterface interface {
 	// ListLedgerEntries List the account's ledger
 	// (GET /api/v1/admin/ledger)
 	ListLedgerEntries(ctx context.Context, request ListLedgerEntriesRequestObject) (ListLedgerEntriesResponseObject, error)
+	// ListModelAliases List the model aliases
+	// (GET /api/v1/admin/model-aliases)
+	ListModelAliases(ctx context.Context, request ListModelAliasesRequestObject) (ListModelAliasesResponseObject, error)
+	// DeleteModelAlias Delete a model alias
+	// (DELETE /api/v1/admin/model-aliases/{model_alias})
+	DeleteModelAlias(ctx context.Context, request DeleteModelAliasRequestObject) (DeleteModelAliasResponseObject, error)
+	// GetModelAlias Read a model alias
+	// (GET /api/v1/admin/model-aliases/{model_alias})
+	GetModelAlias(ctx context.Context, request GetModelAliasRequestObject) (GetModelAliasResponseObject, error)
+	// PutModelAlias Define a model alias
+	// (PUT /api/v1/admin/model-aliases/{model_alias})
+	PutModelAlias(ctx context.Context, request PutModelAliasRequestObject) (PutModelAliasResponseObject, error)
 	// ListOauthClients List the account's OAuth clients
 	// (GET /api/v1/admin/oauth-clients)
 	ListOauthClients(ctx context.Context, request ListOauthClientsRequestObject) (ListOauthClientsResponseObject, error)
@@ -14961,6 +16376,12 @@ type StrictServerInterface interface {
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
+	// StartOidcSignIn Go to sign in at the issuer
+	// (GET /api/v1/sign-in/oidc)
+	StartOidcSignIn(ctx context.Context, request StartOidcSignInRequestObject) (StartOidcSignInResponseObject, error)
+	// FinishOidcSignIn Come back from the issuer
+	// (GET /api/v1/sign-in/oidc/callback)
+	FinishOidcSignIn(ctx context.Context, request FinishOidcSignInRequestObject) (FinishOidcSignInResponseObject, error)
 	// SetPassword Set a password
 	// (POST /api/v1/sign-in/password)
 	SetPassword(ctx context.Context, request SetPasswordRequestObject) (SetPasswordResponseObject, error)
@@ -15037,6 +16458,37 @@ func (sh *strictHandler) GetOwnAccount(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetOwnAccountResponseObject); ok {
 		if err := validResponse.VisitGetOwnAccountResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOwnAccount operation middleware
+func (sh *strictHandler) UpdateOwnAccount(w http.ResponseWriter, r *http.Request) {
+	var request UpdateOwnAccountRequestObject
+
+	var body UpdateOwnAccountJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOwnAccount(ctx, request.(UpdateOwnAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOwnAccount")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateOwnAccountResponseObject); ok {
+		if err := validResponse.VisitUpdateOwnAccountResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -15605,6 +17057,117 @@ func (sh *strictHandler) ListLedgerEntries(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListLedgerEntriesResponseObject); ok {
 		if err := validResponse.VisitListLedgerEntriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListModelAliases operation middleware
+func (sh *strictHandler) ListModelAliases(w http.ResponseWriter, r *http.Request, params ListModelAliasesParams) {
+	var request ListModelAliasesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModelAliases(ctx, request.(ListModelAliasesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModelAliases")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListModelAliasesResponseObject); ok {
+		if err := validResponse.VisitListModelAliasesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteModelAlias operation middleware
+func (sh *strictHandler) DeleteModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request DeleteModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelAlias(ctx, request.(DeleteModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteModelAliasResponseObject); ok {
+		if err := validResponse.VisitDeleteModelAliasResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelAlias operation middleware
+func (sh *strictHandler) GetModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request GetModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelAlias(ctx, request.(GetModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetModelAliasResponseObject); ok {
+		if err := validResponse.VisitGetModelAliasResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutModelAlias operation middleware
+func (sh *strictHandler) PutModelAlias(w http.ResponseWriter, r *http.Request, modelAlias ModelAliasPath) {
+	var request PutModelAliasRequestObject
+
+	request.ModelAlias = modelAlias
+
+	var body PutModelAliasJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutModelAlias(ctx, request.(PutModelAliasRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutModelAlias")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutModelAliasResponseObject); ok {
+		if err := validResponse.VisitPutModelAliasResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -16656,6 +18219,58 @@ func (sh *strictHandler) SignIn(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SignInResponseObject); ok {
 		if err := validResponse.VisitSignInResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartOidcSignIn operation middleware
+func (sh *strictHandler) StartOidcSignIn(w http.ResponseWriter, r *http.Request, params StartOidcSignInParams) {
+	var request StartOidcSignInRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartOidcSignIn(ctx, request.(StartOidcSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartOidcSignIn")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartOidcSignInResponseObject); ok {
+		if err := validResponse.VisitStartOidcSignInResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FinishOidcSignIn operation middleware
+func (sh *strictHandler) FinishOidcSignIn(w http.ResponseWriter, r *http.Request, params FinishOidcSignInParams) {
+	var request FinishOidcSignInRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FinishOidcSignIn(ctx, request.(FinishOidcSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FinishOidcSignIn")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FinishOidcSignInResponseObject); ok {
+		if err := validResponse.VisitFinishOidcSignInResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

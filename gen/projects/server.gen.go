@@ -4228,6 +4228,9 @@ type HeightQuery = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // NameQuery defines model for NameQuery.
 type NameQuery = string
 

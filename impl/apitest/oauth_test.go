@@ -120,6 +120,37 @@ func TestATokenEndsWithItsTimeAndItsClient(t *testing.T) {
 	}
 }
 
+// A right that a client loses is gone from the tokens it has, on the next
+// request; one that it gains is for new tokens.
+func TestATokenReachesNoFurtherThanItsClient(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	x.prepare(t)
+	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"]
+	scopes := func(list ...string) {
+		t.Helper()
+		x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{"scopes": list}}).Want(t, http.StatusOK)
+	}
+	token := x.token(t, "").AccessToken
+	send := testkit.Request{Path: "/api/v1/chat", Key: token, Body: map[string]any{"message": "Hello!"}}
+	x.server.Do(t, send).Want(t, http.StatusOK)
+	scopes("webchat:read", "openai")
+	if got := x.sessionsStatus(t, token); got != http.StatusOK {
+		t.Errorf("what the client still holds: %d", got)
+	}
+	x.server.Do(t, send).Want(t, http.StatusForbidden)
+	x.server.Do(t, testkit.Request{Path: "/v1/models", Key: token}).Want(t, http.StatusForbidden) // gained, and not granted
+	if got := x.introspect(t, token); !got.Active || *got.Scope != "webchat:read" {
+		t.Errorf("introspected %+v", got)
+	}
+	scopes("openai")
+	if got := x.sessionsStatus(t, token); got != http.StatusForbidden || x.introspect(t, token).Active {
+		t.Errorf("a token of which nothing is left gets %d", got)
+	}
+	scopes("webchat")
+	x.server.Do(t, send).Want(t, http.StatusOK)
+}
+
 func TestARotatedSecretWorksForItsGrace(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)

@@ -67,19 +67,22 @@ func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	}{
 		{"n", 2, "n", "unsupported_value"},
 		{"n", 0, "n", "invalid_value"},
-		{"tools", []any{tool}, "tools", "unsupported_value"},
-		{"tool_choice", "required", "tool_choice", "unsupported_value"},
 		{"functions", []any{tool}, "functions", "unsupported_value"},
-		{"logprobs", true, "logprobs", "unsupported_value"},
-		{"top_logprobs", 3, "top_logprobs", "unsupported_value"},
 		{"modalities", []any{"audio"}, "modalities", "unsupported_value"},
 		{"modalities", []any{"text", "audio"}, "modalities", "unsupported_value"},
 		{"audio", map[string]any{"voice": "alloy"}, "audio", "unsupported_value"},
-		{"response_format", map[string]any{"type": "json_object"}, "response_format", "unsupported_value"},
-		{"messages", part(map[string]any{"type": "image_url", "image_url": map[string]any{"url": "https://a.example/b.png"}}), "messages[0].content[1].type", "unsupported_value"},
+		{"tools", []any{map[string]any{"type": "custom", "custom": map[string]any{"name": "f"}}}, "tools[0].type", "unsupported_value"},
+		{"tools", []any{map[string]any{"type": "function"}}, "tools[0].function", "missing_required_parameter"},
+		{"tool_choice", "always", "tool_choice", "invalid_value"},
+		{"top_logprobs", 21, "top_logprobs", "invalid_value"},
+		{"vendor_member", strings.Repeat("x", 1<<20), "tools", "invalid_value"},
+		{"messages", part(map[string]any{"type": "input_audio", "input_audio": map[string]any{}}), "messages[0].content[1].type", "unsupported_value"},
+		{"messages", part(map[string]any{"type": "image_url", "image_url": map[string]any{"url": "http://a.example/b.png"}}), "messages[0].content[1].image_url.url", "invalid_value"},
+		{"messages", part(map[string]any{"type": "image_url"}), "messages[0].content[1].image_url", "missing_required_parameter"},
+		{"messages", []any{map[string]any{"role": "tool", "content": "x"}}, "messages[0].tool_call_id", "missing_required_parameter"},
+		{"messages", []any{map[string]any{"role": "assistant", "tool_calls": []any{}}}, "messages[0].content", "missing_required_parameter"},
+		{"messages", []any{map[string]any{"role": "assistant", "content": "", "tool_calls": []any{tool}}}, "messages[0].tool_calls[0].function.arguments", "missing_required_parameter"},
 		{"messages", part(map[string]any{"type": "text"}), "messages[0].content[1].text", "missing_required_parameter"},
-		{"messages", []any{map[string]any{"role": "tool", "content": "x"}}, "messages[0].role", "invalid_value"},
-		{"messages", []any{map[string]any{"role": "assistant", "content": "", "tool_calls": []any{tool}}}, "messages[0].tool_calls", "unsupported_value"},
 		{"messages", []any{map[string]any{"role": "user"}}, "messages[0].content", "missing_required_parameter"},
 		{"temperature", 3, "temperature", "invalid_value"},
 		{"temperature", "hot", "temperature", "invalid_type"},
@@ -94,7 +97,7 @@ func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	}
 	for name, value := range map[string]any{
 		"n": 1, "tools": []any{}, "tool_choice": "none", "logprobs": false, "modalities": []any{"text"}, "response_format": map[string]any{"type": "text"},
-		"seed": 5, "top_p": 0.5, "parallel_tool_calls": true, "store": false, "metadata": map[string]any{"a": "b"},
+		"seed": 5, "top_p": 0.5, "parallel_tool_calls": true, "top_logprobs": 0, "store": false, "metadata": map[string]any{"a": "b"},
 	} {
 		x.complete(t, model.BuiltInLLM, map[string]any{name: value}).Want(t, http.StatusOK)
 	}

@@ -2,6 +2,8 @@ package apitest_test
 
 import (
 	"net/http"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -140,6 +142,66 @@ func TestSigningOutEndsTheSession(t *testing.T) {
 	x.server.Do(t, out).Want(t, http.StatusBadRequest)
 }
 
+func TestSigningOutEverywhereEndsEverySession(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	people := x.prepare(t)
+	second, _ := x.signIn(t, people.owner.Email, people.owner.Password)
+	x.as(t, people.owner, testkit.Request{Method: http.MethodPost, Path: "/api/v1/sign-out?everywhere=true"}).Want(t, http.StatusNoContent)
+	for _, text := range []string{people.owner.Session, second} {
+		x.me(t, text).Want(t, http.StatusUnauthorized)
+	}
+	x.me(t, people.member.Session).Want(t, http.StatusOK)
+	x.as(t, people.owner, testkit.Request{Method: http.MethodPost, Path: "/api/v1/sign-out?everywhere=perhaps"}).Want(t, http.StatusBadRequest)
+}
+
+// Who signs in, how and from where, and who is refused, can be read; passwords cannot.
+func TestSigningInIsBooked(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	owner := x.prepare(t).owner
+	wrong := testkit.Canary()
+	session, _ := x.signIn(t, owner.Email, owner.Password)
+	_, got := x.signIn(t, owner.Email, wrong)
+	got.Want(t, http.StatusUnauthorized)
+	stranger := testkit.Canary() + "@example.com"
+	_, got = x.signIn(t, stranger, wrong)
+	got.Want(t, http.StatusUnauthorized)
+	redeem := map[string]any{"token": owner.Link, "new_password": wrong}
+	last := sessionOf(x.server.Do(t, testkit.Request{Path: "/api/v1/sign-in/password", Body: redeem}).Want(t, http.StatusOK))
+	out := testkit.Request{Method: http.MethodPost, Path: "/api/v1/sign-out?everywhere=true", Header: map[string]string{"Cookie": "parley_session=" + last}}
+	x.server.Do(t, out).Want(t, http.StatusNoContent)
+	for action, details := range map[string][]map[string]any{
+		"user.signed_in": {{"method": "link"}, {"method": "password"}}, "user.sign_in_refused": {{"method": "password", "reason": "wrong_password"}},
+		"user.signed_out": {{"everywhere": true}},
+	} {
+		var events []platform.AuditEvent
+		x.do(t, testkit.Request{Path: "/api/v1/admin/audit-events?action=" + action}).Want(t, http.StatusOK).JSON(t, &events)
+		if len(events) != len(details) {
+			t.Fatalf("%s is booked as %+v", action, events)
+		}
+		for i, e := range events {
+			refused := action == "user.sign_in_refused"
+			if !reflect.DeepEqual(e.Details, details[i]) || e.Target != owner.ID || *e.Address != "127.0.0.1" || e.RequestID == nil ||
+				(string(e.Actor.Kind) == "anonymous") != refused || (e.Actor.ID == nil) != refused {
+				t.Errorf("%s is booked as %+v", action, e)
+			}
+		}
+	}
+	var events []platform.AuditEvent
+	x.do(t, testkit.Request{Path: "/api/v1/admin/audit-events?of=server&action=user.sign_in_refused&limit=100"}).Want(t, http.StatusOK).JSON(t, &events)
+	if !slices.ContainsFunc(events, func(e platform.AuditEvent) bool {
+		return e.RequestID != nil && *e.RequestID == got.Header.Get("X-Request-Id")
+	}) {
+		t.Error("the attempt of a stranger is not booked")
+	}
+	for name, text := range map[string]string{"password": wrong, "stranger's address": stranger, "session": session} {
+		if tables := tablesWith(t, x.server, text); len(tables) > 0 || len(x.server.Logs.Of(text)) > 0 {
+			t.Errorf("the %s is stored in %v, or logged", name, tables)
+		}
+	}
+}
+
 func TestASessionEndsInTime(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
@@ -225,16 +287,19 @@ func TestTheLastOwnerStays(t *testing.T) {
 	x.as(t, second, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/admin/users/" + second.ID}).Want(t, http.StatusConflict)
 }
 
-// Unknown addresses and wrong passwords get the same answer, and both are slowed down.
+// Unknown addresses and wrong passwords get the same answer, and both are slowed
+// down, whichever of two servers is asked.
 func TestPasswordsCannotBeGuessed(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
-	people := x.prepare(t)
+	first := testkit.New(t)
+	x := tenantOf(t, first, testkit.Unlimited, plenty)
+	people, y := x.prepare(t), x
+	y.server = testkit.Beside(t, first)
 	var bodies []string
 	for _, email := range []string{people.owner.Email, testkit.Canary() + "@example.com"} {
 		refused := 0
-		for range 25 {
-			_, got := x.signIn(t, email, "not the password")
+		for i := range 25 {
+			_, got := []tenant{x, y}[i%2].signIn(t, email, "not the password")
 			if got.Status == http.StatusTooManyRequests {
 				refused++
 				if seconds, err := strconv.Atoi(got.Header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 45 {
@@ -253,8 +318,13 @@ func TestPasswordsCannotBeGuessed(t *testing.T) {
 			t.Errorf("answers differ: %s and %s", body, bodies[0])
 		}
 	}
-	if _, got := x.signIn(t, people.owner.Email, people.owner.Password); got.Status != http.StatusTooManyRequests {
-		t.Errorf("the right password after too many wrong ones: %d", got.Status)
+	if _, err := sql(t, first).Exec(`update sign_in_guesses set full_at = now() + interval '15 minutes'`); err != nil { // as if no time had passed
+		t.Fatal(err)
+	}
+	for _, z := range []tenant{x, y} {
+		if _, got := z.signIn(t, people.owner.Email, people.owner.Password); got.Status != http.StatusTooManyRequests {
+			t.Errorf("the right password after too many wrong ones: %d", got.Status)
+		}
 	}
 	if _, got := x.signIn(t, people.member.Email, people.member.Password); got.Status != http.StatusOK {
 		t.Errorf("somebody else: %d", got.Status)

@@ -278,29 +278,61 @@ func TestBothSecretsSignDuringARotation(t *testing.T) {
 	}
 }
 
-func TestAWebhookIsWarnedOfALowBalanceOnce(t *testing.T) {
+// A low balance is told once, to every webhook that wants it and the audit log,
+// and again only after the balance was above what it is warned at.
+func TestALowBalanceIsToldOnce(t *testing.T) {
 	t.Parallel()
-	s := testkit.Shared(t)
+	s := testkit.New(t) // the job looks at every account
 	x, receiver := tenantOf(t, s, testkit.Unlimited, 1_000_000), testkit.NewReceiver(t)
-	w := x.createWebhook(t, map[string]any{"url": receiver.URL, "events": []string{"balance.low", "key.created"}, "balance_below_micros": 2_000_000})
-	look := func() {
+	w := x.createWebhook(t, map[string]any{"url": receiver.URL, "events": []string{"balance.low"}})
+	warnAt := func(micros int64) {
+		t.Helper()
+		var got platform.Account
+		x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/account", Body: map[string]any{"balance_low_micros": micros}}).
+			Want(t, http.StatusOK).JSON(t, &got)
+		if got.BalanceLowMicros != micros {
+			t.Errorf("warned at %d, want %d", got.BalanceLowMicros, micros)
+		}
+	}
+	take := func(micros int64) {
+		t.Helper()
+		x.do(t, testkit.Request{Path: "/api/v1/admin/accounts/" + x.ID + "/adjustments", Body: map[string]any{"amount_micros": -micros, "reason": "a test"}}).
+			Want(t, http.StatusCreated)
+	}
+	told := func(balance, below float64) {
+		t.Helper()
+		if m := verified(t, receiver.Next(t), w.Secret); m.Type != "balance.low" || m.Data["balance_micros"] != balance || m.Data["below_micros"] != below {
+			t.Errorf("told %+v", m)
+		}
+	}
+	look := func(booked int) {
 		t.Helper()
 		s.Run(t, "webhooks.balances")
+		var events []platform.AuditEvent
+		x.do(t, testkit.Request{Path: "/api/v1/admin/audit-events?action=balance.low"}).Want(t, http.StatusOK).JSON(t, &events)
+		if len(events) != booked {
+			t.Errorf("%d times booked, want %d", len(events), booked)
+		}
 	}
-	look()
-	if m := verified(t, receiver.Next(t), w.Secret); m.Type != "balance.low" || m.Data["balance_micros"] != 1e6 || m.Data["below_micros"] != 2e6 {
-		t.Errorf("told %+v", m)
-	}
-	look()
+	look(0) // nobody asked to be warned
+	warnAt(1_000_000)
+	look(0) // at the amount is not below it
+	warnAt(2_000_000)
+	look(1)
+	told(1e6, 2e6)
+	look(1)
+	take(1_000)
+	look(1)
 	x.Grant(t, 5_000_000)
-	look()
-	x.createKey(t, `{"name":"n"}`)
-	if m := verified(t, receiver.Next(t), w.Secret); m.Type != "key.created" {
-		t.Errorf("told %+v before the balance fell again", m)
-	}
-	x.do(t, testkit.Request{Path: webhooksPath, Body: map[string]any{"url": receiver.URL, "events": []string{"balance.low"}}}).Want(t, http.StatusConflict)
-	x.do(t, testkit.Request{Method: http.MethodPatch, Path: webhooksPath + "/" + x.createWebhook(t, map[string]any{"url": receiver.URL, "events": []string{"key.created"}}).ID,
-		Body: `{"events":["balance.low"]}`}).Want(t, http.StatusConflict)
+	look(1)
+	take(4_500_000)
+	look(2)
+	told(1_499_000, 2e6)
+	warnAt(0)
+	look(2)
+	warnAt(1_500_000)
+	look(3)
+	told(1_499_000, 1.5e6)
 }
 
 func TestAnAccountHasAtMostTwentyWebhooks(t *testing.T) {

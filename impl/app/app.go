@@ -28,24 +28,23 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/limit"
-	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/project"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
-	"parley/impl/issuer"
 )
 
 // App is a server: its services, its router and what has to be ended.
 type App struct {
 	*Services
-	Handler   http.Handler
-	Webhooks  *webhook.Service
-	Privacy   *privacy.Service
-	Watch     *key.Watch
+	Handler  http.Handler
+	Webhooks *webhook.Service
+	Privacy  *privacy.Service
+	// Knowledge keeps what agents and apps answer from.
 	Knowledge *knowledge.Service
+	Watch     *key.Watch
 	FirstKey  string // the text of the first key; "" unless this start made it
 
 	cfg      Config
@@ -81,16 +80,18 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
+	if err := a.checkAdmission(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, "projects": projects.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
-	a.Webhooks, a.Privacy = a.webhookService(), a.privacyService()
+	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, "projects": projects.Whole}
 	a.turns.Listen(database.direct)
-	a.Knowledge = a.knowledgeService()
 	a.projects = &project.Service{
 		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
@@ -123,7 +124,7 @@ func (a *App) router() (http.Handler, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Models: a.Models,
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, usages, a.Keys, now),
@@ -133,18 +134,6 @@ func (a *App) router() (http.Handler, error) {
 			projects.New(a.projects, a.cfg.PublicURL),
 		},
 	})
-}
-
-// authenticator admits keys and, with an issuer, its tokens.
-func (a *App) authenticator() httpd.Authenticator {
-	if a.cfg.OIDCIssuer == "" {
-		return a.Keys
-	}
-	tokens := issuer.New(issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now})
-	return &oidc.Service{
-		DB: a.database.DB, Keys: a.Keys, Verify: tokens.Verify, Account: a.cfg.OIDCAccount,
-		AccountClaim: a.cfg.OIDCAccountClaim, ScopeClaim: a.cfg.OIDCScopeClaim,
-	}
 }
 
 // ready is nil while the server can serve.
@@ -178,10 +167,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	a.stopping.Store(true)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	// Streams end when their turns do, so both are waited for at once.
 	stopped := make(chan struct{})
-	go func() { a.turns.Stop(grace); a.jobs.Stop(grace); close(stopped) }()
+	go func() { a.jobs.Stop(grace); close(stopped) }()
+	// Requests that have arrived may still begin turns, and streams end when their
+	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
 		// The turns that did not finish have been ended; their readers still have to be told.

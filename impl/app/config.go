@@ -21,7 +21,8 @@ type Config struct {
 	Data             string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
 	DatabaseURL      string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
 	Blobs            string        `name:"blobs" env:"PARLEY_BLOBS" help:"Where exports and files are kept, encrypted: a folder or s3://bucket?region=…, the same for all servers. Default: the folder blobs in the data folder."`
-	DatabaseDirect   string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" secret:"true" help:"The same Postgres without a pooler in between, for hearing other servers; default: DATABASE_URL."`
+	DatabaseDirect   string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" secret:"true" help:"The same Postgres without a pooler in between, for hearing other servers and for migrations; default: DATABASE_URL."`
+	DatabasePlain    bool          `name:"database-unprepared" env:"PARLEY_DATABASE_UNPREPARED" help:"DATABASE_URL leads through a pooler in transaction mode that knows no prepared statements, such as PgBouncer before 1.21; statements are then planned each time."`
 	DatabaseConns    int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`
 	PostgresBin      string        `name:"postgres-bin" env:"PARLEY_POSTGRES_BIN" help:"Folder with initdb and postgres for the embedded Postgres; found by itself when empty."`
 	Upstream         string        `name:"upstream" env:"PARLEY_UPSTREAM" help:"Base URL, including /v1, of an OpenAI-compatible API that runs the models."`
@@ -29,13 +30,18 @@ type Config struct {
 	AllowPrivate     []string      `name:"allow-private-networks" env:"PARLEY_ALLOW_PRIVATE_NETWORKS" sep:"," help:"CIDRs of private networks that outgoing requests may reach; none by default. The upstream is always reachable."`
 	PublicURL        string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
 	TrustedProxies   []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
-	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number."`
+	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number, and for any number of passwords tried from one network."`
 	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
 	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
-	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" help:"URL of an OpenID Connect issuer whose tokens (JWT) are taken beside keys, exactly as they name it."`
+	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" help:"URL of an OpenID Connect issuer, exactly as its tokens name it. With an audience its tokens (JWT) are taken beside keys, with a client id it signs people in."`
 	OIDCAudience     string        `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" help:"Audience that tokens of the issuer must be meant for."`
+	OIDCClientID     string        `name:"oidc-client-id" env:"PARLEY_OIDC_CLIENT_ID" help:"Id of this server as a client of the issuer, to sign people in; the issuer sends them back to /api/v1/sign-in/oidc/callback under PARLEY_PUBLIC_URL."`
+	OIDCClientSecret string        `name:"oidc-client-secret" env:"PARLEY_OIDC_CLIENT_SECRET" secret:"true" help:"Secret of that client; none for a public one."`
+	OIDCDomains      []string      `name:"oidc-domains" env:"PARLEY_OIDC_DOMAINS" sep:"," help:"Domains of e-mail addresses whose people the issuer may sign in without an invitation; none by default."`
+	OIDCDomainsIn    string        `name:"oidc-domains-account" env:"PARLEY_OIDC_DOMAINS_ACCOUNT" help:"Id of the account that they become people of."`
+	OIDCDomainsRole  string        `name:"oidc-domains-role" env:"PARLEY_OIDC_DOMAINS_ROLE" enum:"member,admin" default:"member" help:"What they become there: member or admin."`
 	OIDCAccount      string        `name:"oidc-account" env:"PARLEY_OIDC_ACCOUNT" help:"Id of the account of tokens that name none; they are refused by default."`
 	OIDCAccountClaim string        `name:"oidc-account-claim" env:"PARLEY_OIDC_ACCOUNT_CLAIM" default:"parley_account" help:"Claim that holds the id of a token's account."`
 	OIDCScopeClaim   string        `name:"oidc-scope-claim" env:"PARLEY_OIDC_SCOPE_CLAIM" default:"scope" help:"Claim that holds a token's scopes, as a list or separated by spaces."`
@@ -65,9 +71,7 @@ func (c *Config) Check() error {
 	note(checkURL("PARLEY_UPSTREAM", c.Upstream))
 	note(checkURL("PARLEY_PUBLIC_URL", c.PublicURL))
 	note(checkURL("PARLEY_OIDC_ISSUER", c.OIDCIssuer))
-	if (c.OIDCIssuer == "") != (c.OIDCAudience == "") {
-		note(errors.New("PARLEY_OIDC_ISSUER and PARLEY_OIDC_AUDIENCE go together"))
-	}
+	note(c.checkIssuer())
 	note(c.checkListener())
 	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
 		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
@@ -82,6 +86,29 @@ func (c *Config) Check() error {
 		c.Blobs = filepath.Join(c.Data, "blobs")
 	}
 	return errors.Join(mistakes...)
+}
+
+// checkIssuer is about what goes together.
+func (c *Config) checkIssuer() error {
+	for i, domain := range c.OIDCDomains {
+		c.OIDCDomains[i] = strings.ToLower(strings.TrimSpace(domain))
+	}
+	if c.OIDCDomainsRole == "" {
+		c.OIDCDomainsRole = "member"
+	}
+	switch {
+	case (c.OIDCIssuer == "") != (c.OIDCAudience == "" && c.OIDCClientID == ""):
+		return errors.New("PARLEY_OIDC_ISSUER goes with PARLEY_OIDC_AUDIENCE, PARLEY_OIDC_CLIENT_ID or both")
+	case c.OIDCClientID != "" && c.PublicURL == "":
+		return errors.New("PARLEY_OIDC_CLIENT_ID needs PARLEY_PUBLIC_URL, to which the issuer sends browsers back")
+	case c.OIDCClientSecret != "" && c.OIDCClientID == "":
+		return errors.New("PARLEY_OIDC_CLIENT_SECRET goes with PARLEY_OIDC_CLIENT_ID")
+	case (len(c.OIDCDomains) > 0) != (c.OIDCDomainsIn != "") || (len(c.OIDCDomains) > 0 && c.OIDCClientID == ""):
+		return errors.New("PARLEY_OIDC_DOMAINS, PARLEY_OIDC_DOMAINS_ACCOUNT and PARLEY_OIDC_CLIENT_ID go together")
+	case c.OIDCDomainsRole != "member" && c.OIDCDomainsRole != "admin":
+		return errors.New("PARLEY_OIDC_DOMAINS_ROLE is member or admin")
+	}
+	return nil
 }
 
 func (c *Config) checkListener() error {

@@ -20,11 +20,29 @@ import (
 type Database struct {
 	*db.DB
 	direct string // names the same Postgres, past any pooler
+	pooled bool   // the pool is not direct
 	stop   func() error
 }
 
 // Close ends the pool, then the Postgres that OpenDatabase started.
 func (d *Database) Close() error { return errors.Join(d.DB.Close(), d.stop()) }
+
+// Migrate brings the schema up to date, past any pooler: the lock that lets one
+// server do it is held by a session.
+func (d *Database) Migrate(ctx context.Context) (int, error) {
+	if !d.pooled {
+		return d.DB.Migrate(ctx)
+	}
+	direct, err := db.Open(ctx, d.direct, migrationConns)
+	if err != nil {
+		return 0, err
+	}
+	done, err := direct.Migrate(ctx)
+	return done, errors.Join(err, direct.Close())
+}
+
+// migrationConns is one for the lock and one for the work.
+const migrationConns = 2
 
 // OpenDatabase connects to DATABASE_URL or, without one, to the embedded
 // Postgres of the data folder. A command that works beside a running server
@@ -34,7 +52,11 @@ func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*Database,
 	if err != nil {
 		return nil, err
 	}
-	pool, err := db.Open(ctx, dsn, cfg.DatabaseConns)
+	open := db.Open
+	if cfg.DatabasePlain {
+		open = db.OpenUnprepared
+	}
+	pool, err := open(ctx, dsn, cfg.DatabaseConns)
 	if err != nil {
 		return nil, errors.Join(err, stop())
 	}
@@ -42,7 +64,7 @@ func OpenDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*Database,
 	if direct == "" {
 		direct = dsn
 	}
-	return &Database{DB: pool, direct: direct, stop: stop}, nil
+	return &Database{DB: pool, direct: direct, pooled: direct != dsn, stop: stop}, nil
 }
 
 func postgres(ctx context.Context, cfg Config, log *slog.Logger) (dsn string, stop func() error, err error) {

@@ -20,6 +20,7 @@ func (a *App) worker() *job.Runner {
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
 	a.projects.Handle(r)
+	a.Users.Handle(r)
 	a.Knowledge.Handle(r)
 	return r
 }
@@ -30,18 +31,19 @@ func (a *App) webhookService() *webhook.Service {
 	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: now, Check: post.Check, Post: post.Post}
 }
 
+// knowledgeService crawls where an account's outgoing requests may go.
+func (a *App) knowledgeService() *knowledge.Service {
+	reader := extract.New(extract.Limits{})
+	web := outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed})
+	return &knowledge.Service{
+		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawl.New(crawl.Options{Web: web, Pages: reader}), Reader: reader,
+		Split: chunk.Split, Now: now, Log: a.log,
+	}
+}
+
 func (a *App) privacyService() *privacy.Service {
 	return &privacy.Service{DB: a.database.DB, Blobs: a.Blobs, Now: now, Cancel: func(ctx context.Context, accountID, turnID string) error {
 		_, err := a.turns.Cancel(ctx, accountID, turnID)
 		return err
 	}}
-}
-
-// knowledgeService reads sites where an account's outgoing requests may go.
-func (a *App) knowledgeService() *knowledge.Service {
-	reader := extract.New(extract.Limits{})
-	crawler := crawl.New(crawl.Options{Web: outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed}), Pages: reader})
-	return &knowledge.Service{
-		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawler, Reader: reader, Split: chunk.Split, Now: now, Log: a.log,
-	}
 }

@@ -53,6 +53,10 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg)},
 		Repeats:  &idempotency.Service{DB: database, Box: box, Now: now},
 	}
+	s.Users.Admission = user.Admission{Domains: cfg.OIDCDomains, AccountID: cfg.OIDCDomainsIn, Role: key.Role(cfg.OIDCDomainsRole)}
+	if cfg.AddressRate > 0 {
+		s.Users.NetworkGuesses = user.NetworkGuesses
+	}
 	if cfg.Upstream != "" {
 		s.Models.Upstream = provider.NewOpenAI(provider.OpenAIOptions{BaseURL: cfg.Upstream, Key: cfg.UpstreamKey})
 	}

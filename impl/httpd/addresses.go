@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,15 @@ func (e *Edge) admitAddress(ip string) error {
 	f := fault.New(fault.RateLimited, "Too many requests from this address.")
 	f.RetryAfter = wait
 	return f
+}
+
+// ClientNetwork names what counts as the client's one network, to count by; ""
+// when the client has no address.
+func ClientNetwork(ctx context.Context) string {
+	if p := network(ClientIP(ctx)); p.IsValid() {
+		return p.String()
+	}
+	return ""
 }
 
 // network is what counts as one client: an IPv4 address, or the /64 that an

@@ -54,7 +54,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders
-	raw, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	raw, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, limit)
 	_ = control.SetReadDeadline(time.Time{})
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return nil, tooLarge(limit)
@@ -67,12 +67,17 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error
 	return b, nil
 }
 
-// readAll reads to the end. It believes a small announced length at once and a
-// larger one in steps of eight times what has come, so that a caller cannot make
-// the server set much memory aside unpaid, nor growth cost several bodies.
-func readAll(r io.Reader, announced int64) ([]byte, error) {
+// readAll reads to the end, of which at most limit bytes are to come. It believes
+// a small announced length at once and a larger one, or none (-1), in steps of
+// eight times what has come, so that a caller cannot make the server set much
+// memory aside unpaid, nor growth cost several bodies.
+func readAll(r io.Reader, announced, limit int64) ([]byte, error) {
 	const believed = 64 << 10
-	raw := make([]byte, 0, min(max(announced, 0), believed)+1) // one more byte, to meet the end
+	first := min(announced, believed)
+	if announced < 0 {
+		announced, first = limit, limit/(8*8*8) // three steps before the ceiling
+	}
+	raw := make([]byte, 0, first+1) // one more byte, to meet the end
 	for {
 		n, err := r.Read(raw[len(raw):cap(raw)])
 		raw = raw[:len(raw)+n]

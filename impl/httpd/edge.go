@@ -152,6 +152,9 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 			return r, err
 		}
 	}
+	if o.public && o.crowded { // who asks for a credential is nobody yet
+		r = r.WithContext(audit.WithActor(r.Context(), audit.Actor{Kind: "anonymous", Address: ClientIP(r.Context()), RequestID: note.requestID}))
+	}
 	if o.own {
 		if err := checkOwnOrigin(r); err != nil {
 			return r, err

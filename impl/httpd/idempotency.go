@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/idempotency"
 	"parley/impl/core/key"
@@ -229,7 +230,9 @@ func (e *Edge) createOnce(w http.ResponseWriter, r *http.Request, o *operation, 
 		if err != nil {
 			return err
 		}
+		failpoint.Here(failpoint.BeforeKept)
 		err = act.Commit(sealed)
+		failpoint.Here(failpoint.Kept)
 		if errors.Is(err, db.ErrClaimed) {
 			return e.afterClaimed(w, r, o, c)
 		}

@@ -26,12 +26,17 @@ type note struct {
 	caller    key.Caller
 	fault     *fault.Error
 	uploads   map[string]*Upload // of a multipart form, by the names of its parts
+	body      []byte             // as it was sent, once it was checked
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }
 
 // RequestID returns the id that the response carries as X-Request-Id.
 func RequestID(ctx context.Context) string { return noteOf(ctx).requestID }
+
+// Body returns the request's body as it was sent, for surfaces that pass on
+// what the document does not name. It was checked, and must not be changed.
+func Body(ctx context.Context) []byte { return noteOf(ctx).body }
 
 // WantsEvents tells whether the client's Accept header names text/event-stream.
 func WantsEvents(ctx context.Context) bool { return noteOf(ctx).events }

@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"strconv"
@@ -100,13 +101,16 @@ func (s *EventStream) write(p []byte) error {
 }
 
 // WriteFrames answers with a turn's stream, until it ends or the client leaves.
-// A failure of the log ends the connection without a terminal event, so that
-// the client resumes.
+// A failure of the log, or a client that reads too slowly, ends the connection
+// without a terminal event, so that the client resumes.
 func WriteFrames(w http.ResponseWriter, status int, turnID string, frames iter.Seq2[turn.Frame, error]) error {
 	w.Header().Set("Parley-Turn", turnID)
 	s := NewEventStream(w, status)
 	defer s.Close()
 	for f, err := range frames {
+		if errors.Is(err, turn.ErrSlow) {
+			return nil // it resumes after the last id that it got
+		}
 		if err != nil {
 			return err
 		}

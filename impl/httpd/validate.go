@@ -167,6 +167,9 @@ func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
 	if err := o.json.VisitJSON(b.value, opts...); err != nil {
 		return invalid(bodyFields(err))
 	}
+	if note, ok := r.Context().Value(noteKey).(*note); ok {
+		note.body = b.raw
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,10 +38,41 @@ type keySet struct {
 	fetching sync.Mutex // held while one asks
 
 	mu    sync.Mutex
+	found configuration
 	keys  []jose.JSONWebKey
 	good  time.Time // of the latest answer
 	tried time.Time // of the latest question
 	err   error     // of the latest question
+}
+
+// configuration is what the issuer says of itself.
+type configuration struct {
+	Issuer        string   `json:"issuer"`
+	JWKSURI       string   `json:"jwks_uri"`
+	Authorization string   `json:"authorization_endpoint"`
+	Token         string   `json:"token_endpoint"`
+	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
+}
+
+// secretInBody tells whether clients send their secret in the body, the header
+// being what is meant when nothing is said.
+func (c configuration) secretInBody() bool {
+	return len(c.TokenAuth) > 0 && !slices.Contains(c.TokenAuth, "client_secret_basic") && slices.Contains(c.TokenAuth, "client_secret_post")
+}
+
+// endpoints returns what the issuer says of itself, and asks it when it has not
+// been heard or its word has become old.
+func (k *keySet) endpoints(ctx context.Context) (configuration, error) {
+	k.renew(ctx)
+	if k.empty() {
+		k.fetch(ctx)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.found.Authorization == "" || k.found.Token == "" {
+		return configuration{}, errors.Join(errors.New("the issuer names no endpoints to sign in"), k.err)
+	}
+	return k.found, nil
 }
 
 var errNoKey = errors.New("no key of the issuer signed the token")
@@ -121,41 +153,36 @@ func (k *keySet) fetch(ctx context.Context) {
 	// The answer serves others too: it does not end with the request that wanted it first.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
-	keys, err := k.ask(ctx)
+	found, keys, err := k.ask(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tried, k.err = k.now(), err
 	if err == nil {
-		k.keys, k.good = keys, k.tried
+		k.found, k.keys, k.good = found, keys, k.tried
 	}
 }
 
 // ask reads the issuer's configuration and the keys that it names.
-func (k *keySet) ask(ctx context.Context) ([]jose.JSONWebKey, error) {
-	var configuration struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
+func (k *keySet) ask(ctx context.Context) (found configuration, keys []jose.JSONWebKey, err error) {
+	if err := k.get(ctx, strings.TrimSuffix(k.url, "/")+"/.well-known/openid-configuration", &found); err != nil {
+		return found, nil, err
 	}
-	if err := k.get(ctx, strings.TrimSuffix(k.url, "/")+"/.well-known/openid-configuration", &configuration); err != nil {
-		return nil, err
-	}
-	if configuration.Issuer != k.url {
-		return nil, fmt.Errorf("the issuer calls itself %q, PARLEY_OIDC_ISSUER says %q", configuration.Issuer, k.url)
+	if found.Issuer != k.url {
+		return found, nil, fmt.Errorf("the issuer calls itself %q, PARLEY_OIDC_ISSUER says %q", found.Issuer, k.url)
 	}
 	var set jose.JSONWebKeySet
-	if err := k.get(ctx, configuration.JWKSURI, &set); err != nil {
-		return nil, err
+	if err := k.get(ctx, found.JWKSURI, &set); err != nil {
+		return found, nil, err
 	}
-	var keys []jose.JSONWebKey
 	for _, key := range set.Keys {
 		if key.Valid() && key.IsPublic() {
 			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("the issuer publishes no key")
+		return found, nil, errors.New("the issuer publishes no key")
 	}
-	return keys, nil
+	return found, keys, nil
 }
 
 func (k *keySet) get(ctx context.Context, url string, into any) error {

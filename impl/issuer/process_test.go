@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // issuing is the issuer's own process: go-oidc's test server behind a mutex,
-// with handlers to rotate its key, to sign and to count how often it is asked.
+// with handlers to rotate its key, to sign, to count how often it is asked, and for the authorization code flow.
 type issuing struct {
 	mu    sync.Mutex
 	url   string
@@ -48,6 +48,7 @@ type issuing struct {
 	alg   string
 	serve *oidctest.Server
 	asked atomic.Int64
+	codes codes
 }
 
 // rotate replaces the signing key; the former one is no longer published.
@@ -91,6 +92,12 @@ func (i *issuing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, oidctest.SignIDToken(i.key, kid, i.alg, string(claims)))
 	case "/asked":
 		fmt.Fprint(w, i.asked.Load())
+	case "/person":
+		i.codes.become(w, r)
+	case "/auth":
+		i.codes.authorize(w, r)
+	case "/token":
+		i.token(w, r)
 	default:
 		i.asked.Add(1)
 		i.serve.ServeHTTP(w, r)

@@ -173,7 +173,7 @@ func (a Account) Turn(t testing.TB) db.Turn {
 	ctx, at := t.Context(), now()
 	row := db.Turn{
 		AccountID: a.ID, ID: id.New(id.Turn), Surface: "characters", AppID: "app_none", KeyID: "key_none", ModelID: model.BuiltInLLM,
-		State: db.TurnRunning, Owner: "srv_none", LeaseUntil: at.Add(time.Hour), Options: []byte("{}"), CreatedAt: at,
+		State: db.TurnRunning, Owner: "srv_none", Lease: time.Hour, Options: []byte("{}"), CreatedAt: at,
 	}
 	if _, err := a.server.DB.BeginTurn(ctx, row, db.Beginning{}); err != nil {
 		t.Fatal(err)

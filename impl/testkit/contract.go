@@ -104,6 +104,11 @@ func checkMembers(schema *openapi3.Schema, body []byte) error {
 }
 
 func undocumented(schema *openapi3.Schema, value any, at string) error {
+	for _, branch := range schema.OneOf {
+		if branch.Value.VisitJSON(value, openapi3.VisitAsResponse()) == nil {
+			return undocumented(branch.Value, value, at)
+		}
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		if open := schema.AdditionalProperties; len(schema.Properties) == 0 || open.Schema != nil || (open.Has != nil && *open.Has) {

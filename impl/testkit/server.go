@@ -27,6 +27,7 @@ type Server struct {
 	Blobs    string        // the folder of its blobs; "" for Shared, which keeps them in memory
 	DB       *db.DB        // the test's own connections to the database, past the proxy
 
+	secret string // that all servers of the installation have
 	cancel context.CancelFunc
 	served chan error
 }
@@ -82,13 +83,30 @@ func New(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
+// Beside starts another server of the installation that New started the first
+// of: on its database, with its secret and its blobs.
+func Beside(t testing.TB, first *Server, opts ...Option) *Server {
+	t.Helper()
+	s := &Server{DSN: first.DSN, DB: first.DB, Database: first.Database, Blobs: first.Blobs}
+	opts = append([]Option{func(c *app.Config) { c.Blobs, c.SecretKey = first.Blobs, first.secret }}, opts...)
+	if err := s.start(t.Context(), s.Database.DSN, opts...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop the server beside: %v", err)
+		}
+	})
+	return s
+}
+
 func (s *Server) start(ctx context.Context, dsn string, opts ...Option) error {
 	ctx = context.WithoutCancel(ctx) // it outlives what starts it
 	cfg, err := config(dsn, opts)
 	if err != nil {
 		return err
 	}
-	s.Logs = &Logs{}
+	s.Logs, s.secret = &Logs{}, cfg.SecretKey
 	log := slog.New(slog.NewJSONHandler(s.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	database, err := app.OpenDatabase(ctx, cfg, log)
 	if err != nil {

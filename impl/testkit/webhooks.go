@@ -17,11 +17,10 @@ import (
 // Webhook makes a webhook as an administrator does, for every kind of event or those given.
 func (a Account) Webhook(t testing.TB, url string, kinds ...string) webhook.WithSecret {
 	t.Helper()
-	below := int64(0)
 	if len(kinds) == 0 {
 		kinds = event.Kinds
 	}
-	w, err := a.server.App.Webhooks.Create(t.Context(), a.ID, webhook.Input{URL: &url, Events: kinds, BalanceBelowMicros: &below})
+	w, err := a.server.App.Webhooks.Create(t.Context(), a.ID, webhook.Input{URL: &url, Events: kinds})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,7 @@ type cluster struct {
 	db   *db.DB
 	dsn  string
 	env  []string
+	logs string // the folder of what servers log
 	http *http.Client
 
 	mu      sync.Mutex
@@ -63,15 +65,23 @@ type process struct {
 // newCluster starts n servers whose models are the upstream's; "" for none.
 func newCluster(t *testing.T, n int, upstream string) *cluster {
 	t.Helper()
+	return newClusterWith(t, n, upstream, func(string) []string { return nil })
+}
+
+// newClusterWith is newCluster with further settings, which may depend on the database's name.
+func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn string) []string) *cluster {
+	t.Helper()
 	d, dsn := dbtest.Own(t)
-	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), http: &http.Client{
+	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), logs: t.TempDir(), http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
 	}}
 	c.env = append(environment(), "DATABASE_URL="+dsn, "PARLEY_SECRET_KEY="+secretKey, "PARLEY_UPSTREAM="+upstream,
-		"PARLEY_DATABASE_CONNS=12", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
+		"PARLEY_DATABASE_CONNS=12", "PARLEY_ALLOW_PRIVATE_NETWORKS=127.0.0.0/8", "PARLEY_DATA="+t.TempDir(), "PARLEY_SHUTDOWN_TIMEOUT=1s")
+	c.env = append(c.env, settings(dsn)...)
 	for i := range n {
 		c.start(i)
 	}
+	t.Cleanup(c.tellErrors)
 	t.Cleanup(func() {
 		for i := range c.servers {
 			c.kill(i)
@@ -79,6 +89,30 @@ func newCluster(t *testing.T, n int, upstream string) *cluster {
 		c.http.CloseIdleConnections()
 	})
 	return c
+}
+
+// errorsTold bounds what a test that failed tells of the servers' logs.
+const errorsTold = 40
+
+// tellErrors shows, when the test has failed, what went wrong in the servers by their logs.
+func (c *cluster) tellErrors() {
+	if !c.t.Failed() {
+		return
+	}
+	names, err := filepath.Glob(filepath.Join(c.logs, "server-*"))
+	if err != nil {
+		c.t.Error(err)
+	}
+	told := 0
+	for _, name := range names {
+		said, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(said)) {
+			if (strings.Contains(line, "level=ERROR") || strings.Contains(line, "level=WARN")) && told < errorsTold {
+				told++
+				c.t.Log(line)
+			}
+		}
+	}
 }
 
 // environment is the test's without what would configure the servers.
@@ -97,10 +131,20 @@ var urlLine = regexp.MustCompile(`serves on (http://\S+)`)
 // start runs server i and waits until it tells its address.
 func (c *cluster) start(i int) {
 	c.t.Helper()
-	p := &process{cmd: exec.Command(binary, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
-	p.cmd.Env = c.env
-	var log bytes.Buffer
-	p.cmd.Stderr = &log
+	c.startAs(i, binary)
+}
+
+// startAs is start for another build of the program, with settings of its own.
+func (c *cluster) startAs(i int, program string, settings ...string) {
+	c.t.Helper()
+	p := &process{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
+	p.cmd.Env = append(slices.Clone(c.env), settings...)
+	log, err := os.CreateTemp(c.logs, "server-*")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close() // the server has its own
+	p.cmd.Stderr = log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
@@ -122,7 +166,8 @@ func (c *cluster) start(i int) {
 	}()
 	if p.url == "" {
 		<-p.ended
-		c.t.Fatalf("server %d does not start:\n%s", i, log.String())
+		said, _ := os.ReadFile(log.Name())
+		c.t.Fatalf("server %d does not start:\n%s", i, said)
 	}
 	c.mu.Lock()
 	c.servers[i] = p
@@ -175,6 +220,14 @@ func (c *cluster) account(plan string, credit int64) account {
 	c.command(&made, "keys", "create", "--name", "faults", "--account", a.ID)
 	a.Key, a.KeyID = made.Key, made.ID
 	return a
+}
+
+// admin is a key that may administer the account.
+func (c *cluster) admin(a account) string {
+	c.t.Helper()
+	var made struct{ Key string }
+	c.command(&made, "keys", "create", "--name", "admin", "--account", a.ID, "--scopes", "admin")
+	return made.Key
 }
 
 // price makes the upstream's model cost the same for input and output, in micro-units per 1,000 tokens.

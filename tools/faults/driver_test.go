@@ -50,11 +50,13 @@ type saw struct {
 type driver struct {
 	cluster *cluster
 	key     string
+	admin   string // administers the account; for what makes things
 	stop    chan struct{}
 
 	mu   sync.Mutex
 	last int
 	log  []saw
+	bad  map[int]int // how often which status came that was no success
 }
 
 // run asks questions from several clients until stop is closed, and waits for
@@ -193,6 +195,12 @@ func (d *driver) send(method string, pick int, path string, body []byte, cursor 
 	if res.StatusCode != http.StatusOK {
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
+		d.mu.Lock()
+		if d.bad == nil {
+			d.bad = map[int]int{}
+		}
+		d.bad[res.StatusCode]++
+		d.mu.Unlock()
 		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}
 	return res, nil

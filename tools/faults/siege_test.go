@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -12,10 +13,11 @@ import (
 	"time"
 )
 
-// volley sends n requests at once, spread over the servers, and counts their statuses.
+// volley sends n requests at once, spread over the servers, and counts their
+// statuses. What a server says that fails goes to the test's log.
 func (c *cluster) volley(n int, request func(i int) *http.Request) map[int]int {
 	var mu sync.Mutex
-	statuses := map[int]int{}
+	statuses, failures := map[int]int{}, map[string]int{}
 	var all sync.WaitGroup
 	ready := make(chan struct{})
 	for i := range n {
@@ -23,18 +25,24 @@ func (c *cluster) volley(n int, request func(i int) *http.Request) map[int]int {
 			r := request(i)
 			<-ready
 			res, err := c.http.Do(r)
-			status := 0
+			status, said := 0, fmt.Sprint(err)
 			if err == nil {
-				status = res.StatusCode
+				body, _ := io.ReadAll(res.Body)
+				status, said = res.StatusCode, string(body)
 				_ = res.Body.Close()
 			}
 			mu.Lock()
-			statuses[status]++
-			mu.Unlock()
+			defer mu.Unlock()
+			if statuses[status]++; status == 0 || status >= http.StatusInternalServerError {
+				failures[said]++
+			}
 		})
 	}
 	close(ready)
 	all.Wait()
+	for said, times := range failures {
+		c.t.Logf("%d times: %s", times, said)
+	}
 	return statuses
 }
 

@@ -404,6 +404,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 

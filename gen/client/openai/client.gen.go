@@ -51,6 +51,7 @@ const (
 	ChatCompletionChoiceFinishReasonContentFilter ChatCompletionChoiceFinishReason = "content_filter"
 	ChatCompletionChoiceFinishReasonLength        ChatCompletionChoiceFinishReason = "length"
 	ChatCompletionChoiceFinishReasonStop          ChatCompletionChoiceFinishReason = "stop"
+	ChatCompletionChoiceFinishReasonToolCalls     ChatCompletionChoiceFinishReason = "tool_calls"
 )
 
 // Valid indicates whether the value is a known member of the ChatCompletionChoiceFinishReason enum.
@@ -61,6 +62,8 @@ func (e ChatCompletionChoiceFinishReason) Valid() bool {
 	case ChatCompletionChoiceFinishReasonLength:
 		return true
 	case ChatCompletionChoiceFinishReasonStop:
+		return true
+	case ChatCompletionChoiceFinishReasonToolCalls:
 		return true
 	default:
 		return false
@@ -102,6 +105,7 @@ const (
 	ChatCompletionMessageRoleAssistant ChatCompletionMessageRole = "assistant"
 	ChatCompletionMessageRoleDeveloper ChatCompletionMessageRole = "developer"
 	ChatCompletionMessageRoleSystem    ChatCompletionMessageRole = "system"
+	ChatCompletionMessageRoleTool      ChatCompletionMessageRole = "tool"
 	ChatCompletionMessageRoleUser      ChatCompletionMessageRole = "user"
 )
 
@@ -114,6 +118,8 @@ func (e ChatCompletionMessageRole) Valid() bool {
 		return true
 	case ChatCompletionMessageRoleSystem:
 		return true
+	case ChatCompletionMessageRoleTool:
+		return true
 	case ChatCompletionMessageRoleUser:
 		return true
 	default:
@@ -123,12 +129,18 @@ func (e ChatCompletionMessageRole) Valid() bool {
 
 // Defines values for ChatCompletionPartType.
 const (
-	ChatCompletionPartTypeText ChatCompletionPartType = "text"
+	ChatCompletionPartTypeImageURL ChatCompletionPartType = "image_url"
+	ChatCompletionPartTypeRefusal  ChatCompletionPartType = "refusal"
+	ChatCompletionPartTypeText     ChatCompletionPartType = "text"
 )
 
 // Valid indicates whether the value is a known member of the ChatCompletionPartType enum.
 func (e ChatCompletionPartType) Valid() bool {
 	switch e {
+	case ChatCompletionPartTypeImageURL:
+		return true
+	case ChatCompletionPartTypeRefusal:
+		return true
 	case ChatCompletionPartTypeText:
 		return true
 	default:
@@ -136,15 +148,21 @@ func (e ChatCompletionPartType) Valid() bool {
 	}
 }
 
-// Defines values for ChatCompletionRequestLogprobs.
+// Defines values for ChatCompletionRequestResponseFormatType.
 const (
-	ChatCompletionRequestLogprobsFalse ChatCompletionRequestLogprobs = false
+	ChatCompletionRequestResponseFormatTypeJSONObject ChatCompletionRequestResponseFormatType = "json_object"
+	ChatCompletionRequestResponseFormatTypeJSONSchema ChatCompletionRequestResponseFormatType = "json_schema"
+	ChatCompletionRequestResponseFormatTypeText       ChatCompletionRequestResponseFormatType = "text"
 )
 
-// Valid indicates whether the value is a known member of the ChatCompletionRequestLogprobs enum.
-func (e ChatCompletionRequestLogprobs) Valid() bool {
+// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
+func (e ChatCompletionRequestResponseFormatType) Valid() bool {
 	switch e {
-	case ChatCompletionRequestLogprobsFalse:
+	case ChatCompletionRequestResponseFormatTypeJSONObject:
+		return true
+	case ChatCompletionRequestResponseFormatTypeJSONSchema:
+		return true
+	case ChatCompletionRequestResponseFormatTypeText:
 		return true
 	default:
 		return false
@@ -166,21 +184,6 @@ func (e ChatCompletionRequestModalities) Valid() bool {
 	}
 }
 
-// Defines values for ChatCompletionRequestResponseFormatType.
-const (
-	ChatCompletionRequestResponseFormatTypeText ChatCompletionRequestResponseFormatType = "text"
-)
-
-// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
-func (e ChatCompletionRequestResponseFormatType) Valid() bool {
-	switch e {
-	case ChatCompletionRequestResponseFormatTypeText:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ChatCompletionStreamEnd.
 const (
 	ChatCompletionStreamEndDONE ChatCompletionStreamEnd = "[DONE]"
@@ -190,6 +193,114 @@ const (
 func (e ChatCompletionStreamEnd) Valid() bool {
 	switch e {
 	case ChatCompletionStreamEndDONE:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolType.
+const (
+	ChatCompletionToolTypeFunction ChatCompletionToolType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolType enum.
+func (e ChatCompletionToolType) Valid() bool {
+	switch e {
+	case ChatCompletionToolTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolCallType.
+const (
+	ChatCompletionToolCallTypeFunction ChatCompletionToolCallType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolCallType enum.
+func (e ChatCompletionToolCallType) Valid() bool {
+	switch e {
+	case ChatCompletionToolCallTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolCallPieceType.
+const (
+	ChatCompletionToolCallPieceTypeFunction ChatCompletionToolCallPieceType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolCallPieceType enum.
+func (e ChatCompletionToolCallPieceType) Valid() bool {
+	switch e {
+	case ChatCompletionToolCallPieceTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatCompletionToolNameType.
+const (
+	ChatCompletionToolNameTypeFunction ChatCompletionToolNameType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionToolNameType enum.
+func (e ChatCompletionToolNameType) Valid() bool {
+	switch e {
+	case ChatCompletionToolNameTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingObject.
+const (
+	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingObject enum.
+func (e EmbeddingObject) Valid() bool {
+	switch e {
+	case EmbeddingObjectEmbedding:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingListObject.
+const (
+	EmbeddingListObjectList EmbeddingListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingListObject enum.
+func (e EmbeddingListObject) Valid() bool {
+	switch e {
+	case EmbeddingListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EmbeddingRequestEncodingFormat.
+const (
+	EmbeddingRequestEncodingFormatBase64 EmbeddingRequestEncodingFormat = "base64"
+	EmbeddingRequestEncodingFormatFloat  EmbeddingRequestEncodingFormat = "float"
+)
+
+// Valid indicates whether the value is a known member of the EmbeddingRequestEncodingFormat enum.
+func (e EmbeddingRequestEncodingFormat) Valid() bool {
+	switch e {
+	case EmbeddingRequestEncodingFormatBase64:
+		return true
+	case EmbeddingRequestEncodingFormatFloat:
 		return true
 	default:
 		return false
@@ -291,10 +402,10 @@ type ChatCompletionAnswerMessage struct {
 	// Example: assistant
 	Role ChatCompletionAnswerMessageRole `json:"role"`
 
-	// Content The text.
+	// Content The text; null when the model only calls tools.
 	//
 	// Example: AI, or artificial intelligence, refers to systems that mimic human intelligence.
-	Content string `json:"content"`
+	Content *string `json:"content"`
 
 	// Refusal Always null: a refusal stands in `content`.
 	Refusal *string `json:"refusal"`
@@ -303,6 +414,9 @@ type ChatCompletionAnswerMessage struct {
 	//
 	// Example: The user asks for a definition.
 	ReasoningContent *string `json:"reasoning_content,omitempty"`
+
+	// ToolCalls What the model wants to be run; absent when it wants nothing.
+	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
 }
 
 // ChatCompletionAnswerMessageRole The model speaks.
@@ -320,16 +434,16 @@ type ChatCompletionChoice struct {
 	// Message The answer as a message.
 	Message ChatCompletionAnswerMessage `json:"message"`
 
-	// Logprobs Always null: not supported.
-	Logprobs map[string]interface{} `json:"logprobs"`
+	// Logprobs From which words those of the answer were chosen.
+	Logprobs *ChatCompletionLogprobs `json:"logprobs"`
 
-	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider.
+	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run.
 	//
 	// Example: stop
 	FinishReason ChatCompletionChoiceFinishReason `json:"finish_reason"`
 }
 
-// ChatCompletionChoiceFinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider.
+// ChatCompletionChoiceFinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run.
 //
 // Example: stop
 type ChatCompletionChoiceFinishReason string
@@ -378,10 +492,10 @@ type ChatCompletionChunkChoice struct {
 	// Delta What the piece adds.
 	Delta ChatCompletionDelta `json:"delta"`
 
-	// Logprobs Always null: not supported.
-	Logprobs map[string]interface{} `json:"logprobs"`
+	// Logprobs From which words those of the answer were chosen.
+	Logprobs *ChatCompletionLogprobs `json:"logprobs"`
 
-	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, or a filter of the provider; null before the end.
+	// FinishReason Why the answer ended: the model was done or met a stop text, the token limit, a filter of the provider, or it wants tools to be run; null before the end.
 	FinishReason *string `json:"finish_reason"`
 }
 
@@ -401,6 +515,9 @@ type ChatCompletionDelta struct {
 	//
 	// Example: The user
 	ReasoningContent *string `json:"reasoning_content,omitempty"`
+
+	// ToolCalls More of what the model wants to be run.
+	ToolCalls []ChatCompletionToolCallPiece `json:"tool_calls,omitempty"`
 }
 
 // ChatCompletionDeltaRole The model speaks; only in the first chunk.
@@ -408,47 +525,109 @@ type ChatCompletionDelta struct {
 // Example: assistant
 type ChatCompletionDeltaRole string
 
-// ChatCompletionMessage A message of the conversation so far.
+// ChatCompletionFunction What is called.
+type ChatCompletionFunction struct {
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Arguments The arguments, as the model wrote them: JSON, if it kept to the schema.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments string `json:"arguments"`
+}
+
+// ChatCompletionFunctionPiece What is called.
+type ChatCompletionFunctionPiece struct {
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments More of the arguments.
+	//
+	// Example: {"city":
+	Arguments *string `json:"arguments,omitempty"`
+}
+
+// ChatCompletionLogprobs From which words those of the answer were chosen.
+type ChatCompletionLogprobs struct {
+	// Content One entry a token, as the model's provider gave it.
+	//
+	// Example: []
+	Content []OpenaiRaw `json:"content,omitempty"`
+
+	// Refusal Always null: a refusal stands in `content`.
+	Refusal *string `json:"refusal,omitempty"`
+}
+
+// ChatCompletionMessage A message of the conversation so far. Members that do not stand here are passed on.
 type ChatCompletionMessage struct {
-	// Role Who says it; `developer` is another word for `system`.
+	// Role Who says it; `developer` is another word for `system`, `tool` gives the result of a call.
 	//
 	// Example: user
 	Role ChatCompletionMessageRole `json:"role"`
 
-	// Content The text, whole or in parts.
-	Content ChatCompletionMessage_Content `json:"content"`
+	// Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
+	Content *ChatCompletionMessage_Content `json:"content,omitempty"`
 
-	// ToolCalls Not supported: only an empty list.
-	ToolCalls []ChatCompletionUnsupported `json:"tool_calls,omitempty"`
+	// ToolCalls The calls that the assistant made.
+	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
+
+	// ToolCallID Which call a message of the role `tool` gives the result of; required there.
+	//
+	// Example: call_abc123
+	ToolCallID *string `json:"tool_call_id,omitempty"`
 }
 
-// ChatCompletionMessageRole Who says it; `developer` is another word for `system`.
+// ChatCompletionMessageRole Who says it; `developer` is another word for `system`, `tool` gives the result of a call.
 //
 // Example: user
 type ChatCompletionMessageRole string
 
-// ChatCompletionMessage_Content The text, whole or in parts.
+// ChatCompletionMessage_Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
 type ChatCompletionMessage_Content struct {
 	union json.RawMessage
 }
 
-// ChatCompletionPart A part of a message.
+// ChatCompletionPart A part of a message. Members that do not stand here are passed on.
 type ChatCompletionPart struct {
-	// Type What the part is. Only `text` is supported; images, audio and files are refused with 400.
+	// Type What the part is: a text, a picture, or a refusal that an assistant gave. Audio and files are refused with 400.
 	//
 	// Example: text
 	Type ChatCompletionPartType `json:"type"`
 
-	// Text The text of a text part.
+	// Text The text of a text part; required there.
 	//
 	// Example: Tell me about AI.
-	Text string `json:"text"`
+	Text *string `json:"text,omitempty"`
+
+	// ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+	//
+	// Example: {"url":"https://example.com/cat.png"}
+	ImageURL *ChatCompletionPart_ImageURL `json:"image_url,omitempty"`
+
+	// Refusal The text of a refusal.
+	//
+	// Example: I cannot help with that.
+	Refusal *string `json:"refusal,omitempty"`
 }
 
-// ChatCompletionPartType What the part is. Only `text` is supported; images, audio and files are refused with 400.
+// ChatCompletionPartType What the part is: a text, a picture, or a refusal that an assistant gave. Audio and files are refused with 400.
 //
 // Example: text
 type ChatCompletionPartType string
+
+// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+//
+// Example: {"url":"https://example.com/cat.png"}
+type ChatCompletionPart_ImageURL struct {
+	// URL Where the provider finds the picture, or the picture itself.
+	//
+	// Example: https://example.com/cat.png
+	URL string `json:"url"`
+}
 
 // ChatCompletionParts The text of a message in parts.
 type ChatCompletionParts = []ChatCompletionPart
@@ -504,35 +683,73 @@ type ChatCompletionRequest struct {
 	// Example: user-123
 	User *string `json:"user,omitempty"`
 
-	// Tools Not supported: only an empty list.
-	Tools []ChatCompletionUnsupported `json:"tools,omitempty"`
+	// Tools What the model may call. Passed on.
+	Tools []ChatCompletionTool `json:"tools,omitempty"`
 
-	// ToolChoice Not supported: only what needs no tools.
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+	ToolChoice *ChatCompletionRequest_ToolChoice `json:"tool_choice,omitempty"`
+
+	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
-	// Example: none
-	ToolChoice *string `json:"tool_choice,omitempty"`
+	// Example: true
+	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
 
-	// Functions Not supported: only an empty list.
-	Functions []ChatCompletionUnsupported `json:"functions,omitempty"`
+	// ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
 
-	// Logprobs Not supported: only `false`.
+	// ReasoningEffort How much a reasoning model thinks. Passed on.
+	//
+	// Example: low
+	ReasoningEffort *string `json:"reasoning_effort,omitempty"`
+
+	// TopP The share of likely words that are considered. Passed on.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p,omitempty"`
+
+	// PresencePenalty How much new subjects are preferred. Passed on.
+	//
+	// Example: 0
+	PresencePenalty *float64 `json:"presence_penalty,omitempty"`
+
+	// FrequencyPenalty How much repetition is avoided. Passed on.
+	//
+	// Example: 0
+	FrequencyPenalty *float64 `json:"frequency_penalty,omitempty"`
+
+	// LogitBias Preferences by token. Passed on.
+	//
+	// Example: {"50256":-100}
+	LogitBias map[string]float64 `json:"logit_bias,omitempty"`
+
+	// Seed Asks for the same answer to the same request. Passed on.
+	//
+	// Example: 7
+	Seed *int64 `json:"seed,omitempty"`
+
+	// Metadata The client's own notes. Passed on.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Logprobs Whether the answer tells from which words its words were chosen. Passed on; absent where the provider does not tell.
 	//
 	// Example: false
-	Logprobs *ChatCompletionRequestLogprobs `json:"logprobs,omitempty"`
+	Logprobs *bool `json:"logprobs,omitempty"`
 
-	// TopLogprobs Not supported: only 0.
+	// TopLogprobs How many words are told for each. Passed on.
 	//
 	// Example: 0
 	TopLogprobs *int32 `json:"top_logprobs,omitempty"`
+
+	// Functions Not supported, as `tools` replaced it: only an empty list.
+	Functions []ChatCompletionUnsupported `json:"functions,omitempty"`
 
 	// Modalities Not supported: only text.
 	Modalities []ChatCompletionRequestModalities `json:"modalities,omitempty"`
 
 	// Audio Not supported: only null or an empty object.
 	Audio map[string]interface{} `json:"audio,omitempty"`
-
-	// ResponseFormat Not supported: only text.
-	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
 }
 
 // ChatCompletionRequest_StreamOptions What the stream shall hold.
@@ -548,28 +765,33 @@ type ChatCompletionRequest_Stop struct {
 	union json.RawMessage
 }
 
-// ChatCompletionRequestLogprobs Not supported: only `false`.
+// ChatCompletionRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+type ChatCompletionRequest_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ChatCompletionRequestResponseFormatType The form of the answer.
 //
-// Example: false
-type ChatCompletionRequestLogprobs bool
+// Example: json_schema
+type ChatCompletionRequestResponseFormatType string
+
+// ChatCompletionRequest_ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+type ChatCompletionRequest_ResponseFormat struct {
+	// Type The form of the answer.
+	//
+	// Example: json_schema
+	Type ChatCompletionRequestResponseFormatType `json:"type"`
+
+	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
+}
 
 // ChatCompletionRequestModalities What the answer is made of.
 //
 // Example: text
 type ChatCompletionRequestModalities string
-
-// ChatCompletionRequestResponseFormatType The form of the answer.
-//
-// Example: text
-type ChatCompletionRequestResponseFormatType string
-
-// ChatCompletionRequest_ResponseFormat Not supported: only text.
-type ChatCompletionRequest_ResponseFormat struct {
-	// Type The form of the answer.
-	//
-	// Example: text
-	Type ChatCompletionRequestResponseFormatType `json:"type"`
-}
 
 // ChatCompletionStop A text before which the answer ends.
 //
@@ -595,6 +817,110 @@ type ChatCompletionStreamError struct {
 // Example: Tell me about AI.
 type ChatCompletionText = string
 
+// ChatCompletionTool Something that the client can do for the model.
+type ChatCompletionTool struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ChatCompletionToolType `json:"type"`
+
+	// Function What the tool is to the model.
+	Function ChatCompletionToolFunction `json:"function"`
+}
+
+// ChatCompletionToolType What kind of tool it is.
+//
+// Example: function
+type ChatCompletionToolType string
+
+// ChatCompletionToolCall A call that the model made, for the client to carry out.
+type ChatCompletionToolCall struct {
+	// ID Names the call; its result is sent with it.
+	//
+	// Example: call_abc123
+	ID string `json:"id"`
+
+	// Type What kind of tool is called.
+	//
+	// Example: function
+	Type ChatCompletionToolCallType `json:"type"`
+
+	// Function What is called.
+	Function             ChatCompletionFunction `json:"function"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ChatCompletionToolCallType What kind of tool is called.
+//
+// Example: function
+type ChatCompletionToolCallType string
+
+// ChatCompletionToolCallPiece The next piece of a call. The first of an `index` has its `id` and the name of the tool.
+type ChatCompletionToolCallPiece struct {
+	// Index Which call it is.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// ID Names the call.
+	//
+	// Example: call_abc123
+	ID *string `json:"id,omitempty"`
+
+	// Type What kind of tool is called.
+	//
+	// Example: function
+	Type *ChatCompletionToolCallPieceType `json:"type,omitempty"`
+
+	// Function What is called.
+	Function             *ChatCompletionFunctionPiece `json:"function,omitempty"`
+	AdditionalProperties map[string]interface{}       `json:"-"`
+}
+
+// ChatCompletionToolCallPieceType What kind of tool is called.
+//
+// Example: function
+type ChatCompletionToolCallPieceType string
+
+// ChatCompletionToolFunction What the tool is to the model.
+type ChatCompletionToolFunction struct {
+	// Name By which the model calls it.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: The weather of a city.
+	Description *string `json:"description,omitempty"`
+
+	// Parameters An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Parameters *OpenaiRaw `json:"parameters,omitempty"`
+}
+
+// ChatCompletionToolMode Whether the model calls tools.
+//
+// Example: auto
+type ChatCompletionToolMode = string
+
+// ChatCompletionToolName The one tool that the model shall call.
+type ChatCompletionToolName struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ChatCompletionToolNameType `json:"type"`
+
+	// Function What the tool is to the model.
+	Function ChatCompletionToolFunction `json:"function"`
+}
+
+// ChatCompletionToolNameType What kind of tool it is.
+//
+// Example: function
+type ChatCompletionToolNameType string
+
 // ChatCompletionUnsupported Something that is not supported.
 type ChatCompletionUnsupported = map[string]interface{}
 
@@ -613,6 +939,132 @@ type ChatCompletionUsage struct {
 	// TotalTokens The sum of both.
 	//
 	// Example: 29
+	TotalTokens int64 `json:"total_tokens"`
+}
+
+// Embedding A text's vector.
+type Embedding struct {
+	// Object Says what this is.
+	//
+	// Example: embedding
+	Object EmbeddingObject `json:"object"`
+
+	// Index Which text it is of.
+	//
+	// Example: 0
+	Index int32 `json:"index"`
+
+	// Embedding The vector.
+	Embedding Embedding_Embedding `json:"embedding"`
+}
+
+// EmbeddingObject Says what this is.
+//
+// Example: embedding
+type EmbeddingObject string
+
+// Embedding_Embedding The vector.
+type Embedding_Embedding struct {
+	union json.RawMessage
+}
+
+// EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
+//
+// Example: AACAPg==
+type EmbeddingBase64 = []byte
+
+// EmbeddingFloats A vector as numbers.
+type EmbeddingFloats = []float32
+
+// EmbeddingList Vectors, in the order of the texts.
+type EmbeddingList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object EmbeddingListObject `json:"object"`
+
+	// Data The vectors.
+	Data []Embedding `json:"data"`
+
+	// Model The model that was really used.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Usage What it took.
+	Usage EmbeddingUsage `json:"usage"`
+}
+
+// EmbeddingListObject Says that this is a list.
+//
+// Example: list
+type EmbeddingListObject string
+
+// EmbeddingRequest Texts to turn into vectors.
+type EmbeddingRequest struct {
+	// Model The id of a model for embeddings. While the server has no upstream, any other name means the built-in one.
+	//
+	// Example: parley-builtin-embedding
+	Model string `json:"model"`
+
+	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+	Input EmbeddingRequest_Input `json:"input"`
+
+	// EncodingFormat How a vector is written.
+	//
+	// Example: float
+	EncodingFormat *EmbeddingRequestEncodingFormat `json:"encoding_format,omitempty"`
+
+	// Dimensions How many numbers a vector shall have; some models know one length only and refuse others.
+	//
+	// Example: 256
+	Dimensions *int32 `json:"dimensions,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+}
+
+// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingRequest_Input struct {
+	union json.RawMessage
+}
+
+// EmbeddingRequestEncodingFormat How a vector is written.
+//
+// Example: float
+type EmbeddingRequestEncodingFormat string
+
+// EmbeddingText A text.
+//
+// Example: Tell me about AI.
+type EmbeddingText = string
+
+// EmbeddingTexts Texts.
+type EmbeddingTexts = []EmbeddingText
+
+// EmbeddingToken A token's number in cl100k_base.
+//
+// Example: 9906
+type EmbeddingToken = int32
+
+// EmbeddingTokenLists Texts as tokens.
+type EmbeddingTokenLists = []EmbeddingTokens
+
+// EmbeddingTokens A text as tokens.
+type EmbeddingTokens = []EmbeddingToken
+
+// EmbeddingUsage What it took.
+type EmbeddingUsage struct {
+	// PromptTokens Tokens that the model read.
+	//
+	// Example: 5
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// TotalTokens The same.
+	//
+	// Example: 5
 	TotalTokens int64 `json:"total_tokens"`
 }
 
@@ -709,6 +1161,11 @@ type OpenaiModelList struct {
 // Example: list
 type OpenaiModelListObject string
 
+// OpenaiRaw An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+//
+// Example: {"required":["city"],"type":"object"}
+type OpenaiRaw map[string]interface{}
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -735,6 +1192,9 @@ type ExportIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
 
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
@@ -792,6 +1252,212 @@ type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
+
+// CreateEmbeddingJSONRequestBody defines body for CreateEmbedding for application/json ContentType.
+type CreateEmbeddingJSONRequestBody = EmbeddingRequest
+
+// Getter for additional properties for ChatCompletionToolCall. Returns the specified
+// element and whether it was found
+func (a ChatCompletionToolCall) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ChatCompletionToolCall
+func (a *ChatCompletionToolCall) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ChatCompletionToolCall to handle AdditionalProperties
+func (a *ChatCompletionToolCall) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["function"]; found {
+		err = json.Unmarshal(raw, &a.Function)
+		if err != nil {
+			return fmt.Errorf("error reading 'function': %w", err)
+		}
+		delete(object, "function")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ChatCompletionToolCall to handle AdditionalProperties
+func (a ChatCompletionToolCall) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
+	}
+
+	object["function"], err = json.Marshal(a.Function)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'function': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ChatCompletionToolCallPiece. Returns the specified
+// element and whether it was found
+func (a ChatCompletionToolCallPiece) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ChatCompletionToolCallPiece
+func (a *ChatCompletionToolCallPiece) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ChatCompletionToolCallPiece to handle AdditionalProperties
+func (a *ChatCompletionToolCallPiece) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["index"]; found {
+		err = json.Unmarshal(raw, &a.Index)
+		if err != nil {
+			return fmt.Errorf("error reading 'index': %w", err)
+		}
+		delete(object, "index")
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if raw, found := object["function"]; found {
+		err = json.Unmarshal(raw, &a.Function)
+		if err != nil {
+			return fmt.Errorf("error reading 'function': %w", err)
+		}
+		delete(object, "function")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ChatCompletionToolCallPiece to handle AdditionalProperties
+func (a ChatCompletionToolCallPiece) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["index"], err = json.Marshal(a.Index)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'index': %w", err)
+	}
+
+	if a.ID != nil {
+		object["id"], err = json.Marshal(a.ID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'id': %w", err)
+		}
+	}
+
+	if a.Type != nil {
+		object["type"], err = json.Marshal(a.Type)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'type': %w", err)
+		}
+	}
+
+	if a.Function != nil {
+		object["function"], err = json.Marshal(a.Function)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'function': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // AsChatCompletionText returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionText
 func (t ChatCompletionMessage_Content) AsChatCompletionText() (ChatCompletionText, error) {
@@ -917,6 +1583,244 @@ func (t *ChatCompletionRequest_Stop) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsChatCompletionToolMode returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolMode
+func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolMode
+func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChatCompletionToolName returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolName
+func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
+	var body ChatCompletionToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolName overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolName
+func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolName
+func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ChatCompletionRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ChatCompletionRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
+func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
+func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
+func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
+func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
+func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
+func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
+func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+	var body EmbeddingText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
+func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
+func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
+func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+	var body EmbeddingTexts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
+func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
+func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+	var body EmbeddingTokens
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
+func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+	var body EmbeddingTokenLists
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
+func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -1002,8 +1906,11 @@ type ClientInterface interface {
 	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 	//
-	// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-	// default; other members of OpenAI's are ignored.
+	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+	// `tool_choice` forces it to, with the smallest arguments that fit.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1021,18 +1928,59 @@ type ClientInterface interface {
 	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 	//
-	// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-	// default; other members of OpenAI's are ignored.
+	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+	// `tool_choice` forces it to, with the smallest arguments that fit.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
 	CreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateEmbedding Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOpenaiModels List models and agents
 	//
 	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 	//
 	// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
 	ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1056,8 +2004,11 @@ type ClientInterface interface {
 // `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 // member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 //
-// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-// default; other members of OpenAI's are ignored.
+// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+// `tool_choice` forces it to, with the smallest arguments that fit.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1085,8 +2036,11 @@ func (c *Client) CreateChatCompletionWithBody(ctx context.Context, contentType s
 // `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 // member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 //
-// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-// default; other members of OpenAI's are ignored.
+// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+// `tool_choice` forces it to, with the smallest arguments that fit.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1103,10 +2057,68 @@ func (c *Client) CreateChatCompletion(ctx context.Context, body CreateChatComple
 	return c.Client.Do(req)
 }
 
+// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *Client) CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEmbeddingRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateEmbedding Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *Client) CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateEmbeddingRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOpenaiModels List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 //
 // Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
 func (c *Client) ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1159,6 +2171,46 @@ func NewCreateChatCompletionRequestWithBody(server string, contentType string, b
 	}
 
 	operationPath := fmt.Sprintf("/v1/chat/completions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateEmbeddingRequest calls the generic CreateEmbedding builder with application/json body
+func NewCreateEmbeddingRequest(server string, body CreateEmbeddingJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateEmbeddingRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateEmbeddingRequestWithBody constructs an http.Request for the CreateEmbedding method, with any body, and a specified content type
+func NewCreateEmbeddingRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/embeddings")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1294,8 +2346,11 @@ type ClientWithResponsesInterface interface {
 	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 	//
-	// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-	// default; other members of OpenAI's are ignored.
+	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+	// `tool_choice` forces it to, with the smallest arguments that fit.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1313,18 +2368,59 @@ type ClientWithResponsesInterface interface {
 	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 	//
-	// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-	// default; other members of OpenAI's are ignored.
+	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+	// `tool_choice` forces it to, with the smallest arguments that fit.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
 	CreateChatCompletionWithResponse(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error)
 
+	// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
+
+	// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
+	//
+	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+	// floats of four bytes.
+	//
+	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+	// more than the model's context.
+	//
+	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+	// `dimensions` says, so that texts that share words are near each other.
+	//
+	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+	CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
+
 	// ListOpenaiModelsWithResponse List models and agents
 	//
 	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1467,6 +2563,138 @@ func (r CreateChatCompletionResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateChatCompletionResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateEmbeddingResult200Headers the declared response headers of an HTTP 200 response for CreateEmbedding
+type CreateEmbeddingResult200Headers struct {
+	ParleyTurn string
+}
+
+type CreateEmbeddingResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EmbeddingList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *OpenaiConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *OpenaiContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *OpenaiUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *OpenaiKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiLimited
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *OpenaiBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateEmbeddingResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateEmbeddingResult) GetJSON200() *EmbeddingList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateEmbeddingResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateEmbeddingResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateEmbeddingResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateEmbeddingResult) GetJSON404() *OpenaiNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateEmbeddingResult) GetJSON409() *OpenaiConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateEmbeddingResult) GetJSON413() *OpenaiContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateEmbeddingResult) GetJSON415() *OpenaiUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateEmbeddingResult) GetJSON422() *OpenaiKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateEmbeddingResult) GetJSON429() *OpenaiLimited {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateEmbeddingResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateEmbeddingResult) GetJSON502() *OpenaiBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateEmbeddingResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateEmbeddingResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateEmbeddingResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateEmbeddingResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateEmbeddingResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -1650,8 +2878,11 @@ func (r GetOpenaiModelResult) ContentType() string {
 // `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 // member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 //
-// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-// default; other members of OpenAI's are ignored.
+// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+// `tool_choice` forces it to, with the smallest arguments that fit.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1675,8 +2906,11 @@ func (c *ClientWithResponses) CreateChatCompletionWithBodyWithResponse(ctx conte
 // `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
 // member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
 //
-// Honoured are the members below. Those that say *not supported* are refused with 400 when they ask for anything but the
-// default; other members of OpenAI's are ignored.
+// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
+// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
+// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
+// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
+// `tool_choice` forces it to, with the smallest arguments that fit.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1689,10 +2923,60 @@ func (c *ClientWithResponses) CreateChatCompletionWithResponse(ctx context.Conte
 	return ParseCreateChatCompletionResult(rsp)
 }
 
+// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *ClientWithResponses) CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
+	rsp, err := c.CreateEmbeddingWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEmbeddingResult(rsp)
+}
+
+// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
+//
+// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
+// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
+// floats of four bytes.
+//
+// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
+// more than the model's context.
+//
+// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
+// `dimensions` says, so that texts that share words are near each other.
+//
+// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
+func (c *ClientWithResponses) CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
+	rsp, err := c.CreateEmbedding(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateEmbeddingResult(rsp)
+}
+
 // ListOpenaiModelsWithResponse List models and agents
 //
 // Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first. There are no pages; of each kind at most 1,000 are listed.
+// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -1833,6 +3117,129 @@ func ParseCreateChatCompletionResult(rsp *http.Response) (*CreateChatCompletionR
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CreateChatCompletionResult200Headers
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateEmbeddingResult parses an HTTP response from a CreateEmbeddingWithResponse call
+func ParseCreateEmbeddingResult(rsp *http.Response) (*CreateEmbeddingResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateEmbeddingResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EmbeddingList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest OpenaiConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest OpenaiContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest OpenaiUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest OpenaiKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest OpenaiBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateEmbeddingResult200Headers
 		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

@@ -22,16 +22,19 @@ import (
 
 // Defines values for AuditActorKind.
 const (
-	AuditActorKindClient  AuditActorKind = "client"
-	AuditActorKindCommand AuditActorKind = "command"
-	AuditActorKindKey     AuditActorKind = "key"
-	AuditActorKindSystem  AuditActorKind = "system"
-	AuditActorKindUser    AuditActorKind = "user"
+	AuditActorKindAnonymous AuditActorKind = "anonymous"
+	AuditActorKindClient    AuditActorKind = "client"
+	AuditActorKindCommand   AuditActorKind = "command"
+	AuditActorKindKey       AuditActorKind = "key"
+	AuditActorKindSystem    AuditActorKind = "system"
+	AuditActorKindUser      AuditActorKind = "user"
 )
 
 // Valid indicates whether the value is a known member of the AuditActorKind enum.
 func (e AuditActorKind) Valid() bool {
 	switch e {
+	case AuditActorKindAnonymous:
+		return true
 	case AuditActorKindClient:
 		return true
 	case AuditActorKindCommand:
@@ -555,6 +558,11 @@ type Account struct {
 	// Example: 1000000
 	SpentMicros int64 `json:"spent_micros"`
 
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never.
+	//
+	// Example: 5000000
+	BalanceLowMicros int64 `json:"balance_low_micros"`
+
 	// CreatedAt When it was created.
 	//
 	// Example: 2025-04-02T00:16:00Z
@@ -576,6 +584,14 @@ type AccountCreate struct {
 
 // AccountList Accounts, newest first.
 type AccountList = []Account
+
+// AccountSettings What to change of the account's settings.
+type AccountSettings struct {
+	// BalanceLowMicros Below what `balance.low` is told, in millionths of the currency unit; 0 tells it never. What running answers hold counts as balance.
+	//
+	// Example: 5000000
+	BalanceLowMicros *int64 `json:"balance_low_micros,omitempty"`
+}
 
 // AccountUpdate What to change of an account.
 type AccountUpdate struct {
@@ -623,18 +639,18 @@ type AdjustmentCreate struct {
 
 // AuditActor Who did it.
 type AuditActor struct {
-	// Kind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 	//
 	// Example: key
 	Kind AuditActorKind `json:"kind"`
 
-	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself.
+	// ID The id of the key, client or person, or the operating system's name of who ran the command; null for the server by itself and for who had not signed in.
 	//
 	// Example: key_01hf3z8k3v0000000000000000
 	ID *string `json:"id"`
 }
 
-// AuditActorKind A key, an OAuth client, a person who signed in, the command line, or the server by itself.
+// AuditActorKind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
 //
 // Example: key
 type AuditActorKind string
@@ -1332,6 +1348,40 @@ type Me struct {
 // Example: user
 type MeKind string
 
+// ModelAlias A name that clients send, and the model that it means.
+type ModelAlias struct {
+	// Alias A name, or the beginning of names and a `*`.
+	//
+	// Example: gpt-4o*
+	Alias ModelAliasName `json:"alias"`
+
+	// Model The id of the model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// CreatedAt When it was defined first.
+	//
+	// Example: 2024-01-15T10:30:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// ModelAliasDefinition What an alias means.
+type ModelAliasDefinition struct {
+	// Model The id of a model that every account may use.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+}
+
+// ModelAliasList Aliases, by name.
+type ModelAliasList = []ModelAlias
+
+// ModelAliasName A name, or the beginning of names and a `*`.
+//
+// Example: gpt-4o*
+type ModelAliasName = string
+
 // OauthClient An OAuth client without its secret.
 type OauthClient struct {
 	// ID Names the client.
@@ -1881,9 +1931,6 @@ type Webhook struct {
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -1923,11 +1970,6 @@ type WebhookCreate struct {
 	//
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
-
-	// BalanceBelowMicros For `balance.low`: told once whenever balance and holds together fall below this amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
 }
 
 // WebhookDelivery One event on its way to the webhook.
@@ -1997,7 +2039,7 @@ type WebhookDeliveryState string
 // Example: The shop's order desk
 type WebhookDescription = string
 
-// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` the balance fell below an amount,
+// WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
 // `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
 //
 // Example: message.created
@@ -2047,11 +2089,6 @@ type WebhookUpdate struct {
 	// Example: false
 	IncludeText *WebhookIncludeText `json:"include_text,omitempty"`
 
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit.
-	//
-	// Example: 5000000
-	BalanceBelowMicros *int64 `json:"balance_below_micros,omitempty"`
-
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
 	// Example: enabled
@@ -2092,9 +2129,6 @@ type WebhookWithSecret struct {
 	//
 	// Example: false
 	IncludeText WebhookIncludeText `json:"include_text"`
-
-	// BalanceBelowMicros For `balance.low`: the amount, in millionths of the currency unit; null when none was given.
-	BalanceBelowMicros *int64 `json:"balance_below_micros"`
 
 	// Status Whether events are sent. The server disables a webhook that has failed for days.
 	//
@@ -2152,6 +2186,9 @@ type KeyIDPath = string
 // LimitQuery defines model for LimitQuery.
 type LimitQuery = int32
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
@@ -2160,6 +2197,9 @@ type SessionCookieParameter = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// StateCookieParameter defines model for StateCookieParameter.
+type StateCookieParameter = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -2220,6 +2260,12 @@ type PublicContentTooLarge = Problem
 
 // PublicForbidden A problem document (RFC 9457) with an additional `error` member.
 type PublicForbidden = Problem
+
+// PublicNotFound A problem document (RFC 9457) with an additional `error` member.
+type PublicNotFound = Problem
+
+// PublicStranger A problem document (RFC 9457) with an additional `error` member.
+type PublicStranger = Problem
 
 // PublicTooManyRequests A problem document (RFC 9457) with an additional `error` member.
 type PublicTooManyRequests = Problem
@@ -2291,6 +2337,15 @@ type ListExportsParams struct {
 type ListLedgerEntriesParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListModelAliasesParams defines parameters for ListModelAliases.
+type ListModelAliasesParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
@@ -2374,8 +2429,35 @@ type ListKeysParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// StartOidcSignInParams defines parameters for StartOidcSignIn.
+type StartOidcSignInParams struct {
+	// ReturnTo Where the browser goes once the person has signed in, a path of this server.
+	ReturnTo *string `form:"return_to,omitempty" json:"return_to,omitempty"`
+}
+
+// FinishOidcSignInParams defines parameters for FinishOidcSignIn.
+type FinishOidcSignInParams struct {
+	// State What this server gave the issuer.
+	State string `form:"state" json:"state"`
+
+	// Code What the issuer gives for who it is; without one the issuer refused.
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Iss Who the issuer says it is (RFC 9207); another one is answered with 401.
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+
+	// Error Why the issuer refused, as RFC 6749 names it.
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// ParleySignIn What the beginning left in the browser.
+	ParleySignIn *StateCookieParameter `form:"parley_sign_in,omitempty" json:"parley_sign_in,omitempty"`
+}
+
 // SignOutParams defines parameters for SignOut.
 type SignOutParams struct {
+	// Everywhere Whether all sessions of the person end, on every device.
+	Everywhere *bool `form:"everywhere,omitempty" json:"everywhere,omitempty"`
+
 	// ParleySession The session to end.
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
@@ -2391,6 +2473,9 @@ type GetDocumentYamlParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
 	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
 }
+
+// UpdateOwnAccountJSONRequestBody defines body for UpdateOwnAccount for application/json ContentType.
+type UpdateOwnAccountJSONRequestBody = AccountSettings
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = AccountCreate
@@ -2415,6 +2500,9 @@ type CreateErasureJSONRequestBody = PrivacyOrder
 
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = PrivacyOrder
+
+// PutModelAliasJSONRequestBody defines body for PutModelAlias for application/json ContentType.
+type PutModelAliasJSONRequestBody = ModelAliasDefinition
 
 // CreateOauthClientJSONRequestBody defines body for CreateOauthClient for application/json ContentType.
 type CreateOauthClientJSONRequestBody = OauthClientCreate
@@ -2545,6 +2633,26 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 	GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateOwnAccountWithBody Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOwnAccount Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccount(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAccounts List the accounts of the server
 	//
 	// All accounts, newest first. For the server's operator.
@@ -2640,7 +2748,8 @@ type ClientInterface interface {
 	// ListAuditEvents List what administrators did
 	//
 	// The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-	// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+	// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+	// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 	// another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 	//
 	// Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
@@ -2800,6 +2909,51 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListModelAliases List the model aliases
+	//
+	// The names that stand for models on every account, in their order. For the server's operator.
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+	ListModelAliases(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteModelAlias Delete a model alias
+	//
+	// The name means nothing any more. For the server's operator.
+	//
+	// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+	DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetModelAlias Read a model alias
+	//
+	// One alias. For the server's operator.
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+	GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelAliasWithBody Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithBody(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutModelAlias Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOauthClients List the account's OAuth clients
 	//
@@ -3051,7 +3205,7 @@ type ClientInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3067,7 +3221,7 @@ type ClientInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3090,7 +3244,7 @@ type ClientInterface interface {
 
 	// UpdateWebhookWithBody Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3099,7 +3253,7 @@ type ClientInterface interface {
 
 	// UpdateWebhook Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3271,7 +3425,9 @@ type ClientInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3282,12 +3438,31 @@ type ClientInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 	SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartOidcSignIn Go to sign in at the issuer
+	//
+	// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+	// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+	StartOidcSignIn(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FinishOidcSignIn Come back from the issuer
+	//
+	// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+	// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+	// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+	FinishOidcSignIn(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetPasswordWithBody Set a password
 	//
@@ -3311,7 +3486,8 @@ type ClientInterface interface {
 
 	// SignOut Sign out
 	//
-	// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+	// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+	// origins are refused with 403.
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3352,6 +3528,46 @@ type ClientInterface interface {
 // Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 func (c *Client) GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOwnAccountRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOwnAccountWithBody Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *Client) UpdateOwnAccountWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOwnAccountRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOwnAccount Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *Client) UpdateOwnAccount(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOwnAccountRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3557,7 +3773,8 @@ func (c *Client) CreateAccountKey(ctx context.Context, accountID AccountIDPath, 
 // ListAuditEvents List what administrators did
 //
 // The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 // another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 //
 // Corresponds with GET /api/v1/admin/audit-events (the `ListAuditEvents` operationId).
@@ -3888,6 +4105,101 @@ func (c *Client) DownloadExport(ctx context.Context, exportID ExportIDPath, reqE
 // Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 func (c *Client) ListLedgerEntries(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLedgerEntriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListModelAliases List the model aliases
+//
+// The names that stand for models on every account, in their order. For the server's operator.
+//
+// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+func (c *Client) ListModelAliases(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListModelAliasesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteModelAlias Delete a model alias
+//
+// The name means nothing any more. For the server's operator.
+//
+// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+func (c *Client) DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteModelAliasRequest(c.Server, modelAlias)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetModelAlias Read a model alias
+//
+// One alias. For the server's operator.
+//
+// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+func (c *Client) GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetModelAliasRequest(c.Server, modelAlias)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelAliasWithBody Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *Client) PutModelAliasWithBody(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelAliasRequestWithBody(c.Server, modelAlias, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutModelAlias Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *Client) PutModelAlias(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutModelAliasRequest(c.Server, modelAlias, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4418,7 +4730,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4444,7 +4756,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, contentType string, 
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4497,7 +4809,7 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookIDPath, reqEdi
 
 // UpdateWebhookWithBody Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4516,7 +4828,7 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookIDP
 
 // UpdateWebhook Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4868,7 +5180,9 @@ func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4889,13 +5203,52 @@ func (c *Client) SignInWithBody(ctx context.Context, contentType string, body io
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 func (c *Client) SignIn(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignInRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartOidcSignIn Go to sign in at the issuer
+//
+// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+//
+// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+func (c *Client) StartOidcSignIn(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartOidcSignInRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FinishOidcSignIn Come back from the issuer
+//
+// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+//
+// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+func (c *Client) FinishOidcSignIn(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishOidcSignInRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4948,7 +5301,8 @@ func (c *Client) SetPassword(ctx context.Context, body SetPasswordJSONRequestBod
 
 // SignOut Sign out
 //
-// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+// origins are refused with 403.
 //
 // Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 func (c *Client) SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5054,6 +5408,46 @@ func NewGetOwnAccountRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewUpdateOwnAccountRequest calls the generic UpdateOwnAccount builder with application/json body
+func NewUpdateOwnAccountRequest(server string, body UpdateOwnAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOwnAccountRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewUpdateOwnAccountRequestWithBody constructs an http.Request for the UpdateOwnAccount method, with any body, and a specified content type
+func NewUpdateOwnAccountRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/account")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -6050,6 +6444,187 @@ func NewListLedgerEntriesRequest(server string, params *ListLedgerEntriesParams)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListModelAliasesRequest constructs an http.Request for the ListModelAliases method
+func NewListModelAliasesRequest(server string, params *ListModelAliasesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteModelAliasRequest constructs an http.Request for the DeleteModelAlias method
+func NewDeleteModelAliasRequest(server string, modelAlias ModelAliasPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetModelAliasRequest constructs an http.Request for the GetModelAlias method
+func NewGetModelAliasRequest(server string, modelAlias ModelAliasPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutModelAliasRequest calls the generic PutModelAlias builder with application/json body
+func NewPutModelAliasRequest(server string, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutModelAliasRequestWithBody(server, modelAlias, "application/json", bodyReader)
+}
+
+// NewPutModelAliasRequestWithBody constructs an http.Request for the PutModelAlias method, with any body, and a specified content type
+func NewPutModelAliasRequestWithBody(server string, modelAlias ModelAliasPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_alias", modelAlias, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/model-aliases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7730,6 +8305,163 @@ func NewSignInRequestWithBody(server string, contentType string, body io.Reader)
 	return req, nil
 }
 
+// NewStartOidcSignInRequest constructs an http.Request for the StartOidcSignIn method
+func NewStartOidcSignInRequest(server string, params *StartOidcSignInParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/oidc")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ReturnTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "return_to", *params.ReturnTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFinishOidcSignInRequest constructs an http.Request for the FinishOidcSignIn method
+func NewFinishOidcSignInRequest(server string, params *FinishOidcSignInParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sign-in/oidc/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Iss != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "iss", *params.Iss, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.ParleySignIn != nil {
+			var cookieParam0 string
+
+			cookieParam0, err = runtime.StyleParamWithOptions("simple", true, "parley_sign_in", *params.ParleySignIn, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationCookie, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			cookie0 := &http.Cookie{
+				Name:  "parley_sign_in",
+				Value: cookieParam0,
+			}
+			req.AddCookie(cookie0)
+		}
+	}
+	return req, nil
+}
+
 // NewSetPasswordRequest calls the generic SetPassword builder with application/json body
 func NewSetPasswordRequest(server string, body SetPasswordJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7787,6 +8519,33 @@ func NewSignOutRequest(server string, params *SignOutParams) (*http.Request, err
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Everywhere != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "everywhere", *params.Everywhere, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -8005,6 +8764,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 	GetOwnAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOwnAccountResult, error)
 
+	// UpdateOwnAccountWithBodyWithResponse Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error)
+
+	// UpdateOwnAccountWithResponse Change the settings of the key's own account
+	//
+	// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+	// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+	UpdateOwnAccountWithResponse(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error)
+
 	// ListAccountsWithResponse List the accounts of the server
 	//
 	// All accounts, newest first. For the server's operator.
@@ -8104,7 +8883,8 @@ type ClientWithResponsesInterface interface {
 	// ListAuditEventsWithResponse List what administrators did
 	//
 	// The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-	// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+	// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+	// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 	// another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -8284,6 +9064,57 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/admin/ledger (the `ListLedgerEntries` operationId).
 	ListLedgerEntriesWithResponse(ctx context.Context, params *ListLedgerEntriesParams, reqEditors ...RequestEditorFn) (*ListLedgerEntriesResult, error)
+
+	// ListModelAliasesWithResponse List the model aliases
+	//
+	// The names that stand for models on every account, in their order. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+	ListModelAliasesWithResponse(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*ListModelAliasesResult, error)
+
+	// DeleteModelAliasWithResponse Delete a model alias
+	//
+	// The name means nothing any more. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+	DeleteModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*DeleteModelAliasResult, error)
+
+	// GetModelAliasWithResponse Read a model alias
+	//
+	// One alias. For the server's operator.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+	GetModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*GetModelAliasResult, error)
+
+	// PutModelAliasWithBodyWithResponse Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithBodyWithResponse(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error)
+
+	// PutModelAliasWithResponse Define a model alias
+	//
+	// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+	// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+	// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+	// really used. Other servers of the installation follow within two seconds. For the server's operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+	PutModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error)
 
 	// ListOauthClientsWithResponse List the account's OAuth clients
 	//
@@ -8561,7 +9392,7 @@ type ClientWithResponsesInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8577,7 +9408,7 @@ type ClientWithResponsesInterface interface {
 	// time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 	// Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 	// promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+	// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8604,7 +9435,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithBodyWithResponse Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8613,7 +9444,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithResponse Change a webhook
 	//
-	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+	// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8799,7 +9630,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8810,12 +9643,35 @@ type ClientWithResponsesInterface interface {
 	//
 	// Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 	// seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-	// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+	// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+	// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+	// refused with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/sign-in (the `SignIn` operationId).
 	SignInWithResponse(ctx context.Context, body SignInJSONRequestBody, reqEditors ...RequestEditorFn) (*SignInResult, error)
+
+	// StartOidcSignInWithResponse Go to sign in at the issuer
+	//
+	// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+	// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+	StartOidcSignInWithResponse(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*StartOidcSignInResult, error)
+
+	// FinishOidcSignInWithResponse Come back from the issuer
+	//
+	// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+	// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+	// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+	FinishOidcSignInWithResponse(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*FinishOidcSignInResult, error)
 
 	// SetPasswordWithBodyWithResponse Set a password
 	//
@@ -8839,7 +9695,8 @@ type ClientWithResponsesInterface interface {
 
 	// SignOutWithResponse Sign out
 	//
-	// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+	// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+	// origins are refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8953,6 +9810,103 @@ func (r GetOwnAccountResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetOwnAccountResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateOwnAccountResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Account
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateOwnAccountResult) GetJSON200() *Account {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateOwnAccountResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateOwnAccountResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOwnAccountResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOwnAccountResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateOwnAccountResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10977,6 +11931,387 @@ func (r ListLedgerEntriesResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListLedgerEntriesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListModelAliasesResult200Headers the declared response headers of an HTTP 200 response for ListModelAliases
+type ListModelAliasesResult200Headers struct {
+	Link *string
+}
+
+type ListModelAliasesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAliasList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListModelAliasesResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListModelAliasesResult) GetJSON200() *ModelAliasList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListModelAliasesResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListModelAliasesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListModelAliasesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListModelAliasesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListModelAliasesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteModelAliasResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAlias
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetModelAliasResult) GetJSON200() *ModelAlias {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetModelAliasResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutModelAliasResult201Headers the declared response headers of an HTTP 201 response for PutModelAlias
+type PutModelAliasResult201Headers struct {
+	Location string
+}
+
+type PutModelAliasResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelAlias
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ModelAlias
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *AdminContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *AdminUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutModelAliasResult201Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutModelAliasResult) GetJSON200() *ModelAlias {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PutModelAliasResult) GetJSON201() *ModelAlias {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON413() *AdminContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON415() *AdminUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PutModelAliasResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PutModelAliasResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutModelAliasResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutModelAliasResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutModelAliasResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13248,8 +14583,6 @@ type UpdateWebhookResult struct {
 	ApplicationProblemJSON403 *AdminForbidden
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *AdminNotFound
-	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
-	ApplicationProblemJSON409 *AdminConflict
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *AdminContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -13285,11 +14618,6 @@ func (r UpdateWebhookResult) GetApplicationProblemJSON403() *AdminForbidden {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateWebhookResult) GetApplicationProblemJSON404() *AdminNotFound {
 	return r.ApplicationProblemJSON404
-}
-
-// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
-func (r UpdateWebhookResult) GetApplicationProblemJSON409() *AdminConflict {
-	return r.ApplicationProblemJSON409
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -14670,6 +15998,174 @@ func (r SignInResult) ContentType() string {
 	return ""
 }
 
+// StartOidcSignInResult302Headers the declared response headers of an HTTP 302 response for StartOidcSignIn
+type StartOidcSignInResult302Headers struct {
+	Location  string
+	SetCookie string
+}
+
+type StartOidcSignInResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PublicBadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PublicNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *PublicTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *StartOidcSignInResult302Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON400() *PublicBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON404() *PublicNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON429() *PublicTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r StartOidcSignInResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StartOidcSignInResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartOidcSignInResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartOidcSignInResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartOidcSignInResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FinishOidcSignInResult302Headers the declared response headers of an HTTP 302 response for FinishOidcSignIn
+type FinishOidcSignInResult302Headers struct {
+	Location  string
+	SetCookie string
+}
+
+type FinishOidcSignInResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PublicBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *PublicUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *PublicStranger
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *PublicNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *PublicTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *FinishOidcSignInResult302Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON400() *PublicBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON401() *PublicUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON403() *PublicStranger {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON404() *PublicNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON429() *PublicTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r FinishOidcSignInResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FinishOidcSignInResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FinishOidcSignInResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FinishOidcSignInResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FinishOidcSignInResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SetPasswordResult200Headers the declared response headers of an HTTP 200 response for SetPassword
 type SetPasswordResult200Headers struct {
 	SetCookie string
@@ -15106,6 +16602,38 @@ func (c *ClientWithResponses) GetOwnAccountWithResponse(ctx context.Context, req
 	return ParseGetOwnAccountResult(rsp)
 }
 
+// UpdateOwnAccountWithBodyWithResponse Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *ClientWithResponses) UpdateOwnAccountWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error) {
+	rsp, err := c.UpdateOwnAccountWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOwnAccountResult(rsp)
+}
+
+// UpdateOwnAccountWithResponse Change the settings of the key's own account
+//
+// Changes what is given of what an account decides for itself. Whether the balance is below `balance_low_micros` is looked at every half minute, beside the
+// requests: webhooks get `balance.low` and the audit log a record, once, and again only after the balance was above it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/admin/account (the `UpdateOwnAccount` operationId).
+func (c *ClientWithResponses) UpdateOwnAccountWithResponse(ctx context.Context, body UpdateOwnAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOwnAccountResult, error) {
+	rsp, err := c.UpdateOwnAccount(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOwnAccountResult(rsp)
+}
+
 // ListAccountsWithResponse List the accounts of the server
 //
 // All accounts, newest first. For the server's operator.
@@ -15265,7 +16793,8 @@ func (c *ClientWithResponses) CreateAccountKeyWithResponse(ctx context.Context, 
 // ListAuditEventsWithResponse List what administrators did
 //
 // The acts of administrators, newest first: keys, people, webhooks, money, plans and everything else that is ruled rather than used. An act and its
-// record are stored together, so none is missing. The records of an account are its own; with the scope `operator:read`, `of` names
+// record are stored together, so none is missing. Who signs in is there too: `user.signed_in`, `user.sign_in_refused` and `user.signed_out`, each with its
+// method (`password`, `oidc` or `link`). An attempt with an address that nobody has is a record of the server, under a digest of the address. The records of an account are its own; with the scope `operator:read`, `of` names
 // another account, or `server` for what concerns the whole server, which is also what a key gets that has that scope alone.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -15552,6 +17081,87 @@ func (c *ClientWithResponses) ListLedgerEntriesWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseListLedgerEntriesResult(rsp)
+}
+
+// ListModelAliasesWithResponse List the model aliases
+//
+// The names that stand for models on every account, in their order. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/model-aliases (the `ListModelAliases` operationId).
+func (c *ClientWithResponses) ListModelAliasesWithResponse(ctx context.Context, params *ListModelAliasesParams, reqEditors ...RequestEditorFn) (*ListModelAliasesResult, error) {
+	rsp, err := c.ListModelAliases(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListModelAliasesResult(rsp)
+}
+
+// DeleteModelAliasWithResponse Delete a model alias
+//
+// The name means nothing any more. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
+func (c *ClientWithResponses) DeleteModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*DeleteModelAliasResult, error) {
+	rsp, err := c.DeleteModelAlias(ctx, modelAlias, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteModelAliasResult(rsp)
+}
+
+// GetModelAliasWithResponse Read a model alias
+//
+// One alias. For the server's operator.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
+func (c *ClientWithResponses) GetModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*GetModelAliasResult, error) {
+	rsp, err := c.GetModelAlias(ctx, modelAlias, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetModelAliasResult(rsp)
+}
+
+// PutModelAliasWithBodyWithResponse Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *ClientWithResponses) PutModelAliasWithBodyWithResponse(ctx context.Context, modelAlias ModelAliasPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error) {
+	rsp, err := c.PutModelAliasWithBody(ctx, modelAlias, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelAliasResult(rsp)
+}
+
+// PutModelAliasWithResponse Define a model alias
+//
+// Lets a name that clients send in `model` mean a model that every account may use, on `/v1/chat/completions`, `/v1/responses` and
+// `/v1/embeddings`. A name that ends in `*` stands for all names that begin so; `*` alone for all names. The id of a model or agent that exists always means
+// that; a name comes before a beginning, a longer beginning before a shorter one. Answers name the model that was
+// really used. Other servers of the installation follow within two seconds. For the server's operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/admin/model-aliases/{model_alias} (the `PutModelAlias` operationId).
+func (c *ClientWithResponses) PutModelAliasWithResponse(ctx context.Context, modelAlias ModelAliasPath, body PutModelAliasJSONRequestBody, reqEditors ...RequestEditorFn) (*PutModelAliasResult, error) {
+	rsp, err := c.PutModelAlias(ctx, modelAlias, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutModelAliasResult(rsp)
 }
 
 // ListOauthClientsWithResponse List the account's OAuth clients
@@ -15992,7 +17602,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16014,7 +17624,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // time of the attempt, `webhook-signature` an HMAC-SHA256 under the secret; verify with one of that project's libraries.
 // Any 2xx within 15 seconds accepts the event. Otherwise it is sent again, up to nine times within a little over a day; redirects are not followed. Order is not
 // promised, and an event can arrive twice: its id tells. A webhook that has failed for 3 days, or answers 410, is disabled and says why.
-// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409, and so is `balance.low` without `balance_below_micros`.
+// Only public addresses are reached. An account has at most 20 webhooks; more are answered with 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16059,7 +17669,7 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 
 // UpdateWebhookWithBodyWithResponse Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16074,7 +17684,7 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 
 // UpdateWebhookWithResponse Change a webhook
 //
-// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures. `balance.low` without `balance_below_micros` is answered with 409.
+// Changes what is given and leaves the rest. `status: enabled` also forgets earlier failures.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16368,7 +17978,9 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16385,7 +17997,9 @@ func (c *ClientWithResponses) SignInWithBodyWithResponse(ctx context.Context, co
 //
 // Begins a session with an e-mail address and a password. The session is a cookie that scripts cannot read; it ends after 12 hours without use and after
 // seven days in any case. Requests with it act as the person, with the scopes of their role. Unknown addresses and wrong passwords cannot be told
-// apart, and every address admits 20 attempts in 15 minutes. Pages of other origins are refused with 403.
+// apart. Over all servers, every e-mail address admits 20 attempts in 15 minutes and every network address 100; one too many is answered with 429,
+// and whoever waits as long as `Retry-After` says is heard again. Attempts, good and refused, stand in the audit log. Pages of other origins are
+// refused with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -16396,6 +18010,39 @@ func (c *ClientWithResponses) SignInWithResponse(ctx context.Context, body SignI
 		return nil, err
 	}
 	return ParseSignInResult(rsp)
+}
+
+// StartOidcSignInWithResponse Go to sign in at the issuer
+//
+// Sends a browser to the OpenID Connect issuer that the operator configured (authorization code with PKCE, state and nonce). What the return must match
+// is kept in a cookie of ten minutes that only this server can read. 404 without an issuer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/oidc (the `StartOidcSignIn` operationId).
+func (c *ClientWithResponses) StartOidcSignInWithResponse(ctx context.Context, params *StartOidcSignInParams, reqEditors ...RequestEditorFn) (*StartOidcSignInResult, error) {
+	rsp, err := c.StartOidcSignIn(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartOidcSignInResult(rsp)
+}
+
+// FinishOidcSignInWithResponse Come back from the issuer
+//
+// Where the issuer sends the browser back to. The code is exchanged for who it is, and the person of the server who has that e-mail address, which the issuer must
+// have verified, gets a session as `POST /api/v1/sign-in` gives it. People are invited beforehand; the operator may admit everybody of an e-mail
+// domain. A return that did not begin in this browser, comes late or comes twice is answered with 401, somebody unknown with 403.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sign-in/oidc/callback (the `FinishOidcSignIn` operationId).
+func (c *ClientWithResponses) FinishOidcSignInWithResponse(ctx context.Context, params *FinishOidcSignInParams, reqEditors ...RequestEditorFn) (*FinishOidcSignInResult, error) {
+	rsp, err := c.FinishOidcSignIn(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFinishOidcSignInResult(rsp)
 }
 
 // SetPasswordWithBodyWithResponse Set a password
@@ -16432,7 +18079,8 @@ func (c *ClientWithResponses) SetPasswordWithResponse(ctx context.Context, body 
 
 // SignOutWithResponse Sign out
 //
-// Ends the session of the cookie, if there is one, and takes the cookie back. Pages of other origins are refused with 403.
+// Ends the session of the cookie, if there is one, and takes the cookie back; with `everywhere`, every session of the person ends. Pages of other
+// origins are refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16539,6 +18187,88 @@ func ParseGetOwnAccountResult(rsp *http.Response) (*GetOwnAccountResult, error) 
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateOwnAccountResult parses an HTTP response from a UpdateOwnAccountWithResponse call
+func ParseUpdateOwnAccountResult(rsp *http.Response) (*UpdateOwnAccountResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOwnAccountResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Account
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest AdminTooManyRequests
@@ -18360,6 +20090,342 @@ func ParseListLedgerEntriesResult(rsp *http.Response) (*ListLedgerEntriesResult,
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListModelAliasesResult parses an HTTP response from a ListModelAliasesWithResponse call
+func ParseListModelAliasesResult(rsp *http.Response) (*ListModelAliasesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListModelAliasesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAliasList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListModelAliasesResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteModelAliasResult parses an HTTP response from a DeleteModelAliasWithResponse call
+func ParseDeleteModelAliasResult(rsp *http.Response) (*DeleteModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetModelAliasResult parses an HTTP response from a GetModelAliasWithResponse call
+func ParseGetModelAliasResult(rsp *http.Response) (*GetModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePutModelAliasResult parses an HTTP response from a PutModelAliasWithResponse call
+func ParsePutModelAliasResult(rsp *http.Response) (*PutModelAliasResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutModelAliasResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ModelAlias
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AdminContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest AdminUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PutModelAliasResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
 	}
 
 	return response, nil
@@ -20396,13 +22462,6 @@ func ParseUpdateWebhookResult(rsp *http.Response) (*UpdateWebhookResult, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest AdminConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON409 = &dest
-
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest AdminContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -21594,6 +23653,174 @@ func ParseSignInResult(rsp *http.Response) (*SignInResult, error) {
 			headers.SetCookie = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartOidcSignInResult parses an HTTP response from a StartOidcSignInWithResponse call
+func ParseStartOidcSignInResult(rsp *http.Response) (*StartOidcSignInResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartOidcSignInResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PublicBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PublicNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest PublicTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers StartOidcSignInResult302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers302 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFinishOidcSignInResult parses an HTTP response from a FinishOidcSignInWithResponse call
+func ParseFinishOidcSignInResult(rsp *http.Response) (*FinishOidcSignInResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FinishOidcSignInResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PublicBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest PublicUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest PublicStranger
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest PublicNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest PublicTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers FinishOidcSignInResult302Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers302 = &headers
 	}
 
 	return response, nil

@@ -521,6 +521,9 @@ type ExportIDPath = string
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
 
+// ModelAliasPath defines model for ModelAliasPath.
+type ModelAliasPath = string
+
 // PageQuery defines model for PageQuery.
 type PageQuery = int32
 

@@ -1,5 +1,5 @@
 // Package openai implements the surface that OpenAI's clients and SDKs speak:
-// chat completions, and the models and agents that may answer them.
+// chat completions, embeddings, and the models and agents that make them.
 //
 // An agent of the account is a model here: its id in "model" makes its persona
 // and its language model answer.
@@ -12,6 +12,7 @@ import (
 
 	gen "parley/gen/openai"
 	"parley/impl/core/agent"
+	"parley/impl/core/embedding"
 	"parley/impl/core/model"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
@@ -30,6 +31,7 @@ type Services struct {
 // API implements the generated server, one struct a resource.
 type API struct {
 	completions
+	embeddings
 	models
 }
 
@@ -38,7 +40,11 @@ var _ gen.StrictServerInterface = API{}
 // New returns the surface.
 func New(s Services) httpd.Surface {
 	names := names{agents: s.Agents, models: s.Models}
-	api := API{completions: completions{names: names, turns: s.Turns}, models: models{names: names}}
+	api := API{
+		completions: completions{names: names, turns: s.Turns},
+		embeddings:  embeddings{names: names, service: &embedding.Service{Turns: s.Turns}},
+		models:      models{names: names},
+	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }
 

@@ -3,6 +3,8 @@ package openai
 import (
 	"context"
 
+	"github.com/tidwall/gjson"
+
 	gen "parley/gen/openai"
 	"parley/impl/core/fault"
 	"parley/impl/core/turn"
@@ -22,7 +24,7 @@ func (c completions) CreateChatCompletion(ctx context.Context, request gen.Creat
 	}
 	live, err := c.turns.Start(ctx, in)
 	if err != nil {
-		return nil, overContext(err)
+		return nil, overContext(err, "/messages")
 	}
 	if isTrue(request.Body.Stream) || httpd.WantsEvents(ctx) {
 		return stream{ctx: ctx, live: live}, nil
@@ -40,8 +42,12 @@ func (c completions) CreateChatCompletion(ctx context.Context, request gen.Creat
 // input is a request as a turn.
 func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest) (turn.Input, error) {
 	caller := httpd.Caller(ctx)
-	history, err := fromAPIMessages(body.Messages)
+	history, err := readMessages(gjson.GetBytes(httpd.Body(ctx), "messages"))
 	if err != nil {
+		return turn.Input{}, err
+	}
+	sampling := fromAPISampling(body)
+	if sampling.Extra, err = readExtra(httpd.Body(ctx)); err != nil {
 		return turn.Input{}, err
 	}
 	who, err := c.names.answering(ctx, caller.AccountID, body.Model)
@@ -49,9 +55,9 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 		return turn.Input{}, err
 	}
 	in := turn.Input{
-		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: fromAPISampling(body),
-		Unstored: body.Store != nil && !*body.Store,
-		Options:  streamOptions{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
+		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: sampling,
+		Unstored: body.Store != nil && !*body.Store, Awaited: true,
+		Options: options{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
 	}
 	if who.model != nil {
 		in.ModelID = who.model.ID
@@ -59,13 +65,13 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 	return in, nil
 }
 
-// overContext says as OpenAI does, with 400, that the messages are too long for the model.
-func overContext(err error) error {
+// overContext says as OpenAI does, with 400, that what stands at a path is too long for the model.
+func overContext(err error, path string) error {
 	f := fault.From(err)
 	if f.Kind != fault.TooLarge {
 		return err
 	}
 	over := fault.New(fault.Invalid, "%s", f.Message)
-	over.Fields = []fault.Field{{In: "body", Path: "/messages", Rule: ruleContext, Reason: f.Message}}
+	over.Fields = []fault.Field{{In: "body", Path: path, Rule: ruleContext, Reason: f.Message}}
 	return over
 }

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	gen "parley/gen/openai"
@@ -11,37 +10,6 @@ import (
 )
 
 func isTrue(p *bool) bool { return p != nil && *p }
-
-func fromAPIMessages(ms []gen.ChatCompletionMessage) ([]provider.Message, error) {
-	out := make([]provider.Message, len(ms))
-	for i, m := range ms {
-		text, err := fromAPIContent(m.Content)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = provider.Message{Role: provider.Role(m.Role), Content: text}
-		if m.Role == gen.ChatCompletionMessageRoleDeveloper {
-			out[i].Role = provider.RoleSystem
-		}
-	}
-	return out, nil
-}
-
-// fromAPIContent returns a message's text; parts are lines of it.
-func fromAPIContent(content gen.ChatCompletionMessage_Content) (string, error) {
-	if text, err := content.AsChatCompletionText(); err == nil {
-		return text, nil
-	}
-	parts, err := content.AsChatCompletionParts()
-	if err != nil {
-		return "", fmt.Errorf("read validated content: %w", err)
-	}
-	texts := make([]string, len(parts))
-	for i, p := range parts {
-		texts[i] = p.Text
-	}
-	return strings.Join(texts, "\n"), nil
-}
 
 // fromAPISampling reads how the model shall write; max_completion_tokens wins over its older name.
 func fromAPISampling(body *gen.ChatCompletionRequest) turn.Sampling {
@@ -72,12 +40,15 @@ func fromAPISampling(body *gen.ChatCompletionRequest) turn.Sampling {
 func completionID(turnID string) string { return "chatcmpl-" + strings.TrimPrefix(turnID, "turn_") }
 
 func toAPICompletion(a turn.Answer) gen.ChatCompletion {
-	message := gen.ChatCompletionAnswerMessage{Role: gen.ChatCompletionAnswerMessageRoleAssistant, Content: a.Content}
+	message := gen.ChatCompletionAnswerMessage{Role: gen.ChatCompletionAnswerMessageRoleAssistant, ToolCalls: toAPICalls(a.Calls)}
+	if a.Content != "" || len(a.Calls) == 0 {
+		message.Content = &a.Content
+	}
 	if a.Thought != "" {
 		message.ReasoningContent = &a.Thought
 	}
 	choice := gen.ChatCompletionChoice{
-		Message: message, FinishReason: gen.ChatCompletionChoiceFinishReason(finishReason(a.FinishReason)),
+		Message: message, FinishReason: gen.ChatCompletionChoiceFinishReason(a.FinishReason), Logprobs: toAPILogprobs(a.Logprobs),
 	}
 	return gen.ChatCompletion{
 		ID: completionID(a.TurnID), Object: gen.ChatCompletionObjectChatCompletion, Created: a.CreatedAt.Unix(), Model: a.ModelID,
@@ -86,16 +57,67 @@ func toAPICompletion(a turn.Answer) gen.ChatCompletion {
 }
 
 // Whole is this surface's answer that is not streamed.
-func Whole(_ json.RawMessage, a turn.Answer) any { return toAPICompletion(a) }
+func Whole(options json.RawMessage, a turn.Answer) any {
+	if o := readOptions(options); o.API == apiEmbeddings {
+		return toAPIEmbeddingsOf(a, o.Base64)
+	}
+	return toAPICompletion(a)
+}
 
 func toAPIUsage(input, output int64) gen.ChatCompletionUsage {
 	return gen.ChatCompletionUsage{PromptTokens: input, CompletionTokens: output, TotalTokens: input + output}
 }
 
-// finishReason leaves out what was not asked for: tool calls.
-func finishReason(reason string) string {
-	if reason == provider.FinishLength || reason == provider.FinishContentFilter {
-		return reason
+func toAPICalls(calls []provider.Call) []gen.ChatCompletionToolCall {
+	var out []gen.ChatCompletionToolCall
+	for _, c := range calls {
+		call := gen.ChatCompletionToolCall{ID: c.ID, Type: gen.ChatCompletionToolCallTypeFunction, AdditionalProperties: toAPIExtra(c.Extra)}
+		call.Function.Name, call.Function.Arguments = c.Name, c.Arguments
+		out = append(out, call)
 	}
-	return provider.FinishStop
+	return out
+}
+
+func toAPICallPieces(encoded string) []gen.ChatCompletionToolCallPiece {
+	pieces, err := provider.DecodeCalls(encoded)
+	if err != nil {
+		return nil // never: encoded by provider
+	}
+	out := make([]gen.ChatCompletionToolCallPiece, len(pieces))
+	for i, p := range pieces {
+		out[i] = gen.ChatCompletionToolCallPiece{Index: int32(p.Index), AdditionalProperties: toAPIExtra(p.Extra)}
+		out[i].Function = &gen.ChatCompletionFunctionPiece{Arguments: &p.Arguments}
+		if p.ID != "" {
+			kind := gen.ChatCompletionToolCallPieceTypeFunction
+			out[i].ID, out[i].Type = &p.ID, &kind
+		}
+		if p.Name != "" {
+			out[i].Function.Name = &p.Name
+		}
+	}
+	return out
+}
+
+// toAPIExtra is what a vendor adds to a call.
+func toAPIExtra(members map[string]json.RawMessage) map[string]any {
+	if len(members) == 0 {
+		return nil
+	}
+	out := make(map[string]any, len(members))
+	for name, raw := range members {
+		out[name] = raw
+	}
+	return out
+}
+
+// toAPILogprobs reads a JSON array of the provider's; nil for "".
+func toAPILogprobs(array string) *gen.ChatCompletionLogprobs {
+	if array == "" {
+		return nil
+	}
+	var out gen.ChatCompletionLogprobs
+	if json.Unmarshal([]byte(array), &out.Content) != nil {
+		return nil // never: the provider checked it
+	}
+	return &out
 }

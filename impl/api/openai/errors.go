@@ -17,7 +17,7 @@ const ruleContext = "context"
 
 // unsupported are the members that take nothing but their default.
 var unsupported = []string{
-	"n", "tools", "tool_choice", "functions", "logprobs", "top_logprobs", "modalities", "audio", "response_format", "tool_calls",
+	"n", "functions", "modalities", "audio",
 }
 
 // writeFault is the one place where this surface's errors get their shape:

@@ -10,12 +10,12 @@ import (
 	"parley/impl/httpd"
 )
 
-// listMax bounds each of the two kinds that the list holds.
+// listMax bounds each of the three kinds that the list holds.
 const listMax = 1000
 
 type models struct{ names names }
 
-// ListOpenaiModels lists the account's language models, then its agents.
+// ListOpenaiModels lists the account's language models, then its agents, then its models for embeddings.
 func (m models) ListOpenaiModels(ctx context.Context, _ gen.ListOpenaiModelsRequestObject) (gen.ListOpenaiModelsResponseObject, error) {
 	accountID := httpd.Caller(ctx).AccountID
 	offered, err := m.names.models.List(ctx, accountID, model.KindLLM, math.MinInt32, "", listMax)
@@ -26,19 +26,26 @@ func (m models) ListOpenaiModels(ctx context.Context, _ gen.ListOpenaiModelsRequ
 	if err != nil {
 		return nil, err
 	}
-	data := make([]gen.OpenaiModel, 0, len(offered)+len(agents))
+	embedding, err := m.names.models.List(ctx, accountID, model.KindEmbedding, math.MinInt32, "", listMax)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]gen.OpenaiModel, 0, len(offered)+len(agents)+len(embedding))
 	for i := range offered {
 		data = append(data, toAPIModel(&offered[i]))
 	}
 	for i := range agents {
 		data = append(data, toAPIAgent(&agents[i]))
 	}
+	for i := range embedding {
+		data = append(data, toAPIModel(&embedding[i]))
+	}
 	return gen.ListOpenaiModels200JSONResponse{Object: gen.OpenaiModelListObjectList, Data: data}, nil
 }
 
 // GetOpenaiModel returns a model or an agent of the account.
 func (m models) GetOpenaiModel(ctx context.Context, request gen.GetOpenaiModelRequestObject) (gen.GetOpenaiModelResponseObject, error) {
-	found, err := m.names.find(ctx, httpd.Caller(ctx).AccountID, request.ModelID)
+	found, err := m.names.find(ctx, httpd.Caller(ctx).AccountID, request.ModelID, model.KindLLM, model.KindEmbedding)
 	if err != nil {
 		return nil, err
 	}

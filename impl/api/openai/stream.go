@@ -10,9 +10,20 @@ import (
 	"parley/impl/httpd"
 )
 
-// streamOptions is what a request asks of its stream; it is stored with the turn.
-type streamOptions struct {
-	IncludeUsage bool `json:"include_usage,omitempty"`
+// options is what a request asks of its answer's form; it is stored with the turn.
+type options struct {
+	API          string `json:"api,omitempty"` // "" for chat completions
+	IncludeUsage bool   `json:"include_usage,omitempty"`
+	Base64       bool   `json:"base64,omitempty"`
+}
+
+// The values of options.API.
+const apiEmbeddings = "embeddings"
+
+func readOptions(stored json.RawMessage) options {
+	var o options
+	_ = json.Unmarshal(stored, &o) // stored by us in this shape
+	return o
 }
 
 // done is the data of the last event.
@@ -33,9 +44,19 @@ func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
 // one with the finish reason, one with the usage if the request asked for it,
 // and [DONE]. A failure is an object with the member error before [DONE].
 func Encode(v turn.View, e turn.Event) []turn.Frame {
+	if readOptions(v.Options).API == apiEmbeddings {
+		return encodeEmbedding(e)
+	}
 	switch e.Kind {
 	case turn.Delta:
-		return chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)
+		frames := chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)
+		if e.Logprobs != "" {
+			c := frames[len(frames)-1].Data.(gen.ChatCompletionChunk)
+			c.Choices[0].Logprobs = toAPILogprobs(e.Logprobs)
+		}
+		return frames
+	case turn.Calls:
+		return chunks(v, e, gen.ChatCompletionDelta{ToolCalls: toAPICallPieces(e.Text)}, nil)
 	case turn.Thought:
 		return chunks(v, e, gen.ChatCompletionDelta{ReasoningContent: &e.Text}, nil)
 	case turn.Completed:
@@ -68,11 +89,9 @@ func chunk(v turn.View) gen.ChatCompletionChunk {
 }
 
 func ending(v turn.View, e turn.Event) []turn.Frame {
-	var options streamOptions
-	_ = json.Unmarshal(v.Options, &options) // stored by us in this shape
-	finish := finishReason(e.Finish)
+	finish := e.Finish
 	frames := chunks(v, e, gen.ChatCompletionDelta{}, &finish)
-	if options.IncludeUsage && e.Usage != nil {
+	if readOptions(v.Options).IncludeUsage && e.Usage != nil {
 		c, usage := chunk(v), toAPIUsage(e.Usage.InputTokens, e.Usage.OutputTokens)
 		c.Usage = &usage
 		frames = append(frames, turn.Frame{Data: c})

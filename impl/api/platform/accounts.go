@@ -24,6 +24,15 @@ func (a accounts) GetOwnAccount(ctx context.Context, _ gen.GetOwnAccountRequestO
 	return gen.GetOwnAccount200JSONResponse(toAPIAccount(row)), nil
 }
 
+// UpdateOwnAccount changes what the caller's account decides for itself.
+func (a accounts) UpdateOwnAccount(ctx context.Context, request gen.UpdateOwnAccountRequestObject) (gen.UpdateOwnAccountResponseObject, error) {
+	row, err := a.service.Update(ctx, httpd.Caller(ctx).AccountID, account.UpdateInput{BalanceLow: request.Body.BalanceLowMicros})
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateOwnAccount200JSONResponse(toAPIAccount(row)), nil
+}
+
 // ListAccounts lists all accounts, the newest first.
 func (a accounts) ListAccounts(ctx context.Context, request gen.ListAccountsRequestObject) (gen.ListAccountsResponseObject, error) {
 	limit := int(*request.Params.Limit)
@@ -107,6 +116,6 @@ func tenantRuler(c key.Caller) key.Caller {
 func toAPIAccount(a db.Account) gen.Account {
 	return gen.Account{
 		ID: a.ID, Name: a.Name, Plan: a.Plan, GrantedMicros: a.GrantedMicros, BalanceMicros: a.BalanceMicros,
-		HeldMicros: a.HeldMicros, SpentMicros: a.SpentMicros, CreatedAt: a.CreatedAt.UTC(),
+		HeldMicros: a.HeldMicros, SpentMicros: a.SpentMicros, BalanceLowMicros: a.BalanceLowMicros, CreatedAt: a.CreatedAt.UTC(),
 	}
 }

@@ -14,7 +14,9 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/key"
+	"parley/impl/core/model"
 	"parley/impl/core/oauth"
+	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
 	"parley/impl/core/usage"
 	"parley/impl/core/user"
@@ -35,6 +37,8 @@ type Services struct {
 	Usage    *usage.Service
 	OAuth    *oauth.Service
 	Users    *user.Service
+	Models   *model.Catalog
+	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
 	Secure bool
 }
@@ -42,6 +46,7 @@ type Services struct {
 // API implements the generated server, one struct a resource.
 type API struct {
 	accounts
+	aliases
 	auditLog
 	budgets
 	document
@@ -51,6 +56,7 @@ type API struct {
 	health
 	keys
 	oauthClients
+	oidcSignIn
 	signIn
 	users
 	plans
@@ -63,15 +69,16 @@ var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
 func New(s Services) httpd.Surface {
+	people := signIn{service: s.Users, secure: s.Secure}
 	api := API{
-		accounts: accounts{service: s.Accounts, keys: s.Keys}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
+		accounts: accounts{service: s.Accounts, keys: s.Keys}, aliases: aliases{models: s.Models}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
 		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages:       usages{service: s.Usage},
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy},
-		signIn:    signIn{service: s.Users, secure: s.Secure}, users: users{service: s.Users},
+		signIn:    people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

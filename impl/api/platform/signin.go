@@ -20,7 +20,9 @@ type signIn struct {
 
 // SignIn begins a session with a password.
 func (s signIn) SignIn(ctx context.Context, request gen.SignInRequestObject) (gen.SignInResponseObject, error) {
-	made, err := s.service.SignIn(ctx, request.Body.Email, request.Body.Password)
+	made, err := s.service.SignIn(ctx, user.SignInInput{
+		Email: request.Body.Email, Password: request.Body.Password, Network: httpd.ClientNetwork(ctx),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +41,8 @@ func (s signIn) SetPassword(ctx context.Context, request gen.SetPasswordRequestO
 	case byToken:
 		made, err = s.service.RedeemLink(ctx, *body.Token, body.NewPassword)
 	default:
-		made, err = s.service.ChangePassword(ctx, *body.Email, *body.Password, body.NewPassword)
+		present := user.SignInInput{Email: *body.Email, Password: *body.Password, Network: httpd.ClientNetwork(ctx)}
+		made, err = s.service.ChangePassword(ctx, present, body.NewPassword)
 	}
 	if err != nil {
 		return nil, err
@@ -47,9 +50,9 @@ func (s signIn) SetPassword(ctx context.Context, request gen.SetPasswordRequestO
 	return gen.SetPassword200JSONResponse{Body: toAPIUser(made.User), Headers: gen.SetPassword200ResponseHeaders{SetCookie: s.cookie(made)}}, nil
 }
 
-// SignOut ends the session of the cookie and takes the cookie back.
+// SignOut ends the session of the cookie, or all of its person, and takes the cookie back.
 func (s signIn) SignOut(ctx context.Context, request gen.SignOutRequestObject) (gen.SignOutResponseObject, error) {
-	if err := s.service.SignOut(ctx, value(request.Params.ParleySession)); err != nil {
+	if err := s.service.SignOut(ctx, value(request.Params.ParleySession), *request.Params.Everywhere); err != nil {
 		return nil, err
 	}
 	return gen.SignOut204Response{Headers: gen.SignOut204ResponseHeaders{SetCookie: s.cookie(user.Session{})}}, nil

@@ -36,7 +36,6 @@ func (w webhooks) CreateWebhook(ctx context.Context, request gen.CreateWebhookRe
 	body := request.Body
 	made, err := w.service.Create(ctx, httpd.Caller(ctx).AccountID, webhook.Input{
 		URL: &body.URL, Description: body.Description, Events: fromAPIWebhookEventKinds(body.Events), IncludeText: body.IncludeText,
-		BalanceBelowMicros: body.BalanceBelowMicros,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func (w webhooks) GetWebhook(ctx context.Context, request gen.GetWebhookRequestO
 // UpdateWebhook changes what is given of a webhook.
 func (w webhooks) UpdateWebhook(ctx context.Context, request gen.UpdateWebhookRequestObject) (gen.UpdateWebhookResponseObject, error) {
 	body := request.Body
-	in := webhook.Input{URL: body.URL, Description: body.Description, IncludeText: body.IncludeText, BalanceBelowMicros: body.BalanceBelowMicros}
+	in := webhook.Input{URL: body.URL, Description: body.Description, IncludeText: body.IncludeText}
 	if body.Events != nil {
 		in.Events = fromAPIWebhookEventKinds(*body.Events)
 	}
@@ -139,7 +138,7 @@ func fromAPIWebhookEventKinds(kinds gen.WebhookEventKinds) []string {
 func toAPIWebhook(w db.Webhook) gen.Webhook {
 	out := gen.Webhook{
 		ID: w.ID, URL: w.URL, Description: w.Description, Events: make(gen.WebhookEventKinds, len(w.Events)), IncludeText: w.IncludeText,
-		BalanceBelowMicros: w.BalanceBelowMicros, Status: gen.WebhookStatus(w.Status), DisabledReason: w.DisabledReason,
+		Status: gen.WebhookStatus(w.Status), DisabledReason: w.DisabledReason,
 		FailingSince: utc(w.FailingSince), PreviousSecretUntil: utc(w.PreviousUntil), CreatedAt: w.CreatedAt.UTC(),
 	}
 	for i, kind := range w.Events {
@@ -152,7 +151,7 @@ func toAPIWebhookWithSecret(made webhook.WithSecret) gen.WebhookWithSecret {
 	w := toAPIWebhook(made.Webhook)
 	return gen.WebhookWithSecret{
 		ID: w.ID, Secret: made.Secret, URL: w.URL, Description: w.Description, Events: w.Events, IncludeText: w.IncludeText,
-		BalanceBelowMicros: w.BalanceBelowMicros, Status: w.Status, DisabledReason: w.DisabledReason, FailingSince: w.FailingSince,
+		Status: w.Status, DisabledReason: w.DisabledReason, FailingSince: w.FailingSince,
 		PreviousSecretUntil: w.PreviousSecretUntil, CreatedAt: w.CreatedAt,
 	}
 }

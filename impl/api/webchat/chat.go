@@ -52,7 +52,7 @@ func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, 
 	if sessionID == nil && caller.Kind == key.Publishable && caller.EndUser == "" {
 		caller.EndUser = id.New(id.Visitor)
 	}
-	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message}
+	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message, Awaited: true}
 	var session db.Conversation
 	var err error
 	if sessionID == nil {

@@ -9,6 +9,7 @@ import (
 
 	"parley/db"
 	"parley/impl/app"
+	"parley/impl/core/account"
 	"parley/impl/core/money"
 )
 
@@ -16,30 +17,32 @@ type accountsCmd struct {
 	Create accountsCreateCmd `cmd:"" help:"Create an account."`
 	List   accountsListCmd   `cmd:"" help:"List the accounts."`
 	TopUp  accountsTopUpCmd  `cmd:"" name:"top-up" help:"Add to an account's balance."`
+	WarnAt accountsWarnAtCmd `cmd:"" name:"warn-at" help:"Set the balance below which an account is warned."`
 }
 
 // accountJSON is an account as programs read it; amounts are micro-units.
 type accountJSON struct {
-	ID            string    `json:"id"`
-	Name          string    `json:"name"`
-	Plan          string    `json:"plan"`
-	BalanceMicros int64     `json:"balance_micros"`
-	HeldMicros    int64     `json:"held_micros"`
-	SpentMicros   int64     `json:"spent_micros"`
-	CreatedAt     time.Time `json:"created_at"`
+	ID               string    `json:"id"`
+	Name             string    `json:"name"`
+	Plan             string    `json:"plan"`
+	BalanceMicros    int64     `json:"balance_micros"`
+	HeldMicros       int64     `json:"held_micros"`
+	SpentMicros      int64     `json:"spent_micros"`
+	BalanceLowMicros int64     `json:"balance_low_micros"`
+	CreatedAt        time.Time `json:"created_at"`
 }
 
 func toAccountJSON(a db.Account) accountJSON {
 	return accountJSON{ID: a.ID, Name: a.Name, Plan: a.Plan, BalanceMicros: a.BalanceMicros, HeldMicros: a.HeldMicros,
-		SpentMicros: a.SpentMicros, CreatedAt: a.CreatedAt}
+		SpentMicros: a.SpentMicros, BalanceLowMicros: a.BalanceLowMicros, CreatedAt: a.CreatedAt}
 }
 
 func (c *cli) printAccounts(result any, accounts ...db.Account) error {
 	return c.print(result, func(w io.Writer) {
-		fmt.Fprintln(w, "ID\tNAME\tPLAN\tBALANCE\tHELD\tSPENT")
+		fmt.Fprintln(w, "ID\tNAME\tPLAN\tBALANCE\tHELD\tSPENT\tWARNED AT")
 		for _, a := range accounts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.6f\t%.6f\t%.6f\n", a.ID, a.Name, a.Plan, money.Decimal(a.BalanceMicros),
-				money.Decimal(a.HeldMicros), money.Decimal(a.SpentMicros))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.6f\t%.6f\t%.6f\t%.6f\n", a.ID, a.Name, a.Plan, money.Decimal(a.BalanceMicros),
+				money.Decimal(a.HeldMicros), money.Decimal(a.SpentMicros), money.Decimal(a.BalanceLowMicros))
 		}
 	})
 }
@@ -94,5 +97,26 @@ func (a accountsTopUpCmd) Run(ctx context.Context, c *cli) error {
 			return err
 		}
 		return c.printAccounts(toAccountJSON(done.Account), done.Account)
+	})
+}
+
+type accountsWarnAtCmd struct {
+	Amount  float64 `arg:"" help:"Amount in currency units, up to six decimals; 0 never warns."`
+	Account string  `help:"Id or name of the account; the first account by default."`
+}
+
+// Run sets what an account is warned at.
+func (a accountsWarnAtCmd) Run(ctx context.Context, c *cli) error {
+	return c.withServices(ctx, func(s *app.Services) error {
+		found, err := s.Accounts.Find(ctx, a.Account)
+		if err != nil {
+			return err
+		}
+		micros := int64(math.Round(a.Amount * money.Unit))
+		changed, err := s.Accounts.Update(ctx, found.ID, account.UpdateInput{BalanceLow: &micros})
+		if err != nil {
+			return err
+		}
+		return c.printAccounts(toAccountJSON(changed), changed)
 	})
 }

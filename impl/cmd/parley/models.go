@@ -93,10 +93,11 @@ type modelsCmd struct {
 	List     modelsListCmd     `cmd:"" help:"List the models."`
 	SetPrice modelsSetPriceCmd `cmd:"" name:"set-price" help:"Set a model's price."`
 	Fallback modelsFallbackCmd `cmd:"" help:"Set which models answer when a model's provider refuses or is down."`
+	Alias    modelsAliasCmd    `cmd:"" help:"Let a name that clients send mean a model, or list what names mean."`
 }
 
 type modelsListCmd struct {
-	Type    string `enum:"llm,sd" default:"llm" help:"llm or sd."`
+	Type    string `enum:"llm,sd,embedding" default:"llm" help:"llm, sd or embedding."`
 	Account string `help:"Id or name of an account, to see its own too."`
 }
 

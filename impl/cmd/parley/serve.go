@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 
 	"parley/impl/app"
 )
@@ -30,6 +31,7 @@ func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
 		return errors.Join(err, database.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
+	debug.FreeOSMemory() // reading the document left several times what is kept of it
 	greet(c, l.Addr(), a.FirstKey)
 	return a.Serve(ctx, l)
 }

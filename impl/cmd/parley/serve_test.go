@@ -335,6 +335,12 @@ func TestCommandLineWithoutAServer(t *testing.T) {
 	if topped.Balance != 12_345_678 {
 		t.Errorf("balance %d", topped.Balance)
 	}
+	var warned struct {
+		At int64 `json:"balance_low_micros"`
+	}
+	if s.command(&warned, "accounts", "warn-at", "2.5", "--account", "acme"); warned.At != 2_500_000 {
+		t.Errorf("warned at %d", warned.At)
+	}
 	var book struct{ Balanced bool }
 	if s.command(&book, "ledger", "verify"); !book.Balanced {
 		t.Error("the ledger does not balance")

@@ -44,15 +44,18 @@ func (s *Service) Create(ctx context.Context, name, plan string) (db.Account, er
 
 func create(ctx context.Context, q *db.Queries, now time.Time, name, plan string) (db.Account, error) {
 	a := db.Account{ID: id.New(id.Account), Name: strings.TrimSpace(name), Plan: plan, CreatedAt: now}
-	if err := checkName(a.Name); err != nil {
+	if err := check(a); err != nil {
 		return db.Account{}, err
 	}
 	return a, noPlan(q.InsertAccount(ctx, a))
 }
 
-func checkName(name string) error {
-	if name == "" || utf8.RuneCountInString(name) > 200 {
+func check(a db.Account) error {
+	if a.Name == "" || utf8.RuneCountInString(a.Name) > 200 {
 		return fault.New(fault.Invalid, "The name of an account has 1 to 200 characters.")
+	}
+	if a.BalanceLowMicros < 0 || a.BalanceLowMicros > maxGrant {
+		return fault.New(fault.Invalid, "The balance to warn at is from 0 to %d units.", maxGrant/money.Unit)
 	}
 	return nil
 }
@@ -66,11 +69,16 @@ func noPlan(err error) error {
 }
 
 func record(ctx context.Context, q *db.Queries, a db.Account, action string) error {
-	return audit.Record(ctx, q, audit.Event{AccountID: a.ID, Action: action, Target: a.ID, Details: map[string]any{"name": a.Name, "plan": a.Plan}})
+	return audit.Record(ctx, q, audit.Event{AccountID: a.ID, Action: action, Target: a.ID, Details: map[string]any{
+		"name": a.Name, "plan": a.Plan, "balance_low_micros": a.BalanceLowMicros,
+	}})
 }
 
 // UpdateInput is what to change of an account; nil leaves it.
-type UpdateInput struct{ Name, Plan *string }
+type UpdateInput struct {
+	Name, Plan *string
+	BalanceLow *int64 // micro-units below which the account is warned; 0: never
+}
 
 // Update changes an account. Another plan holds from the next request on.
 func (s *Service) Update(ctx context.Context, accountID string, in UpdateInput) (db.Account, error) {
@@ -86,10 +94,13 @@ func (s *Service) Update(ctx context.Context, accountID string, in UpdateInput) 
 		if in.Plan != nil {
 			a.Plan = *in.Plan
 		}
-		if err := checkName(a.Name); err != nil {
+		if in.BalanceLow != nil {
+			a.BalanceLowMicros = *in.BalanceLow
+		}
+		if err := check(a); err != nil {
 			return err
 		}
-		if err := q.UpdateAccount(ctx, a.ID, a.Name, a.Plan); err != nil {
+		if err := q.UpdateAccount(ctx, a); err != nil {
 			return noPlan(err)
 		}
 		return record(ctx, q, a, "account.updated")
@@ -162,6 +173,9 @@ func (s *Service) Adjust(ctx context.Context, accountID string, amount int64, re
 	}
 	done := Adjustment{EntryID: id.New(id.Entry), Amount: amount}
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.LockPurses(ctx, accountID); err != nil {
+			return err
+		}
 		if _, err := q.LockAccount(ctx, accountID); err != nil {
 			return missing(err)
 		}

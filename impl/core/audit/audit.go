@@ -17,8 +17,8 @@ const Server = ""
 
 // Actor is who acts.
 type Actor struct {
-	Kind      string // "key", "client", "user", "command" or "system"
-	ID        string // of the key, client or user; the operating system's user of a command; "" of the system
+	Kind      string // "key", "client", "user", "command", "system" or "anonymous"
+	ID        string // of the key, client or user; the operating system's user of a command; "" of the system and of who is nobody yet
 	Address   string // of the client; "" without a request
 	RequestID string
 }
@@ -36,6 +36,14 @@ func actorOf(ctx context.Context) Actor {
 		return a
 	}
 	return Actor{Kind: "system"}
+}
+
+// AsUser returns a context whose acts are a person's, from where those of ctx
+// come: who signs in is known only when they did.
+func AsUser(ctx context.Context, userID string) context.Context {
+	a := actorOf(ctx)
+	a.Kind, a.ID = "user", userID
+	return WithActor(ctx, a)
 }
 
 // Event is one act.

@@ -173,6 +173,9 @@ func CallerOf(row db.Caller) Caller {
 	if row.Role != "" {
 		c.Role, c.AppID, c.Scopes = Role(row.Role), PeoplesApp, Role(row.Role).Scopes()
 	}
+	if row.HolderScopes != nil {
+		c.Scopes = Within(row.Scopes, row.HolderScopes)
+	}
 	if row.AgentID != nil {
 		c.AgentID = *row.AgentID
 	}

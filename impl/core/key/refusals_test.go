@@ -37,6 +37,46 @@ func TestAFloodOfInventedKeysCostsNoStatement(t *testing.T) {
 	}
 }
 
+// What nobody was ever given meets no database, however much of a real key it
+// has: what is shown of one with another rest, another kind, another installation's key.
+func TestWhatWasNeverGivenTakesNoStatement(t *testing.T) {
+	t.Parallel()
+	b, proxy := counted(t)
+	good := b.create(t, nil).Text
+	foreign := credential.NewMinter([]byte("another installation")).Mint(credential.SecretKey)
+	proxy.Traffic()
+	for name, text := range map[string]string{
+		"unknown": foreign, "wrong rest": good[:credential.ShownChars] + foreign[credential.ShownChars:],
+		"last character": flip(good, len(good)-1), "another kind": "parley_pk_" + good[len("parley_pk_"):], "none": "",
+	} {
+		if b.admits(t, text) {
+			t.Errorf("%s is admitted", name)
+		}
+		if sent := proxy.Traffic(); sent.RoundTrips != 0 {
+			t.Errorf("%s takes %q", name, sent.Executed)
+		}
+	}
+}
+
+// Another account's key and one that is not take the same statement to be not found.
+func TestForeignAndMissingTakeTheSamePath(t *testing.T) {
+	t.Parallel()
+	b, proxy := counted(t)
+	foreign := b.create(t, nil)
+	stranger := dbtest.Account(t, b.keys.DB, "free", 0)
+	_, _ = b.keys.Get(t.Context(), stranger, "key_warm")
+	var paths [][]string
+	for _, id := range []string{"key_none", foreign.ID} {
+		proxy.Traffic()
+		_, err := b.keys.Get(t.Context(), stranger, id)
+		wantKind(t, err, fault.NotFound)
+		paths = append(paths, proxy.Traffic().Executed)
+	}
+	if len(paths[0]) != 1 || !slices.Equal(paths[0], paths[1]) {
+		t.Errorf("missing takes %q, foreign %q", paths[0], paths[1])
+	}
+}
+
 // Unknown, revoked, expired and replaced keys take the very same statement, then none.
 func TestEveryRefusalTakesTheSamePath(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,21 @@ func holds(held []string, wanted string) bool {
 	return false
 }
 
+// Within are the scopes as far as those held reach: what was granted from them
+// follows when they are narrowed, and is no more when they are widened.
+func Within(scopes, held []string) []string {
+	kept := []string{}
+	for _, s := range scopes {
+		verbs := verbsOf(s)
+		reached := slices.DeleteFunc(slices.Clone(verbs), func(verb string) bool { return !holds(held, verb) })
+		if len(reached) == len(verbs) {
+			reached = []string{s}
+		}
+		kept = append(kept, reached...)
+	}
+	return kept
+}
+
 // CheckGrant is a Forbidden fault when one of the scopes is more than the
 // caller holds, or the caller is limited to agents and the others, none for
 // all, are not among them: nobody hands out rights that they lack.

@@ -102,27 +102,25 @@ func TestSearchIsFastBesideOthers(t *testing.T) {
 		sizes = []int{1000, 20_000, 100_000}
 	}
 	v, b := newVocabulary(20_000), ownIdle(t)
-	b.must(t, "drop index chunks_terms") // filled first and indexed then, it is there sooner
-	collections := map[int]string{}
+	pool := b.Service
+	one := service(t, dbtest.Open(t, b.dsn, 1), b.folder, b.clock.now, b.site)
 	for _, size := range sizes {
+		b.Service = pool
+		b.must(t, "drop index chunks_terms") // filled first and indexed then, it is there sooner
 		for range 2 {
-			c, err := b.Create(t.Context(), b.account, "Other")
+			c, err := b.Create(t.Context(), b.account, "Large")
 			if err != nil {
 				t.Fatal(err)
 			}
+			b.collection = c.ID
 			b.fill(t, v, c.ID, size)
 			if err := b.db.CountTerms(t.Context(), b.account, c.ID, b.clock.now()); err != nil {
 				t.Fatal(err)
 			}
-			collections[size] = c.ID
 		}
-	}
-	b.must(t, "create index chunks_terms on chunks using gin (terms) with (fastupdate = off)")
-	b.must(t, "vacuum analyze")
-	d := dbtest.Open(t, b.dsn, 1)
-	b.Service = service(t, d, b.folder, b.clock.now, b.site)
-	for _, size := range sizes {
-		b.collection = collections[size]
+		b.must(t, "create index chunks_terms on chunks using gin (terms) with (fastupdate = off)")
+		b.must(t, "vacuum analyze")
+		b.Service = one
 		for kind, question := range questions(v, rand.New(rand.NewPCG(1, 2))) {
 			m := b.measure(t, question)
 			t.Logf("%7d chunks, %-6s words: p50 %5.1f ms, p95 %5.1f ms; processor time of Postgres p50 %5.1f ms, p95 %5.1f ms; %3.1f passages",

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/impl/core/chunk"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/provider"
 )
@@ -17,11 +18,11 @@ var evaluate = flag.Bool("evaluate", false, "print the questions that were not a
 
 // document is one of the evaluation's, with the questions that it answers.
 type document struct {
-	title, language, text string
-	questions             []string
+	title, text string
+	questions   []string
 }
 
-// readEvaluation reads documents that we wrote ("= title | language", paragraphs, "? question").
+// readEvaluation reads documents that we wrote ("= title", paragraphs, "? question").
 // One without a title holds questions that nothing answers.
 func readEvaluation(t *testing.T) []document {
 	t.Helper()
@@ -35,8 +36,7 @@ func readEvaluation(t *testing.T) []document {
 		line := lines.Text()
 		switch {
 		case strings.HasPrefix(line, "="):
-			title, language, _ := strings.Cut(strings.TrimSpace(line[1:]), " | ")
-			all = append(all, document{title: title, language: language})
+			all = append(all, document{title: strings.TrimSpace(line[1:])})
 		case strings.HasPrefix(line, "? "):
 			d := &all[len(all)-1]
 			d.questions = append(d.questions, line[2:])
@@ -56,16 +56,16 @@ func catalogue() []document {
 	for i, name := range products {
 		kind := kinds[i]
 		all = append(all,
-			document{name + " warranty", "english", fmt.Sprintf("The %s %s has a warranty of %d months. It covers defects of material, not wear.\n\nSend the receipt with your claim.", name, kind, 12+i*3), []string{
+			document{name + " warranty", fmt.Sprintf("The %s %s has a warranty of %d months. It covers defects of material, not wear.\n\nSend the receipt with your claim.", name, kind, 12+i*3), []string{
 				fmt.Sprintf("How long is the warranty of the %s?", name),
 				fmt.Sprintf("Does the guarantee or warranty for my %s %s cover wear?", name, kind)}},
-			document{name + " cleaning and care", "english", fmt.Sprintf("Clean the %s with a damp cloth and never with solvents.\n\nOnce a year the seals of the %s should be greased.", name, kind), []string{
+			document{name + " cleaning and care", fmt.Sprintf("Clean the %s with a damp cloth and never with solvents.\n\nOnce a year the seals of the %s should be greased.", name, kind), []string{
 				fmt.Sprintf("How do I clean my %s?", kind),
 				fmt.Sprintf("Are solvents harmful for the %s?", name)}},
-			document{name + " spare parts", "english", fmt.Sprintf("Spare parts for the %s are kept in stock for %d years. Order them by the number on the label.", kind, 5+i), []string{
+			document{name + " spare parts", fmt.Sprintf("Spare parts for the %s are kept in stock for %d years. Order them by the number on the label.", kind, 5+i), []string{
 				fmt.Sprintf("For how many years can I order spare parts for the %s?", name),
 				fmt.Sprintf("replacement parts %s", kind)}},
-			document{name + " technical data", "english", fmt.Sprintf("Weight of the %s: %d grams. It runs on %d volts and takes %d watts.", name, 300+i*70, 5+i, 20+i*9), []string{
+			document{name + " technical data", fmt.Sprintf("Weight of the %s: %d grams. It runs on %d volts and takes %d watts.", name, 300+i*70, 5+i, 20+i*9), []string{
 				fmt.Sprintf("What does the %s weigh?", name),
 				fmt.Sprintf("How many volts does the %s %s need?", name, kind)}},
 		)
@@ -85,12 +85,13 @@ type figures struct {
 func TestEvaluation(t *testing.T) {
 	t.Parallel()
 	b := own(t)
+	b.Split = chunk.Split
 	all := append(readEvaluation(t), catalogue()...)
 	f := figures{}
 	for i, d := range all {
 		if d.title != "" {
 			f.documents++
-			b.site.put(fmt.Sprint("https://site.test/", i), d.title+"\nlang: "+d.language+"\n"+d.text)
+			b.site.put(fmt.Sprint("https://site.test/", i), d.title+"\n"+d.text)
 		}
 	}
 	b.addSite(t, knowledge.DefaultSettings)

@@ -49,6 +49,9 @@ type refreshArgs struct {
 	SourceID string `json:"source_id"`
 	Run      int64  `json:"run"`
 	Part     int    `json:"part"`
+	// Asked tells that a person wants it: then no page is passed over because its sitemap says that
+	// it is old. Scheduled ones believe it.
+	Asked bool `json:"asked,omitempty"`
 }
 
 type pageArgs struct {
@@ -92,7 +95,7 @@ func (s *Service) refresh(ctx context.Context, r job.Run, args refreshArgs) erro
 		return err
 	}
 	if !source.Discovered {
-		if err := s.discover(ctx, source); err != nil {
+		if err := s.discover(ctx, source, args.Asked); err != nil {
 			return s.failed(ctx, r, source, err)
 		}
 	}
@@ -112,8 +115,8 @@ func (s *Service) failed(ctx context.Context, r job.Run, source db.Source, err e
 }
 
 // discover lists the pages of a source and removes those that are gone.
-func (s *Service) discover(ctx context.Context, source db.Source) error {
-	d := &discovery{service: s, source: source}
+func (s *Service) discover(ctx context.Context, source db.Source, asked bool) error {
+	d := &discovery{service: s, source: source, asked: asked}
 	ctx, cancel := context.WithTimeout(ctx, discoverTime)
 	defer cancel()
 	if err := s.Crawler.Discover(ctx, source.URL, crawl.Limits{Pages: s.pagesMax()}, func(l crawl.Link) error { return d.found(ctx, l) }); err != nil {
@@ -141,6 +144,7 @@ func (s *Service) discover(ctx context.Context, source db.Source) error {
 type discovery struct {
 	service *Service
 	source  db.Source
+	asked   bool
 	seen    []db.SeenPage
 	count   int
 }
@@ -150,7 +154,7 @@ func (d *discovery) found(ctx context.Context, l crawl.Link) error {
 		return nil
 	}
 	page := db.SeenPage{ID: id.New(id.Page), Number: id.Number(), URL: l.URL}
-	if !l.LastModified.IsZero() {
+	if !l.LastModified.IsZero() && !d.asked {
 		page.Modified = &l.LastModified
 	}
 	d.seen = append(d.seen, page)

@@ -13,6 +13,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/crawl"
+	"parley/impl/core/extract"
 	"parley/impl/core/job"
 	"parley/impl/core/knowledge"
 )
@@ -27,6 +28,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	extract.RunChild()
 	if os.Getenv(childEnv) != "" {
 		serve()
 		return

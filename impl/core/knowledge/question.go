@@ -23,7 +23,7 @@ var referring = wordSet(`
 	es sie ihn ihm ihr ihre dessen deren dies diese dieser dieses das dort dann auch und aber davon dazu damit darauf
 	il elle ils elles le la les lui leur cela ca ce cette ces celui celle y en et mais aussi
 	ello esto eso esta este estos estas aquello lo los las y e pero tambien alli
-	isso isto este esta ele ela eles elas e mas tambem
+	isso isto este esta ele ela elas e mas tambem
 	esso essa questo questa quello quella e ma anche
 	het ze hij zij dat dit die deze en maar ook daar
 	он она оно они его ее их это этот эта эти тот та те и а но там`)

@@ -227,7 +227,7 @@ func (w words) score(found []db.MatchedChunk) []candidate {
 		}
 	}
 	slices.SortStableFunc(out, byScore)
-	return slices.DeleteFunc(out, func(c candidate) bool { return c.score < keepShare*out[0].score })
+	return out
 }
 
 // fuse joins the order by text with that by likeness to the question's vector, by

@@ -74,7 +74,11 @@ func (s *Service) Search(ctx context.Context, scope Scope, q Query) ([]Passage, 
 	if q.Limit == 0 {
 		q.Limit = passagesMax
 	}
-	return s.load(ctx, scope.AccountID, all, q.Limit)
+	share := keepShare
+	if vector != nil {
+		share = 0 // sums of ranks tell an order, not how much better one is
+	}
+	return s.load(ctx, scope.AccountID, all, q.Limit, share)
 }
 
 // searchCollection returns candidates, the best first.
@@ -87,7 +91,7 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 	var found []db.MatchedChunk
 	seen := map[db.ChunkRef]bool{}
 	for _, match := range w.matches() {
-		query := db.ChunkQuery{Match: match, Rank: w.any(), Terms: w.queries(), Cap: 2 * w.budget(), Top: candidatesMax}
+		query := db.ChunkQuery{Match: match, Rank: w.any(), Terms: w.queries(), Cap: w.budget() * 5 / 4, Top: candidatesMax}
 		more, err := s.DB.MatchChunks(ctx, accountID, collectionID, query, vector != nil)
 		if err != nil {
 			return nil, err
@@ -105,8 +109,9 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 	return fuse(w.score(found), found, vector), nil
 }
 
-// load reads the passages of the best candidates: no text twice, of no page more than a few.
-func (s *Service) load(ctx context.Context, accountID string, all []candidate, limit int) ([]Passage, error) {
+// load reads the passages of the best candidates: no text twice, of no page
+// more than a few, none with less than a share of the best one's score.
+func (s *Service) load(ctx context.Context, accountID string, all []candidate, limit int, share float64) ([]Passage, error) {
 	// Some of them fall away.
 	all = all[:min(len(all), 4*limit)]
 	if len(all) == 0 {
@@ -130,6 +135,9 @@ func (s *Service) load(ctx context.Context, accountID string, all []candidate, l
 		row, there := byRef[c.ref]
 		if !there || said[row.Body] || ofPage[row.PageID] == perPageMax {
 			continue
+		}
+		if len(out) > 0 && c.score < share*out[0].Score {
+			break
 		}
 		said[row.Body] = true
 		ofPage[row.PageID]++

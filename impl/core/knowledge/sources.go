@@ -50,7 +50,7 @@ func (s *Service) AddSite(ctx context.Context, accountID, collectionID, url stri
 		if err := q.InsertSource(ctx, source); err != nil {
 			return err
 		}
-		return s.begin(ctx, q, &source)
+		return s.begin(ctx, q, &source, true)
 	})
 	return source, missing(err, errNoCollection)
 }
@@ -59,14 +59,14 @@ const urlBytesMax = 2000
 
 // begin begins the next ingestion of a source and counts it in the row. One
 // that is under way is db.ErrNotFound.
-func (s *Service) begin(ctx context.Context, q *db.Queries, source *db.Source) error {
+func (s *Service) begin(ctx context.Context, q *db.Queries, source *db.Source, asked bool) error {
 	now := s.Now()
 	next := nextRefresh(settingsOf(*source), now)
 	if err := q.BeginRefresh(ctx, source.AccountID, source.ID, source.Run+1, next, now); err != nil {
 		return err
 	}
 	source.Run, source.State, source.NextRefreshAt = source.Run+1, db.SourceWaiting, next
-	return s.enqueuePart(ctx, q, source.AccountID, refreshArgs{SourceID: source.ID, Run: source.Run}, now)
+	return s.enqueuePart(ctx, q, source.AccountID, refreshArgs{SourceID: source.ID, Run: source.Run, Asked: asked}, now)
 }
 
 // Sync begins to ingest a site anew. One whose ingestion is under way is a Conflict fault.
@@ -78,7 +78,7 @@ func (s *Service) Sync(ctx context.Context, accountID, sourceID string) (db.Sour
 	if source.Kind != db.SourceSite {
 		return source, fault.New(fault.Conflict, "Uploads cannot be refreshed.")
 	}
-	err = s.DB.InTx(ctx, func(q *db.Queries) error { return s.begin(ctx, q, &source) })
+	err = s.DB.InTx(ctx, func(q *db.Queries) error { return s.begin(ctx, q, &source, true) })
 	return source, missing(err, fault.New(fault.Conflict, "The source is being refreshed."))
 }
 
@@ -155,7 +155,7 @@ func (s *Service) refreshDue(ctx context.Context, _ job.Run) error {
 			return err
 		}
 		for _, source := range due {
-			err := s.DB.InTx(ctx, func(q *db.Queries) error { return s.begin(ctx, q, &source) })
+			err := s.DB.InTx(ctx, func(q *db.Queries) error { return s.begin(ctx, q, &source, false) })
 			if err != nil && !errors.Is(err, db.ErrNotFound) { // somebody else began it
 				return err
 			}

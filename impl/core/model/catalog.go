@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ import (
 const (
 	KindLLM = "llm"
 	KindSD  = "sd"
+	// KindEmbedding is of OpenAI's API: what texts become vectors by.
+	KindEmbedding = "embedding"
 )
 
 // Ranks order models: the operator's upstream, stored providers, the built-in.
@@ -39,6 +42,7 @@ const (
 	UpstreamProvider = "upstream"
 	BuiltInLLM       = "parley-builtin"
 	BuiltInSD        = "parley-builtin-drawing"
+	BuiltInEmbedding = "parley-builtin-embedding"
 )
 
 // Catalog finds models and the providers that run them. It is safe for concurrent use.
@@ -52,6 +56,8 @@ type Catalog struct {
 	// Upstream is the operator's, nil when there is none.
 	Upstream provider.Provider
 
+	aliases aliases
+
 	mu        sync.Mutex
 	connected map[string]provider.Provider // by account, provider id, address and sealed key
 }
@@ -59,7 +65,12 @@ type Catalog struct {
 // Resolve returns the llm with an id, or the default for "", and its provider.
 // An unknown id, or one of another kind, is an Invalid fault; no default yet is Unavailable.
 func (c *Catalog) Resolve(ctx context.Context, accountID, modelID string) (db.Model, provider.Provider, error) {
-	m, err := c.find(ctx, accountID, modelID)
+	return c.ResolveKind(ctx, accountID, KindLLM, modelID)
+}
+
+// ResolveKind is Resolve for models of a kind.
+func (c *Catalog) ResolveKind(ctx context.Context, accountID, kind, modelID string) (db.Model, provider.Provider, error) {
+	m, err := c.find(ctx, accountID, kind, modelID)
 	if err != nil {
 		return db.Model{}, nil, err
 	}
@@ -67,20 +78,23 @@ func (c *Catalog) Resolve(ctx context.Context, accountID, modelID string) (db.Mo
 	return m, p, err
 }
 
-func (c *Catalog) find(ctx context.Context, accountID, modelID string) (db.Model, error) {
+// named is what users read of a kind.
+var named = map[string]string{KindLLM: "language model", KindEmbedding: "model for embeddings"}
+
+func (c *Catalog) find(ctx context.Context, accountID, kind, modelID string) (db.Model, error) {
 	if modelID == "" {
-		m, err := c.DB.DefaultModel(ctx, accountID, KindLLM)
-		if err == nil && c.Upstream != nil && m.ProviderID == BuiltInProvider {
+		m, err := c.DB.DefaultModel(ctx, accountID, kind)
+		if err == nil && c.Upstream != nil && m.ProviderID == BuiltInProvider && kind == KindLLM {
 			return db.Model{}, fault.New(fault.Unavailable, "The upstream has not told its models yet.")
 		}
 		if errors.Is(err, db.ErrNotFound) {
-			return db.Model{}, fault.New(fault.Unavailable, "No language model is offered yet.")
+			return db.Model{}, fault.New(fault.Unavailable, "No %s is offered yet.", named[kind])
 		}
 		return m, err
 	}
 	m, err := c.DB.Model(ctx, accountID, modelID)
-	if errors.Is(err, db.ErrNotFound) || (err == nil && m.Kind != KindLLM) {
-		return db.Model{}, fault.New(fault.Invalid, "There is no language model with this id")
+	if errors.Is(err, db.ErrNotFound) || (err == nil && m.Kind != kind) {
+		return db.Model{}, fault.New(fault.Invalid, "There is no %s with this id", named[kind])
 	}
 	return m, err
 }
@@ -104,22 +118,29 @@ func (c *Catalog) Fallbacks(ctx context.Context, accountID string, m db.Model) (
 	return models, providers, nil
 }
 
-// Named returns the llm with an id; an unknown id, or one of another kind, is a NotFound fault.
-func (c *Catalog) Named(ctx context.Context, accountID, modelID string) (db.Model, error) {
+// Named returns the model with an id whose kind is one of kinds; any other is a NotFound fault.
+func (c *Catalog) Named(ctx context.Context, accountID, modelID string, kinds ...string) (db.Model, error) {
 	m, err := c.DB.Model(ctx, accountID, modelID)
-	if errors.Is(err, db.ErrNotFound) || (err == nil && m.Kind != KindLLM) {
-		return db.Model{}, fault.New(fault.NotFound, "There is no language model with this id")
+	if errors.Is(err, db.ErrNotFound) || (err == nil && !slices.Contains(kinds, m.Kind)) {
+		return db.Model{}, fault.New(fault.NotFound, "There is no %s with this id", named[kinds[0]])
 	}
 	return m, err
 }
 
-// Offline returns the built-in llm while it is all there is: it answers to any
-// name then. With an upstream, the server's or the account's, it is a NotFound
+// Offline returns the built-in model of a kind while built-in ones are all there
+// are: it answers to any name then. With an upstream, the server's or the account's, it is a NotFound
 // fault, and Unavailable before that has told its models.
-func (c *Catalog) Offline(ctx context.Context, accountID string) (db.Model, error) {
-	m, err := c.find(ctx, accountID, "")
-	if err == nil && m.ProviderID != BuiltInProvider {
-		return db.Model{}, fault.New(fault.NotFound, "There is no language model with this id")
+func (c *Catalog) Offline(ctx context.Context, accountID, kind string) (db.Model, error) {
+	chat, err := c.find(ctx, accountID, KindLLM, "")
+	if err != nil {
+		return db.Model{}, err
+	}
+	m := chat
+	if kind != KindLLM {
+		m, err = c.find(ctx, accountID, kind, "")
+	}
+	if err == nil && (chat.ProviderID != BuiltInProvider || m.ProviderID != BuiltInProvider) {
+		return db.Model{}, fault.New(fault.NotFound, "There is no %s with this id", named[kind])
 	}
 	return m, err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"parley/db"
 	"parley/db/dbtest"
+	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 	"parley/impl/core/model"
 	"parley/impl/core/provider"
@@ -158,10 +160,10 @@ func TestTheUpstreamsFirstModelIsTheDefaultAndWithdrawnOnesGo(t *testing.T) {
 	b.Upstream = offering("z-first", "a-second")
 	_, _, err := b.Resolve(t.Context(), b.account, "")
 	wantKind(t, err, fault.Unavailable) // not the built-in one by accident
-	_, err = b.Offline(t.Context(), b.account)
+	_, err = b.Offline(t.Context(), b.account, model.KindLLM)
 	wantKind(t, err, fault.Unavailable)
 	b.upstream(t, "z-first", "a-second")
-	_, err = b.Offline(t.Context(), b.account)
+	_, err = b.Offline(t.Context(), b.account, model.KindLLM)
 	wantKind(t, err, fault.NotFound)
 	if m, p := b.resolve(t, b.account, ""); m.ID != "z-first" || p != b.Upstream || m.ContextTokens != 1000 {
 		t.Errorf("default %+v", m)
@@ -350,4 +352,41 @@ type silent struct{ provider.Provider }
 
 func (silent) Models(context.Context) ([]provider.Model, error) {
 	return nil, errors.New("connection refused")
+}
+
+// Whoever sets a price, fallbacks or a provider stands in the books of the account that owns
+// them, in the server's for everyone's; what is refused is not booked.
+func TestWhatIsSetIsBooked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := audit.WithActor(t.Context(), audit.Actor{Kind: "command", ID: "ada"})
+	for _, owner := range []string{db.Everyone, b.account} {
+		url := "https://" + owner + "p.test/v1"
+		b.offers[url] = offering("m1", "m2")
+		added, _, err := b.Add(ctx, model.AddInput{AccountID: owner, Name: "p", BaseURL: url, Key: "a secret of the provider"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(b.SetPrice(ctx, owner, "m1", 1, 2, 3), b.SetFallbacks(ctx, owner, "m1", []string{"m2"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.SetPrice(ctx, owner, "none", 1, 2, 3) == nil || b.SetFallbacks(ctx, owner, "none", nil) == nil || b.SetPrice(ctx, owner, "m1", -1, 0, 0) == nil {
+			t.Error("what is not there is set")
+		}
+		events, err := b.DB.AuditEvents(ctx, owner, db.AuditFilter{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, e := range events {
+			told = append(told, e.Action+" "+e.Target)
+			if e.ActorKind != "command" || e.ActorID != "ada" || strings.Contains(string(e.Details), "secret") {
+				t.Errorf("booked %+v %s", e, e.Details)
+			}
+		}
+		if want := []string{"model.fallbacks_set m1", "model.priced m1", "provider.created " + added}; !slices.Equal(told, want) {
+			t.Errorf("of %q are booked %v, want %v", owner, told, want)
+		}
+	}
 }

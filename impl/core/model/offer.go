@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/provider"
@@ -20,6 +21,9 @@ const (
 	defaultOutputTokens  = 4_096
 	builtInContextTokens = 32_768
 	builtInOutputTokens  = 1_024
+	// Models for embeddings write nothing; the table wants one token.
+	embeddingOutputTokens  = 1
+	embeddingContextTokens = 8_192
 	// modelsMax bounds what one upstream can put into the table.
 	modelsMax = 1_000
 )
@@ -31,6 +35,7 @@ func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
 	models := []db.Model{
 		{ID: BuiltInLLM, Kind: KindLLM, Name: "Parley built-in (offline)", ContextTokens: builtInContextTokens},
 		{ID: BuiltInSD, Kind: KindSD, Name: "Parley built-in drawing (offline)", ContextTokens: builtInContextTokens},
+		{ID: BuiltInEmbedding, Kind: KindEmbedding, Name: "Parley built-in word hashing (offline)", ContextTokens: builtInContextTokens},
 	}
 	return c.DB.InTx(ctx, func(q *db.Queries) error {
 		if err := q.PutProvider(ctx, p); err != nil {
@@ -39,6 +44,9 @@ func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
 		for i, m := range models {
 			m.ProviderID, m.UpstreamName, m.MaxOutputTokens = p.ID, m.ID, builtInOutputTokens
 			m.Rank, m.Enabled, m.CreatedAt = rankBuiltIn+i, true, now
+			if m.Kind == KindEmbedding {
+				m.MaxOutputTokens = embeddingOutputTokens
+			}
 			if err := q.PutModel(ctx, m); err != nil {
 				return err
 			}
@@ -55,7 +63,7 @@ func (c *Catalog) OfferUpstream(ctx context.Context, baseURL string) (int, error
 		return 0, c.DB.DisableModelsExcept(ctx, db.Everyone, UpstreamProvider, []string{})
 	}
 	p := db.Provider{ID: UpstreamProvider, Name: "Upstream", Kind: "openai", BaseURL: baseURL, CreatedAt: c.Now()}
-	return c.offer(ctx, p, c.Upstream, rankUpstream)
+	return c.offer(ctx, p, c.Upstream, rankUpstream, nil)
 }
 
 // AddInput describes a provider to store. AccountID "" offers it to every account.
@@ -87,11 +95,20 @@ func (c *Catalog) Add(ctx context.Context, in AddInput) (string, int, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	n, err := c.offer(ctx, p, upstream, rankStored)
+	n, err := c.offer(ctx, p, upstream, rankStored, func(q *db.Queries, models int) error {
+		return record(ctx, q, p.AccountID, "provider.created", p.ID, map[string]any{"name": p.Name, "base_url": p.BaseURL, "models": models})
+	})
 	return p.ID, n, err
 }
 
-func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Provider, firstRank int) (int, error) {
+// record books what was done to a model or a provider, in the account that owns it or
+// the server's books.
+func record(ctx context.Context, q *db.Queries, accountID, action, target string, details map[string]any) error {
+	return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: action, Target: target, Details: details})
+}
+
+// offer stores a provider with the models that it has; book, within the transaction, may be nil.
+func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Provider, firstRank int, book func(*db.Queries, int) error) (int, error) {
 	found, err := upstream.Models(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("discover models: %w", err)
@@ -110,7 +127,10 @@ func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Pr
 				return err
 			}
 		}
-		return q.DisableModelsExcept(ctx, p.AccountID, p.ID, ids)
+		if err := q.DisableModelsExcept(ctx, p.AccountID, p.ID, ids); err != nil || book == nil {
+			return err
+		}
+		return book(q, len(found))
 	})
 	return len(found), err
 }
@@ -127,7 +147,28 @@ func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
 		row.ContextTokens = defaultContextTokens
 	}
 	row.MaxOutputTokens = min(row.MaxOutputTokens, max(1, row.ContextTokens/2))
+	if embeds(m.ID) {
+		row.Kind, row.MaxOutputTokens = KindEmbedding, embeddingOutputTokens
+		if m.ContextTokens <= 0 {
+			row.ContextTokens = embeddingContextTokens
+		}
+	}
 	return row
+}
+
+// embeds tells by its name whether an upstream's model makes embeddings, as
+// upstreams list their models without a kind.
+func embeds(modelID string) bool {
+	name := strings.ToLower(modelID[strings.LastIndexByte(modelID, '/')+1:])
+	if strings.Contains(name, "embed") {
+		return true
+	}
+	for _, family := range []string{"bge-", "e5-", "gte-", "all-minilm", "multilingual-e5"} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	return false
 }
 
 // SetPrice prices a model: micro-units per 1,000 input and output tokens, and per picture.
@@ -136,7 +177,14 @@ func (c *Catalog) SetPrice(ctx context.Context, accountID, modelID string, input
 	if min(input, output, image) < 0 || max(input, output, image) > priceMax {
 		return fault.New(fault.Invalid, "A price is from 0 to %d micro-units.", priceMax)
 	}
-	err := c.DB.SetModelPrice(ctx, accountID, modelID, input, output, image)
+	err := c.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.SetModelPrice(ctx, accountID, modelID, input, output, image); err != nil {
+			return err
+		}
+		return record(ctx, q, accountID, "model.priced", modelID, map[string]any{
+			"input_micros_per_1k": input, "output_micros_per_1k": output, "image_micros": image,
+		})
+	})
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.New(fault.NotFound, "No model has the id %q.", modelID)
 	}
@@ -169,7 +217,12 @@ func (c *Catalog) SetFallbacks(ctx context.Context, accountID, modelID string, f
 			return err
 		}
 	}
-	err = c.DB.SetModelFallbacks(ctx, accountID, modelID, fallbackIDs)
+	err = c.DB.InTx(ctx, func(q *db.Queries) error {
+		if err := q.SetModelFallbacks(ctx, accountID, modelID, fallbackIDs); err != nil {
+			return err
+		}
+		return record(ctx, q, accountID, "model.fallbacks_set", modelID, map[string]any{"fallback_ids": fallbackIDs})
+	})
 	if errors.Is(err, db.ErrNotFound) {
 		return unknown
 	}

@@ -1,7 +1,8 @@
 // Package oauth is the client credentials grant of OAuth 2.0 (RFC 6749, 4.4):
 // clients, the tokens that they get, looking tokens up (RFC 7662) and ending
 // them (RFC 7009). Tokens are opaque and looked up on every request, so that
-// the end of a token or of its client holds at once. Package key admits them.
+// the end of a token or of its client holds at once, and so do fewer scopes of
+// the client: RFC 6749 lets the server alter what it granted, and who takes a right away wants it gone. Package key admits them.
 package oauth
 
 import (
@@ -99,8 +100,9 @@ func granted(held []string, scope string) ([]string, error) {
 	return wanted, nil
 }
 
-// Introspect returns the token with the text when it works and belongs to the
-// client's account; otherwise ok is false.
+// Introspect returns the token with the text, with the scopes that it has at this
+// moment, when it works and belongs to the client's account; otherwise ok is false. A
+// token whose client holds none of its scopes any more does not work.
 func (s *Service) Introspect(ctx context.Context, c db.OauthClient, text string) (t db.OauthToken, ok bool, err error) {
 	if kind, genuine := s.Credentials.Genuine(text); !genuine || kind != credential.AccessToken {
 		return db.OauthToken{}, false, nil
@@ -113,7 +115,8 @@ func (s *Service) Introspect(ctx context.Context, c db.OauthClient, text string)
 	if err != nil || !t.Active || !s.Now().Before(t.ExpiresAt) {
 		return db.OauthToken{}, false, err
 	}
-	return t, true, nil
+	t.Scopes = key.Within(t.Scopes, t.HolderScopes)
+	return t, len(t.Scopes) > 0, nil
 }
 
 // Revoke ends a token of the client. Any other text is left alone, without a word.

@@ -1,13 +1,16 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	openai "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/packages/respjson"
+	"github.com/tidwall/gjson"
 
 	"parley/impl/core/tokens"
 )
@@ -17,6 +20,9 @@ var (
 	errNoText  = errors.New("answer holds no choice")
 	errBadJSON = errors.New("answer is no JSON object of a chat completion")
 )
+
+// logprobsShare bounds logprobs: twenty alternatives for each token.
+const logprobsShare = 100
 
 // emitError marks an error of the caller's emit on its way through the SDK.
 type emitError struct{ err error }
@@ -32,28 +38,27 @@ type answer struct {
 
 	text, thought     strings.Builder
 	textIn, thoughtIn cleaner
-	begun             bool // the upstream has begun to answer: no retry, and input is charged
-	usage             *openai.CompletionUsage
+	calling           calling
+	arguments         strings.Builder // of calls, for counting
+	logprobsBytes     int
+	begun             bool    // the upstream has begun to answer: no retry, and input is charged
+	usage             *counts // as reported; nil when it was not
 	finishReason      string
 	model             string
 }
 
 // add takes in one event of a stream.
-func (a *answer) add(chunk openai.ChatCompletionChunk) error {
+func (a *answer) add(c chunk) error {
 	a.begun = true
-	if chunk.JSON.Usage.Valid() {
-		a.usage = &chunk.Usage
+	if c.usage != nil {
+		a.usage = c.usage
 	}
-	a.named(chunk.Model)
-	for _, choice := range chunk.Choices {
-		if choice.Index != 0 {
-			continue
+	a.named(c.model)
+	for _, made := range c.choices {
+		if made.finishReason != "" {
+			a.finishReason = made.finishReason
 		}
-		if choice.FinishReason != "" {
-			a.finishReason = choice.FinishReason
-		}
-		d := choice.Delta
-		if err := a.push(d.Content+d.Refusal, reasoning(d.JSON.ExtraFields)); err != nil {
+		if err := a.push(Delta{Text: made.text, Thought: made.thought}, made.calls, made.raw); err != nil {
 			return err
 		}
 	}
@@ -71,13 +76,14 @@ func (a *answer) readPlain(body []byte) error {
 	}
 	a.begun = true
 	if whole.JSON.Usage.Valid() {
-		a.usage = &whole.Usage
+		a.usage = &counts{input: whole.Usage.PromptTokens, output: whole.Usage.CompletionTokens}
 	}
 	a.named(whole.Model)
 	choice := whole.Choices[0]
 	a.finishReason = choice.FinishReason
 	m := choice.Message
-	if err := a.push(m.Content+m.Refusal, reasoning(m.JSON.ExtraFields)); err != nil {
+	piece := Delta{Text: m.Content + m.Refusal, Thought: reasoning(m.JSON.ExtraFields)}
+	if err := a.push(piece, m.JSON.ToolCalls.Raw(), choice.RawJSON()); err != nil {
 		return err
 	}
 	return a.finish(false)
@@ -101,17 +107,43 @@ func (a *answer) named(model string) {
 	}
 }
 
-func (a *answer) push(text, thought string) error {
-	return a.pass(Delta{Text: a.textIn.next(text), Thought: a.thoughtIn.next(thought)})
+// push passes on a piece with its calls and the logprobs of its choice, where they were asked for.
+func (a *answer) push(d Delta, calls, choice string) error {
+	d.Text, d.Thought = a.textIn.next(d.Text), a.thoughtIn.next(d.Thought)
+	if a.req.offersTools() {
+		var err error
+		if d.Calls, err = a.calling.next(calls); err != nil {
+			return err
+		}
+	}
+	if a.req.Extra["logprobs"] != nil {
+		d.Logprobs = logprobs(choice)
+	}
+	return a.pass(d)
+}
+
+// logprobs returns those of a choice's text as a JSON array, "" without any.
+func logprobs(choice string) string {
+	content := gjson.Get(choice, "logprobs.content")
+	if !content.IsArray() || content.Raw == "[]" || !utf8.ValidString(content.Raw) {
+		return ""
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, []byte(content.Raw)) != nil {
+		return ""
+	}
+	return compact.String()
 }
 
 func (a *answer) pass(d Delta) error {
 	if d == (Delta{}) {
 		return nil
 	}
-	if a.text.Len()+a.thought.Len()+len(d.Text)+len(d.Thought) > a.bytesMax {
+	a.logprobsBytes += len(d.Logprobs)
+	if a.text.Len()+a.thought.Len()+len(d.Text)+len(d.Thought)+a.calling.bytes > a.bytesMax || a.logprobsBytes > logprobsShare*a.bytesMax {
 		return errAnswerTooLarge
 	}
+	a.arguments.WriteString(d.Calls)
 	a.text.WriteString(d.Text)
 	a.thought.WriteString(d.Thought)
 	if err := a.emit(d); err != nil {
@@ -130,7 +162,13 @@ func (a *answer) finish(ended bool) error {
 	if err := a.pass(Delta{Text: a.textIn.end(), Thought: a.thoughtIn.end()}); err != nil {
 		return err
 	}
+	if !a.calling.whole() {
+		return errBadCall
+	}
 	a.finishReason = finishReason(a.finishReason)
+	if a.finishReason == FinishToolCalls && len(a.calling.begun) == 0 {
+		a.finishReason = FinishStop
+	}
 	return nil
 }
 
@@ -162,15 +200,15 @@ const tokensPlausibleMax = 100_000_000
 func (a *answer) measured() Usage {
 	var in, out int64
 	if a.usage != nil {
-		in, out = a.usage.PromptTokens, a.usage.CompletionTokens
+		in, out = a.usage.input, a.usage.output
 	}
 	u := Usage{InputTokens: int(in), OutputTokens: int(out)}
 	if in <= 0 || in > tokensPlausibleMax {
-		u.InputTokens, u.Estimated = tokens.CountMessages(a.req.Model, a.req.Prompt()), true
+		u.InputTokens, u.Estimated = tokens.CountMessages(a.req.Model, a.req.Prompt())+ExtraTokens(a.req.Model, a.req.Extra), true
 	}
-	produced := a.text.Len()+a.thought.Len() > 0
+	produced := a.text.Len()+a.thought.Len()+a.arguments.Len() > 0
 	if out < 0 || out > tokensPlausibleMax || out == 0 && produced || a.usage == nil {
-		u.OutputTokens = tokens.Count(a.req.Model, a.text.String()) + tokens.Count(a.req.Model, a.thought.String())
+		u.OutputTokens = tokens.Count(a.req.Model, a.text.String()) + tokens.Count(a.req.Model, a.thought.String()) + tokens.Count(a.req.Model, a.arguments.String())
 		u.Estimated = true
 	}
 	return u

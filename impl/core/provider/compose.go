@@ -17,13 +17,16 @@ const (
 )
 
 // compose writes the built-in model's whole answer.
-func compose(req Request) string {
-	c := readConversation(req.Messages)
+func compose(req Request, c conversation) string {
 	var parts []string
 	if c.answers == 0 {
 		parts = append(parts, c.introduction())
 	}
-	if len(req.Knowledge) > 0 {
+	if len(c.results) > 0 {
+		for _, result := range c.results {
+			parts = append(parts, "The tool gave: "+quoted(result))
+		}
+	} else if len(req.Knowledge) > 0 {
 		parts = append(parts, fromKnowledge(c.question, req.Knowledge))
 	} else {
 		if c.answers > 0 {
@@ -40,13 +43,19 @@ type conversation struct {
 	question string   // the user's last message
 	earlier  []string // the user's messages before it, oldest first
 	answers  int      // of the assistant so far
+	results  []string // of tools, after everything else
 }
 
 func readConversation(messages []Message) conversation {
 	var c conversation
 	var said []string
 	for _, m := range messages {
+		if m.Role != RoleTool {
+			c.results = nil
+		}
 		switch m.Role {
+		case RoleTool:
+			c.results = append(c.results, m.Content)
 		case RoleSystem:
 			if c.persona == "" {
 				c.persona = persona(m.Content)

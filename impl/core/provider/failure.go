@@ -63,6 +63,10 @@ func statusFault(e *statusError) *fault.Error {
 		return fault.New(fault.Upstream, "The model's provider refused the server's credentials.")
 	case e.status == http.StatusNotFound:
 		return fault.New(fault.Upstream, "The model's provider does not offer this model.")
+	case e.blamed != "":
+		f := fault.New(fault.Invalid, "The model's provider does not accept '%s' as it is.", e.blamed)
+		f.Fields = []fault.Field{{In: "body", Path: "/" + e.blamed, Rule: "provider", Reason: "is not accepted by the model's provider"}}
+		return f
 	case e.status >= 400 && e.status < 500:
 		return fault.New(fault.Upstream, "The model's provider rejected the request.")
 	}

@@ -31,6 +31,7 @@ type statusError struct {
 	status     int
 	retryAfter time.Duration
 	body       []byte
+	blamed     string // the member of our caller's own that the upstream does not accept; ""
 }
 
 func (e *statusError) Error() string { return "upstream answered " + http.StatusText(e.status) }

@@ -56,8 +56,10 @@ func setDefault[T comparable](v *T, value T) {
 // from then on, per model.
 type OpenAI struct {
 	opts   OpenAIOptions
-	chat   openai.ChatCompletionService
+	client openai.Client
 	models openai.ModelService
+
+	embeddings openai.EmbeddingService
 
 	mu     sync.Mutex
 	quirks map[string]quirks // by model
@@ -79,9 +81,11 @@ func NewOpenAI(o OpenAIOptions) *OpenAI {
 	}
 	return &OpenAI{
 		opts:   o,
-		chat:   openai.NewChatCompletionService(sdk...),
+		client: openai.Client{Options: sdk},
 		models: openai.NewModelService(sdk...),
-		quirks: map[string]quirks{},
+
+		embeddings: openai.NewEmbeddingService(sdk...),
+		quirks:     map[string]quirks{},
 	}
 }
 
@@ -94,6 +98,7 @@ func (o *OpenAI) Chat(ctx context.Context, req Request, emit func(Delta) error) 
 	for retries := 0; ; {
 		a := &answer{req: req, emit: emit, bytesMax: o.outputBytesMax(req)}
 		failure := o.attempt(w, a, q)
+		blame(failure, req)
 		if failure == nil {
 			q.proven = true
 			o.learn(req.Model, q)
@@ -128,7 +133,7 @@ func (o *OpenAI) attempt(w *watchdog, a *answer, q quirks) error {
 	g := &guard{watch: w, eventBytesMax: o.opts.EventBytesMax, bodyBytesMax: o.opts.OutputBytesMax, idle: o.opts.IdleTimeout}
 	w.arm(o.opts.FirstByteTimeout)
 	defer w.disarm()
-	stream := o.chat.NewStreaming(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
+	stream := o.stream(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
 	defer func() {
 		a.begun = a.begun || g.readAny
 		_ = stream.Close()

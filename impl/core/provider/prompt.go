@@ -21,7 +21,7 @@ func (r Request) Prompt() []Message {
 	if text := KnowledgePrompt(r.Knowledge); text != "" {
 		system = append(system, text)
 	}
-	if len(system) == 0 {
+	if len(system) == 0 || len(system) == 1 && lead == 1 {
 		return r.Messages
 	}
 	first := Message{Role: RoleSystem, Content: strings.Join(system, "\n\n")}

@@ -10,6 +10,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 
 	"parley/impl/core/tokens"
 )
@@ -22,6 +23,7 @@ const (
 	RoleSystem    = tokens.RoleSystem
 	RoleUser      = tokens.RoleUser
 	RoleAssistant = tokens.RoleAssistant
+	RoleTool      = tokens.RoleTool
 )
 
 // Message is one entry of the conversation that a model answers.
@@ -42,12 +44,17 @@ type Request struct {
 	Temperature     *float64 // nil leaves it to the model
 	Stop            []string // texts before which the answer ends, at most four; none is empty
 	EndUser         string   // an opaque name of the end user for the upstream's abuse reports; empty sends none
+	// Extra are further members of the request in OpenAI's terms, such as tools,
+	// which go to the upstream as they are. None of them says what a field above says.
+	Extra map[string]json.RawMessage
 }
 
 // Delta is the next piece of an answer, of the model's own reasoning, or both.
 // Pieces are valid UTF-8 without NUL, whatever the upstream sent.
 type Delta struct {
 	Text, Thought string
+	Calls         string // pieces of calls of tools, see EncodeCalls; only when Request.Extra offers tools
+	Logprobs      string // a JSON array: what Text was chosen from, in OpenAI's terms; only when Request.Extra asks for it
 }
 
 // Usage is what an answer took. Estimated says that it, or a part of it, was

@@ -1,10 +1,12 @@
 package provider
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 
 	openai "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/packages/param"
 )
 
 // quirks are what an upstream does not take for a model, learnt from its refusals.
@@ -13,6 +15,7 @@ type quirks struct {
 	noStreamOptions  bool
 	completionTokens bool // wants max_completion_tokens in place of max_tokens
 	noTemperature    bool
+	noMetadata       bool // OpenAI takes metadata only for answers that it stores
 }
 
 // quirksMax bounds what is remembered, as models are named by callers.
@@ -47,6 +50,8 @@ func (q quirks) adapt(failure error) (quirks, bool) {
 		q.completionTokens = true
 	case !q.noTemperature && e.mentions([]byte("temperature")) && e.mentions([]byte("does not support"), []byte("unsupported")):
 		q.noTemperature = true
+	case !q.noMetadata && e.mentions([]byte("metadata")):
+		q.noMetadata = true
 	case !q.noStreamOptions && (streamOptions || !q.proven):
 		q.noStreamOptions = true
 	default:
@@ -75,12 +80,23 @@ func params(req Request, q quirks) openai.ChatCompletionNewParams {
 	if req.EndUser != "" {
 		p.User = openai.String(req.EndUser)
 	}
+	extra := make(map[string]any, len(req.Extra))
+	for name, raw := range req.Extra {
+		if name != "metadata" || !q.noMetadata {
+			extra[name] = raw
+		}
+	}
+	p.SetExtraFields(extra)
 	return p
 }
 
 func wireMessages(messages []Message) []openai.ChatCompletionMessageParamUnion {
 	out := make([]openai.ChatCompletionMessageParamUnion, 0, len(messages))
 	for _, m := range messages {
+		if m.Raw != "" {
+			out = append(out, param.Override[openai.ChatCompletionMessageParamUnion](json.RawMessage(m.Raw)))
+			continue
+		}
 		switch m.Role {
 		case RoleSystem:
 			out = append(out, openai.SystemMessage(m.Content))

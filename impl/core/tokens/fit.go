@@ -9,7 +9,7 @@ import (
 // Fit returns the messages that leave reserveOutput tokens of a context of
 // contextTokens for model's answer. System messages and the last user message
 // are always kept, then the newest others; the oldest go first, always whole,
-// and order is preserved. A contextTokens of zero or less means unknown:
+// and order is preserved; results of tools go with the message that called them. A contextTokens of zero or less means unknown:
 // everything is kept. The result may share memory with messages.
 //
 // Its error is a fault of kind TooLarge when what must be kept does not fit.
@@ -51,9 +51,21 @@ func keepNewest(model string, messages []Message, keep []bool, left int) {
 		}
 		left -= countMessage(model, messages[i])
 		if left < 0 {
+			orphan(messages[i+1:], keep[i+1:])
 			return
 		}
 		keep[i] = true
+	}
+}
+
+// orphan drops the results at the beginning of messages: the calls that they
+// belong to are not kept, and no model takes one without the other.
+func orphan(messages []Message, keep []bool) {
+	for i, m := range messages {
+		if m.Role != RoleTool {
+			return
+		}
+		keep[i] = false
 	}
 }
 

@@ -8,6 +8,7 @@
 package tokens
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -23,12 +24,20 @@ const (
 	RoleSystem    Role = "system"
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"
+	RoleTool      Role = "tool" // what a tool gave back to the model that called it
 )
 
 // Message is one entry of what a model reads.
 type Message struct {
 	Role    Role
 	Content string
+
+	// Raw is the message as its sender wrote it, a JSON object in OpenAI's shape, when it
+	// holds more than Role and Content can say; otherwise "". Models that understand that shape read it in their place.
+	Raw string
+	// Beside and Pictures are what of Raw a model reads beside Content.
+	Beside   string
+	Pictures int
 }
 
 const (
@@ -45,6 +54,8 @@ const (
 	// and its role, and the answer is primed with three more.
 	messageTokens = 4
 	primingTokens = 3
+	// pictureTokens is what a picture of ordinary size costs with the usual models.
+	pictureTokens = 1000
 )
 
 var (
@@ -61,7 +72,14 @@ func Count(model, text string) int {
 	if text == "" {
 		return 0
 	}
-	c := codecFor(model)
+	if old := countsAsOld(model); old {
+		return counts.count(cl100k(), old, text)
+	}
+	return counts.count(o200k(), false, text)
+}
+
+// count reads text by a vocabulary.
+func count(c *codec.Codec, text string) int {
 	if len(text) > exactBytesMax {
 		return sample(c, text)
 	}
@@ -72,6 +90,19 @@ func Count(model, text string) int {
 		text = text[size:]
 	}
 	return n
+}
+
+// ErrNoToken is the error of Text for a number that stands for no token.
+var ErrNoToken = errors.New("no token has this number")
+
+// Text returns what cl100k_base tokens stand for: clients of embeddings that
+// were written for OpenAI's cut texts themselves, and send the tokens' numbers.
+func Text(numbers []uint) (string, error) {
+	text, err := cl100k().Decode(numbers)
+	if err != nil {
+		return "", ErrNoToken
+	}
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "\uFFFD"), nil
 }
 
 // CountMessages returns how many tokens model reads for messages as one prompt,
@@ -88,20 +119,17 @@ func CountMessages(model string, messages []Message) int {
 }
 
 func countMessage(model string, m Message) int {
-	return messageTokens + Count(model, m.Content)
+	return messageTokens + Count(model, m.Content) + Count(model, m.Beside) + m.Pictures*pictureTokens
 }
 
-// codecFor names the vocabulary by the model's name without the vendor's prefix
-// ("openai/gpt-4") and the mark of a fine-tuned one ("ft:gpt-4:…").
-func codecFor(model string) *codec.Codec {
+// countsAsOld tells the vocabulary by the model's name without the vendor's prefix
+// ("openai/gpt-4") and the mark of a fine-tuned one ("ft:gpt-4:…"): cl100k_base or o200k_base.
+func countsAsOld(model string) bool {
 	name := strings.TrimPrefix(strings.ToLower(model[strings.LastIndexByte(model, '/')+1:]), "ft:")
 	old := name == "gpt-4" || strings.HasPrefix(name, "gpt-4-") || strings.HasPrefix(name, "gpt-4:") ||
 		strings.HasPrefix(name, "gpt-3.5") || strings.HasPrefix(name, "gpt-35") || strings.HasPrefix(name, "text-embedding-")
 	// "gpt-4-o" is how some clients write gpt-4o.
-	if old && !strings.HasPrefix(name, "gpt-4-o") {
-		return cl100k()
-	}
-	return o200k()
+	return old && !strings.HasPrefix(name, "gpt-4-o")
 }
 
 // sample counts windows at even distances and scales up.

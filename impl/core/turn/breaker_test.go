@@ -137,9 +137,8 @@ func TestAnAbandonedFallbackIsPaidAtItsOwnPrice(t *testing.T) {
 		t.Fatal(err)
 	}
 	live := b.start(t, b.input("Hi"))
-	b.clock.advance(time.Second)
 	gate <- struct{}{}
-	gate <- struct{}{} // the first piece is stored
+	b.flushed(t, live, 1)
 	b.takeOver(t, b.newEngine(t, d), live)
 	row, events := b.turn(t, live.ID), b.stored(t, live.ID)
 	if row.ModelID != "dear" || events[0].Model != "dear" || row.CostMicros != row.OutputTokens*1_000 || row.OutputTokens == 0 {

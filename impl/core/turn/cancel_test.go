@@ -75,15 +75,12 @@ func TestDeletingElsewhereEndsTheRunAtItsNextPiece(t *testing.T) {
 	in := b.input("canary-question")
 	live := b.start(t, in)
 	gate <- struct{}{}
-	b.clock.advance(time.Second)
-	gate <- struct{}{}
-	firstPiece(t, live)
+	b.flushed(t, live, 1)
 	other := &conversation.Service{DB: d, Models: b.models, Turns: b.newEngine(t, d), Now: b.clock.now}
 	if err := other.Delete(t.Context(), b.caller.AccountID, surface, "", in.Conversation.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.advance(time.Second)
-	close(gate)
+	gate <- struct{}{} // found out when this piece is to be stored; the last is never let go
 	_, err := live.Wait(t.Context())
 	wantKind(t, err, fault.Canceled)
 	if found := search(t, dsn, "canary"); len(found) > 0 || b.account(t).HeldMicros != 0 {
@@ -198,7 +195,7 @@ func TestWhoeverWaitsForARefusedTurnIsTold(t *testing.T) {
 	waited := make(chan struct{})
 	err := d.InTx(t.Context(), func(q *db.Queries) error {
 		rival := db.Turn{AccountID: b.caller.AccountID, ID: id.New(id.Turn), ModelID: "scripted", HeldMicros: credit,
-			CreatedAt: b.clock.now(), LeaseUntil: b.clock.now()}
+			CreatedAt: b.clock.now(), Lease: time.Hour}
 		if _, err := q.BeginTurn(t.Context(), rival, db.Beginning{}); err != nil {
 			return err
 		}

@@ -70,7 +70,8 @@ func TestAbandonedAnswersMakeRoom(t *testing.T) {
 	heir.engine = b.newEngine(t, d)
 	_, err := heir.engine.Start(t.Context(), heir.input("Hi"))
 	wantKind(t, err, fault.RateLimited)
-	if err := heir.engine.TakeOver(t.Context(), b.clock.now().Add(time.Hour)); err != nil {
+	expire(t, dsn)
+	if err := heir.engine.TakeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := heir.engine.Start(t.Context(), heir.input("Hi")); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/agent"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/idempotency"
@@ -20,9 +21,14 @@ import (
 
 const (
 	// lease is how long a server may stay silent before its turns are taken over.
-	lease = 9 * time.Second
+	lease = 7 * time.Second
 	// renewEvery leaves room for two failed renewals within a lease.
-	renewEvery = 3 * time.Second
+	renewEvery = 2 * time.Second
+	// reapEvery is how often each server looks for turns to take over, so that
+	// those of a dead one end within ten seconds.
+	reapEvery = time.Second
+	// roundTimeout bounds a round of either.
+	roundTimeout = 2 * time.Second
 	// takeOverBatch bounds what one round of the reaper takes.
 	takeOverBatch = 100
 )
@@ -77,8 +83,10 @@ func New(database *db.DB, models *model.Catalog, log *slog.Logger, now func() ti
 		crowds:   crowds{beginning: map[string]int{}, spread: map[string]time.Time{}},
 		breakers: breakers{failed: map[string]*failing{}},
 	}
-	e.loops.Add(2)
+	e.loops.Add(4)
 	go e.keepLeases()
+	go e.reap()
+	go e.flush()
 	go e.gather()
 	return e
 }
@@ -127,6 +135,7 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 		e.unregister(r)
 		return nil, err
 	}
+	r.log.begin()
 	go r.run()
 	return r.live, nil
 }
@@ -156,8 +165,9 @@ func wantedModel(in Input) string {
 }
 
 // buildPrompt joins persona, system prompt, history and question, cut to the
-// model's context beside the passages that it is offered, and counts the tokens of all.
-func buildPrompt(in Input, m db.Model) ([]provider.Message, []provider.Passage, int, error) {
+// model's context beside the passages that it is offered, and counts the tokens
+// of all, with those that it reads beside.
+func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, []provider.Passage, int, error) {
 	var all []tokens.Message
 	if in.Agent != nil {
 		all = append(all, tokens.Message{Role: tokens.RoleSystem, Content: agent.Persona(*in.Agent)})
@@ -170,7 +180,7 @@ func buildPrompt(in Input, m db.Model) ([]provider.Message, []provider.Passage, 
 		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
 	}
 	passages, used := passagesFor(in, m)
-	return fit(all, passages, used, m)
+	return fit(all, passages, used, m, beside)
 }
 
 // hold is the highest cost of a turn. Upstreams count input by vocabularies
@@ -184,17 +194,19 @@ func hold(m db.Model, inputTokens int) int64 {
 func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens)}
+	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens), Lazy: in.Awaited}
 	if in.Conversation != nil && in.Question != "" {
 		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
 	}
 	if in.Begins {
 		b.Conversation = in.Conversation
 	}
+	failpoint.Here(failpoint.BeforeBegin)
 	begun, err := e.beginTurn(ctx, r.turn, b)
 	if err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.Begun)
 	return refusal(in, b.Ceilings, begun)
 }
 

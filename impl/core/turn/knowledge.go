@@ -52,21 +52,21 @@ func passagesFor(in Input, m db.Model) ([]provider.Passage, int) {
 	return nil, 0
 }
 
-// fit cuts messages to what a model can read beside the passages. Passages give
-// way where what must be kept leaves no room for them.
-func fit(all []provider.Message, passages []provider.Passage, used int, m db.Model) ([]provider.Message, []provider.Passage, int, error) {
+// fit cuts messages to what a model can read beside the passages and what it
+// reads in another form. Passages give way where what must be kept leaves no room for them.
+func fit(all []provider.Message, passages []provider.Passage, used int, m db.Model, beside int) ([]provider.Message, []provider.Passage, int, error) {
 	context := m.ContextTokens
 	if context > 0 {
 		context -= used
 	}
-	fitted, err := tokens.Fit(m.UpstreamName, all, context, m.MaxOutputTokens)
+	fitted, err := tokens.Fit(m.UpstreamName, all, context, m.MaxOutputTokens+beside)
 	if err != nil && len(passages) > 0 {
-		return fit(all, nil, 0, m)
+		return fit(all, nil, 0, m, beside)
 	}
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	return fitted, passages, tokens.CountMessages(m.UpstreamName, fitted) + used, nil
+	return fitted, passages, tokens.CountMessages(m.UpstreamName, fitted) + used + beside, nil
 }
 
 // unanswerable tells whether nothing may be said but that there is no answer.

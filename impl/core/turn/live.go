@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"parley/impl/core/fault"
 )
@@ -14,7 +15,8 @@ import (
 type Live struct {
 	ID     string
 	cancel context.CancelCauseFunc
-	encode encoding      // the surface's view of it
+	encode encoding // the surface's view of it
+	now    func() time.Time
 	ended  chan struct{} // closed after the terminal event is published
 
 	followed atomic.Bool // somebody follows it from another server
@@ -22,19 +24,29 @@ type Live struct {
 	mu      sync.Mutex
 	events  []Event
 	changed chan struct{} // closed and replaced at each publication
+	bytes   int64         // what the events take
 	answer  Answer
+	lost    error // why its readers have to look elsewhere for the rest
 }
 
-func newLive(id string, cancel context.CancelCauseFunc, enc encoding) *Live {
-	return &Live{ID: id, cancel: cancel, encode: enc, ended: make(chan struct{}), changed: make(chan struct{})}
+func newLive(id string, cancel context.CancelCauseFunc, enc encoding, now func() time.Time) *Live {
+	return &Live{ID: id, cancel: cancel, encode: enc, now: now, ended: make(chan struct{}), changed: make(chan struct{})}
 }
 
 func (l *Live) publish(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, e)
+	l.bytes += e.size()
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+// size is what the events published so far take.
+func (l *Live) size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
 }
 
 func (l *Live) end(e Event, a Answer) {
@@ -45,6 +57,32 @@ func (l *Live) end(e Event, a Answer) {
 	close(l.ended)
 }
 
+// lose leaves the turn to the server that took it over: readers are cut without
+// a terminal event, and find it in the stored log.
+func (l *Live) lose(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = err
+	l.answer = Answer{TurnID: l.ID, Failure: fault.From(err)}
+	close(l.changed)
+	l.changed = make(chan struct{})
+	close(l.ended)
+}
+
+// lostTo is why the events do not go on to a terminal one; nil when they do.
+func (l *Live) lostTo() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// upTo returns the events from a number on and the last one, which is not
+// published yet.
+func (l *Live) upTo(last Event, from int64) []Event {
+	events, _ := l.after(from - 1)
+	return append(events[:len(events):len(events)], last)
+}
+
 // refuse ends a turn that never began, for whoever found it and waits.
 func (l *Live) refuse(err error) {
 	l.cancel(err)
@@ -53,12 +91,15 @@ func (l *Live) refuse(err error) {
 }
 
 // after returns the events beyond number n, and what signals the next ones: nil
-// when there are none to come. Beyond the end of a log is its terminal event.
+// when there are none to come, here at least. Beyond the end of a log is its terminal event.
 // The events must not be changed.
 func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stored := int64(len(l.events))
+	if l.lost != nil {
+		return l.events[min(n, stored):], nil
+	}
 	if stored == 0 || !l.events[stored-1].Terminal() {
 		return l.events[min(n, stored):], l.changed
 	}

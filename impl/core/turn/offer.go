@@ -20,6 +20,9 @@ type offer struct {
 // offers returns what may answer, in order: the model wanted and its fallbacks,
 // from the first on whose provider is not failing. There is one at least.
 func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
+	if in.Work != nil {
+		return e.workOffer(ctx, in)
+	}
 	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
 	if err != nil {
 		return nil, err
@@ -64,7 +67,8 @@ func newOffer(in Input, m db.Model, p provider.Provider) (offer, error) {
 	if n := in.Sampling.MaxOutputTokens; n > 0 {
 		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
 	}
-	prompt, passages, inputTokens, err := buildPrompt(in, m)
+	reads := provider.ExtraTokens(m.UpstreamName, in.Sampling.Extra)
+	prompt, passages, inputTokens, err := buildPrompt(in, m, reads)
 	return offer{model: m, provider: p, prompt: prompt, passages: passages, inputTokens: inputTokens}, err
 }
 
@@ -105,8 +109,6 @@ func (r *run) fallBack(refusal error) bool {
 		}
 		r.engine.log.Info("a model's provider refused; another model answers", "turn", r.turn.ID, "model", r.model.ID,
 			"fallback", next.model.ID, "error", refusal)
-		r.storing.Lock()
-		defer r.storing.Unlock()
 		r.take(next)
 		r.switched = true
 		return true

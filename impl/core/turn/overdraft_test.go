@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"parley/db"
 	"parley/db/dbtest"
@@ -182,6 +181,9 @@ func TestMoneyInPursesIsConserved(t *testing.T) {
 	})
 	move(func(n int64) error {
 		return c.db.InTx(t.Context(), func(q *db.Queries) error {
+			if err := q.LockPurses(t.Context(), id); err != nil {
+				return err
+			}
 			if _, err := q.LockAccount(t.Context(), id); err != nil {
 				return err
 			}
@@ -229,7 +231,8 @@ func TestHoldsInPursesOfADeadServerAreSettled(t *testing.T) {
 		t.Fatalf("%d turns began, in %d purses", len(begun), where)
 	}
 	heir := c.newEngine(t, c.db)
-	if err := heir.TakeOver(t.Context(), c.clock.now().Add(time.Hour)); err != nil {
+	expire(t, c.dsn)
+	if err := heir.TakeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	close(gate)

@@ -13,8 +13,6 @@ const (
 	recentFor = time.Minute
 	// recentBytesMax bounds what is held in memory for that; the oldest go first.
 	recentBytesMax = 4 << 20
-	// eventBytes is what an event takes beside its text.
-	eventBytes = 200
 )
 
 // recent are this server's turns that are not stored and ended lately, the
@@ -35,11 +33,7 @@ type ended struct {
 func (r *recent) add(accountID string, live *Live, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	events, _ := live.after(0)
-	e := ended{Live: live, accountID: accountID, at: now}
-	for _, ev := range events {
-		e.bytes += eventBytes + len(ev.Text)
-	}
+	e := ended{Live: live, accountID: accountID, at: now, bytes: int(live.size())}
 	r.turns, r.bytes = append(r.turns, e), r.bytes+e.bytes
 	r.forget(now)
 }

@@ -64,6 +64,7 @@ func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 	}
 	a := Answer{
 		TurnID: ended.ID, MessageID: last.MessageID, ModelID: ended.ModelID, Content: r.text.String(), Thought: r.thought.String(),
+		Calls: r.calls.joined(), Logprobs: r.calls.allLogprobs(),
 		Usage:      provider.Usage{InputTokens: int(ended.InputTokens), OutputTokens: int(ended.OutputTokens), Estimated: ended.Estimated},
 		CostMicros: ended.CostMicros, FinishReason: last.Finish, CreatedAt: last.At, Citations: last.Citations,
 	}

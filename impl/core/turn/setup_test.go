@@ -214,6 +214,29 @@ func waitForLock(t testing.TB, dsn string) {
 	}
 }
 
+// expire lets all running turns of a database look abandoned.
+func expire(t testing.TB, dsn string) {
+	t.Helper()
+	ask(t, dsn, "with expired as (update turns set lease_until = '-infinity' where state = 'running' returning 1) select count(*) from expired")
+}
+
+// flushed stores what the turn has published and returns the log.
+func (b *bundle) flushed(t testing.TB, live *turn.Live, events int) []turn.Event {
+	t.Helper()
+	for e := range live.Follow(t.Context(), 0) {
+		if e.N == int64(events) {
+			break
+		}
+	}
+	for len(b.stored(t, live.ID)) < events {
+		if t.Context().Err() != nil {
+			t.Fatal("the events are never stored")
+		}
+		b.engine.Flush(t.Context())
+	}
+	return b.stored(t, live.ID)
+}
+
 func follow(ctx context.Context, live *turn.Live, n int64) []turn.Event {
 	var events []turn.Event
 	for e := range live.Follow(ctx, n) {

@@ -27,8 +27,6 @@ const (
 	gatherMax = 200
 	// signalTimeout bounds sending a hint.
 	signalTimeout = 2 * time.Second
-	// followedFlush is how often a turn is stored that somebody follows elsewhere.
-	followedFlush = 40 * time.Millisecond
 	// heardTail is how often a reader looks that would hear of anything new.
 	heardTail = time.Second
 )
@@ -79,16 +77,11 @@ func (e *Engine) more(turnID string) {
 	}
 }
 
-// gather sends what more takes, and stores what waits for a next piece that
-// does not come, until the engine gives up its turns.
+// gather sends what more takes until the engine gives up its turns.
 func (e *Engine) gather() {
 	defer e.loops.Done()
-	tick := time.NewTicker(followedFlush)
-	defer tick.Stop()
 	for {
 		select {
-		case <-tick.C:
-			e.flushDue()
 		case first := <-e.hints:
 			e.tell(e.running, signalMore, e.gathered(first)...)
 		case <-e.running.Done():
@@ -112,14 +105,6 @@ func (e *Engine) gathered(first string) []string {
 		}
 	}
 	return turnIDs
-}
-
-func (e *Engine) flushDue() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, a := range e.live {
-		a.run.flushDue()
-	}
 }
 
 func (e *Engine) followTurns(turnIDs []string) {

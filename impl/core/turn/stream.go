@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
 	"parley/db"
 	"parley/impl/core/fault"
+	"parley/impl/core/provider"
 )
 
 // Encoder writes a surface's stream. It is a pure function of a stored turn and
@@ -27,6 +29,7 @@ type View struct {
 	Options        json.RawMessage
 	Content        string
 	Thought        string
+	Calls          []provider.Call
 }
 
 // Frame is one server-sent event. The last frame of a turn's event carries
@@ -60,6 +63,7 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
 		var content, thought strings.Builder
+		var called calls
 		for e, err := range events {
 			if err != nil {
 				yield(Frame{}, err)
@@ -73,8 +77,10 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 				content.WriteString(e.Text)
 			case Thought:
 				thought.WriteString(e.Text)
+			case Calls:
+				called.add(e.Text)
 			default:
-				v.Content, v.Thought = content.String(), thought.String()
+				v.Content, v.Thought, v.Calls = content.String(), thought.String(), called.joined()
 			}
 			if e.N <= after && !e.Terminal() {
 				continue
@@ -92,14 +98,59 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 	}
 }
 
+const (
+	// behindMax is how much further behind than it was before a reader may fall,
+	// and behindFor for how long: a burst is no fault of its readers.
+	behindMax = 256 << 10
+	behindFor = 10 * time.Second
+)
+
+// ErrSlow says that a reader takes a stream much more slowly than it is made. It
+// holds up nobody, but would keep the whole log in memory for as long as it
+// likes; it is cut, and resumes after the last event that it got.
+var ErrSlow = fault.New(fault.Unavailable, "The stream is read too slowly; resume it after the last event received.")
+
+// pace is how a reader keeps up with a turn that this server runs. One that
+// begins with a long log may take its time with that, so it is measured by the
+// least that it ever was behind.
+type pace struct {
+	read, best int64
+	since      time.Time // when it fell too far behind; zero: it has not
+}
+
+// slow takes in that the reader is about to get an event, and tells whether it
+// has been too far behind for too long.
+func (p *pace) slow(l *Live, next Event) bool {
+	owed := l.size() - p.read
+	p.read += next.size()
+	p.best = min(p.best, owed)
+	if owed <= p.best+behindMax {
+		p.since = time.Time{}
+		return false
+	}
+	if p.since.IsZero() {
+		p.since = l.now()
+	}
+	return l.now().Sub(p.since) >= behindFor
+}
+
 // Frames yields the turn's stream in its surface's format beyond number after,
-// as it comes, up to the end. It stops early when ctx ends; the turn goes on.
+// as it comes, up to the end. It stops early when ctx ends, and with ErrSlow for
+// a reader that falls too far behind; the turn goes on.
 func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] {
 	events := func(yield func(Event, error) bool) {
+		p := pace{best: math.MaxInt64}
 		for e := range l.Follow(ctx, 0) {
+			if p.slow(l, e) {
+				yield(Event{}, ErrSlow)
+				return
+			}
 			if !yield(e, nil) {
 				return
 			}
+		}
+		if err := l.lostTo(); err != nil {
+			yield(Event{}, err)
 		}
 	}
 	return l.encode.frames(events, after)
@@ -196,19 +247,26 @@ func (e *Engine) stored(ctx context.Context, t db.Turn, after int64) ([]Event, e
 	if err != nil {
 		return nil, err
 	}
-	var events []Event
+	events, _, err := decode(batches, after)
+	return events, err
+}
+
+// decode reads the events beyond a number, each once, up to the first that is
+// missing: batches may overlap, and the last ones of a log can be gone. Last is
+// the first event of the batch that ends with the last of them.
+func decode(batches []db.EventBatch, after int64) (events []Event, last int64, err error) {
 	for _, b := range batches {
 		var batch []Event
 		if err := json.Unmarshal(b.Events, &batch); err != nil {
-			return nil, fmt.Errorf("decode events of turn %s: %w", t.ID, err)
+			return nil, 0, fmt.Errorf("decode events from %d on: %w", b.First, err)
 		}
 		for _, ev := range batch {
-			if ev.N > after {
-				events = append(events, ev)
+			if ev.N == after+1 {
+				events, after, last = append(events, ev), ev.N, b.First
 			}
 		}
 	}
-	return events, nil
+	return events, last, nil
 }
 
 // erased tells whether a turn ended without leaving a log to wait for.

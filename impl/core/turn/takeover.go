@@ -2,19 +2,17 @@ package turn
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"parley/db"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/provider"
 )
 
-// keepLeases renews this server's leases and takes over the turns of dead ones.
+// keepLeases renews this server's leases.
 func (e *Engine) keepLeases() {
 	defer e.loops.Done()
 	tick := time.NewTicker(renewEvery)
@@ -26,23 +24,91 @@ func (e *Engine) keepLeases() {
 		case <-e.running.Done():
 			return
 		}
-		if err := e.renewAndTakeOver(e.running); err != nil && e.running.Err() == nil {
-			e.log.Warn("keeping leases failed", "error", err)
+		if err := e.renew(e.running); err != nil && e.running.Err() == nil {
+			e.log.Warn("renewing leases failed", "error", err)
 		}
 	}
 }
 
-func (e *Engine) renewAndTakeOver(ctx context.Context) error {
-	now := e.now()
-	if running := e.runningTurns(); len(running) > 0 {
-		cancelled, err := e.db.RenewLeases(ctx, e.owner, running, now.Add(lease))
-		if err != nil {
-			return fmt.Errorf("renew leases: %w", err)
-		}
-		e.cancelTurns(cancelled)
+// renew extends the leases of all turns that this server runs. It ends those
+// that somebody asked to cancel, and those that another server has taken over
+// because this one was silent for too long.
+func (e *Engine) renew(ctx context.Context) error {
+	held := e.held()
+	if len(held) == 0 {
+		return nil
 	}
-	return e.TakeOver(ctx, now)
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	renewed, err := e.db.RenewLeases(ctx, e.owner, held, lease)
+	if err != nil {
+		return err
+	}
+	going := make(map[string]bool, len(renewed))
+	for _, r := range renewed {
+		going[r.TurnID] = !r.Cancel
+	}
+	var over []string
+	for _, h := range held {
+		if !going[h.TurnID] { // one that has just ended does not mind
+			over = append(over, h.TurnID)
+		}
+	}
+	e.cancelTurns(over)
+	return nil
 }
+
+// reap takes over the turns of dead servers.
+func (e *Engine) reap() {
+	defer e.loops.Done()
+	tick := time.NewTicker(reapEvery)
+	defer tick.Stop()
+	w := watch{since: time.Now(), last: time.Now()}
+	for {
+		select {
+		case <-tick.C:
+		case <-e.running.Done():
+			return
+		}
+		if !w.fair(time.Now()) {
+			if e.ping() != nil {
+				w.interrupted()
+			}
+			continue
+		}
+		if err := e.TakeOver(e.running); err != nil && e.running.Err() == nil {
+			e.log.Warn("taking over turns failed", "error", err)
+			if errors.Is(err, db.ErrUnavailable) {
+				w.interrupted()
+			}
+		}
+	}
+}
+
+func (e *Engine) ping() error {
+	ctx, cancel := context.WithTimeout(e.running, roundTimeout)
+	defer cancel()
+	return e.db.Ping(ctx)
+}
+
+// watch is how long this server has been able to see what others do. A lease
+// that lapsed while the database was away, or this process stood still, says
+// nothing of its owner, which may need a moment, too, to renew it.
+type watch struct {
+	since time.Time // the database has been there, without a gap in looking
+	last  time.Time // of looking
+}
+
+// fair notes a look and tells whether owners have had the time to renew their leases.
+func (w *watch) fair(now time.Time) bool {
+	if now.Sub(w.last) > lease-renewEvery {
+		w.since = now
+	}
+	w.last = now
+	return now.Sub(w.since) >= renewEvery+reapEvery
+}
+
+func (w *watch) interrupted() { w.since = time.Now() }
 
 func (e *Engine) cancelTurns(turnIDs []string) {
 	e.mu.Lock()
@@ -54,18 +120,27 @@ func (e *Engine) cancelTurns(turnIDs []string) {
 	}
 }
 
-func (e *Engine) runningTurns() []string {
+func (e *Engine) held() []db.Held {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Collect(maps.Keys(e.live))
+	var held []db.Held
+	for _, a := range e.live {
+		if a.run.log.held() {
+			held = append(held, a.run.turn.Held())
+		}
+	}
+	return held
 }
 
-// TakeOver ends the turns whose lease lapsed before now: their stored text is
-// kept, what was produced is settled, and they are failed.
-func (e *Engine) TakeOver(ctx context.Context, now time.Time) error {
-	abandoned, err := e.db.TakeOverTurns(ctx, e.owner, now, now.Add(lease), takeOverBatch)
+// TakeOver ends the turns whose lease has lapsed: their stored text is kept,
+// what was produced is settled, and they are failed.
+func (e *Engine) TakeOver(ctx context.Context) error {
+	abandoned, err := e.takeOver(ctx)
 	if err != nil {
 		return fmt.Errorf("take over turns: %w", err)
+	}
+	if len(abandoned) > 0 {
+		failpoint.Here(failpoint.TakenOver)
 	}
 	var failures []error // one turn that cannot be ended must not hold up the others
 	for _, t := range abandoned {
@@ -76,25 +151,32 @@ func (e *Engine) TakeOver(ctx context.Context, now time.Time) error {
 	return errors.Join(failures...)
 }
 
+func (e *Engine) takeOver(ctx context.Context) ([]db.Turn, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	return e.db.TakeOverTurns(ctx, e.owner, lease, takeOverBatch)
+}
+
 func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 	batches, err := e.db.TurnEvents(ctx, t.AccountID, t.ID, 0)
 	if err != nil {
 		return err
 	}
-	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t)), ctx: ctx, turn: t, next: 1}
+	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t), e.now), ctx: ctx, turn: t, next: 1}
 	r.live.followed.Store(true) // by readers that its owner left waiting
-	for _, b := range batches {
-		var events []Event
-		if err := json.Unmarshal(b.Events, &events); err != nil {
-			return fmt.Errorf("decode events: %w", err)
-		}
-		for _, ev := range events {
-			r.replay(ev)
-		}
+	events, previous, err := decode(batches, 0)
+	if err != nil {
+		return err
 	}
+	for _, ev := range events {
+		r.replay(ev)
+		r.live.publish(ev)
+	}
+	r.log.note(previous, int64(len(events)), true)
 	if r.model, err = e.models.Priced(ctx, t.AccountID, r.turn.ModelID); err != nil {
 		return err
 	}
+	failpoint.Here(failpoint.BeforeTakenEnd)
 	r.finish(provider.Result{}, fault.New(fault.Unavailable, "The server that made this answer stopped."))
 	e.log.Warn("took over an abandoned turn", "turn", t.ID, "account", t.AccountID, "events", r.next-1)
 	return nil
@@ -109,6 +191,9 @@ func (r *run) replay(e Event) {
 	switch e.Kind {
 	case Delta:
 		r.text.WriteString(e.Text)
+		r.calls.logprobs(e.Logprobs)
+	case Calls:
+		r.calls.add(e.Text)
 	case Thought:
 		r.thought.WriteString(e.Text)
 	}

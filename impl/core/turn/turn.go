@@ -12,6 +12,7 @@
 package turn
 
 import (
+	"encoding/json"
 	"time"
 
 	"parley/db"
@@ -20,10 +21,12 @@ import (
 	"parley/impl/core/provider"
 )
 
-// The kinds of events. Delta and Thought carry text; the others end the log.
+// The kinds of events. Delta and Thought carry text, Calls pieces of calls of
+// tools (provider.EncodeCalls); the others end the log.
 const (
 	Delta     = "delta"
 	Thought   = "thought"
+	Calls     = "calls"
 	Completed = db.TurnCompleted
 	Failed    = db.TurnFailed
 	Cancelled = db.TurnCancelled
@@ -39,6 +42,7 @@ type Event struct {
 	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
 	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
 	Model     string    `json:"model,omitempty"`      // the first: the model that answers, when it is a fallback
+	Logprobs  string    `json:"logprobs,omitempty"`   // delta: provider.Delta's
 
 	Citations []Citation `json:"citations,omitempty"` // terminal: the passages that the answer cites
 }
@@ -50,7 +54,13 @@ type Usage struct {
 }
 
 // Terminal tells whether the event ends the log.
-func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought }
+func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought && e.Kind != Calls }
+
+// eventBytes is what an event takes beside its text.
+const eventBytes = 200
+
+// size is what the event takes in memory.
+func (e Event) size() int64 { return eventBytes + int64(len(e.Text)) }
 
 // Input describes an answer to make.
 type Input struct {
@@ -66,7 +76,14 @@ type Input struct {
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
 	Sampling     Sampling           // how the model shall write
 	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
+	Work         *Work              // in place of a chat; History and Question are not read
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
+
+	// Awaited says that the caller takes nothing for granted before the turn's end:
+	// its response, or the stream that it gets, ends with it. Then the beginning
+	// need not wait for the disk: only a crash of Postgres itself can lose it, the
+	// end is then told as a failure, and no end that was told as more is ever lost.
+	Awaited bool
 }
 
 // Sampling is what a request asks of the model's writing. Zero values leave it to the model.
@@ -75,6 +92,8 @@ type Sampling struct {
 	Temperature     *float64
 	Stop            []string // texts before which the answer ends
 	EndUser         string   // an opaque name of the end user for the provider
+	// Extra goes to the provider as it is, see provider.Request.
+	Extra map[string]json.RawMessage
 }
 
 // Answer is what an ended turn produced.
@@ -85,6 +104,8 @@ type Answer struct {
 	ModelID        string
 	Content        string
 	Thought        string
+	Calls          []provider.Call // of tools, which the client is to run
+	Logprobs       string          // a JSON array; "" unless the request asked for them
 	Usage          provider.Usage
 	CostMicros     int64
 	FinishReason   string // why a completed answer ended, one of provider's Finish constants

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"parley/impl/core/provider/providertest"
+	"parley/impl/core/turn"
 )
 
 // A turn is one statement at its beginning and one at its end, each its own
@@ -32,5 +33,34 @@ func TestATurnIsTwoWritesWithoutATransactionAround(t *testing.T) {
 		if warm == 19 {
 			t.Errorf("a warm turn takes %d round trips and %d parses", sent.RoundTrips, sent.Parses)
 		}
+	}
+}
+
+// The pieces of all turns that run at once are stored together.
+func TestTurnsThatRunAtOnceAreStoredTogether(t *testing.T) {
+	t.Parallel()
+	const turns = 40
+	p, _ := hanging("One")
+	b, watch, proxy := setupBehindProxy(t, p)
+	proxy.Traffic()
+	var all []*turn.Live
+	for range turns {
+		all = append(all, b.start(t, b.input("Hi")))
+	}
+	for _, live := range all {
+		for len(watch.stored(t, live.ID)) == 0 {
+			if t.Context().Err() != nil {
+				t.Fatal("the pieces are never stored")
+			}
+		}
+	}
+	flushes := 0
+	for _, statement := range proxy.Traffic().Executed {
+		if strings.Contains(statement, "for key share of t") {
+			flushes++
+		}
+	}
+	if flushes == 0 || flushes > turns/4 {
+		t.Errorf("the first pieces of %d turns took %d statements", turns, flushes)
 	}
 }

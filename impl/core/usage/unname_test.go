@@ -17,7 +17,7 @@ func talk(t *testing.T, d *db.DB, account, conversation, user string, cost int64
 	t.Helper()
 	at := time.Now().UTC()
 	row := db.Turn{AccountID: account, ID: id.New(id.Turn), Surface: "webchat", AppID: "app", ModelID: "big", Owner: "srv", ConversationID: &conversation,
-		EndUser: &user, LeaseUntil: at.Add(time.Hour), HeldMicros: cost, CreatedAt: at}
+		EndUser: &user, Lease: time.Hour, HeldMicros: cost, CreatedAt: at}
 	begun, err := d.BeginTurn(t.Context(), row, db.Beginning{Question: &db.Message{ID: id.New(id.Message), Content: "Hi"}})
 	if err != nil || !begun.Funded || !begun.Conversation {
 		t.Fatalf("begun %+v, %v", begun, err)

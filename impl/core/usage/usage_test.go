@@ -14,7 +14,7 @@ import (
 func spend(t *testing.T, d *db.DB, account, app, model string, at time.Time, input, output, cost int64) {
 	t.Helper()
 	row := db.Turn{AccountID: account, ID: id.New(id.Turn), Surface: "webchat", AppID: app, ModelID: model, Owner: "srv",
-		LeaseUntil: at, HeldMicros: cost, CreatedAt: at}
+		Lease: time.Hour, HeldMicros: cost, CreatedAt: at}
 	if begun, err := d.BeginTurn(t.Context(), row, db.Beginning{}); err != nil || !begun.Funded {
 		t.Fatalf("begun %+v, %v", begun, err)
 	}

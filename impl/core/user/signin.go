@@ -12,13 +12,8 @@ import (
 	"parley/impl/core/key"
 )
 
-const (
-	// SessionLife is how long a session lives however much it is used.
-	SessionLife = 7 * 24 * time.Hour
-	// guessCount are the sign-ins that one address may try in guessWindow, right or wrong.
-	guessCount  = 20
-	guessWindow = 15 * time.Minute
-)
+// SessionLife is how long a session lives however much it is used.
+const SessionLife = 7 * 24 * time.Hour
 
 var (
 	errSignIn = fault.New(fault.Unauthenticated, "The address or the password is wrong.")
@@ -32,24 +27,35 @@ type Session struct {
 	Life time.Duration
 }
 
+// SignInInput is an attempt to sign in with a password.
+type SignInInput struct {
+	Email, Password string
+	// Network is where the attempt comes from, to count by; "" is not counted.
+	Network string
+}
+
 // SignIn begins a session. Unknown addresses, wrong passwords and people who
 // are inactive are the same Unauthenticated fault after the same work; too many
-// attempts on one address are RateLimited, whether there is such a person or not.
-func (s *Service) SignIn(ctx context.Context, email, password string) (Session, error) {
-	u, err := s.recognise(ctx, email, password)
+// attempts on one address or from one network are RateLimited, whether there is such a person or not.
+func (s *Service) SignIn(ctx context.Context, in SignInInput) (Session, error) {
+	u, err := s.recognise(ctx, in)
 	if err != nil {
 		return Session{}, err
 	}
-	return s.begin(ctx, s.DB.Queries, u)
+	var made Session
+	err = s.DB.InTx(ctx, func(q *db.Queries) error {
+		made, err = s.begin(ctx, q, u, byPassword)
+		return err
+	})
+	return made, err
 }
 
-// recognise returns the person whom address and password name.
-func (s *Service) recognise(ctx context.Context, email, password string) (db.User, error) {
-	email = normal(email)
-	if wait := s.guesses.Take(email, s.Now()); wait > 0 {
-		f := fault.New(fault.RateLimited, "Too many attempts to sign in with this address.")
-		f.RetryAfter = wait
-		return db.User{}, f
+// recognise returns the person whom address and password name. It books a
+// refusal, whoever is refused and why.
+func (s *Service) recognise(ctx context.Context, in SignInInput) (db.User, error) {
+	email := normal(in.Email)
+	if err := s.allow(ctx, email, in.Network); err != nil {
+		return db.User{}, err
 	}
 	u, err := s.DB.UserByEmail(ctx, email)
 	if errors.Is(err, db.ErrNotFound) {
@@ -58,18 +64,22 @@ func (s *Service) recognise(ctx context.Context, email, password string) (db.Use
 	if err != nil {
 		return db.User{}, err
 	}
-	matches, err := s.hasher.matches(ctx, password, u.PasswordHash)
+	matches, err := s.hasher.matches(ctx, in.Password, u.PasswordHash)
 	if err != nil {
 		return db.User{}, err
 	}
-	if !matches || !u.Active {
-		return db.User{}, errSignIn
+	if matches && u.Active {
+		return u, nil
 	}
-	return u, nil
+	reason := "wrong_password"
+	if matches {
+		reason = "inactive"
+	}
+	return db.User{}, s.refuse(ctx, u, email, byPassword, reason, errSignIn)
 }
 
-// begin stores a session of a person.
-func (s *Service) begin(ctx context.Context, q *db.Queries, u db.User) (Session, error) {
+// begin stores a session of a person and books how it came about.
+func (s *Service) begin(ctx context.Context, q *db.Queries, u db.User, by method) (Session, error) {
 	now := s.Now()
 	made := Session{Text: s.Credentials.Mint(credential.UserSession), User: u, Life: SessionLife}
 	digest := credential.Digest(made.Text)
@@ -79,14 +89,17 @@ func (s *Service) begin(ctx context.Context, q *db.Queries, u db.User) (Session,
 	if errors.Is(err, db.ErrNotFound) {
 		return Session{}, errSignIn // deactivated or deleted since they were recognised
 	}
+	if err != nil {
+		return Session{}, err
+	}
 	made.User.LastSignInAt = &now
-	return made, err
+	return made, recordSignIn(audit.AsUser(ctx, u.ID), q, u, "user.signed_in", map[string]any{"method": by})
 }
 
 // ChangePassword sets a new password for who knows the present one, ends all
 // sessions of the person and begins one.
-func (s *Service) ChangePassword(ctx context.Context, email, password, newPassword string) (Session, error) {
-	u, err := s.recognise(ctx, email, password)
+func (s *Service) ChangePassword(ctx context.Context, in SignInInput, newPassword string) (Session, error) {
+	u, err := s.recognise(ctx, in)
 	if err != nil {
 		return Session{}, err
 	}
@@ -96,7 +109,7 @@ func (s *Service) ChangePassword(ctx context.Context, email, password, newPasswo
 	}
 	var made Session
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
-		made, err = s.setPassword(ctx, q, u, hash)
+		made, err = s.setPassword(ctx, q, u, hash, byPassword)
 		return err
 	})
 	return made, err
@@ -122,28 +135,43 @@ func (s *Service) RedeemLink(ctx context.Context, link, newPassword string) (Ses
 		if err != nil {
 			return err
 		}
-		made, err = s.setPassword(ctx, q, u, hash)
+		made, err = s.setPassword(ctx, q, u, hash, byLink)
 		return err
 	})
 	return made, err
 }
 
-func (s *Service) setPassword(ctx context.Context, q *db.Queries, u db.User, hash string) (Session, error) {
+func (s *Service) setPassword(ctx context.Context, q *db.Queries, u db.User, hash string, by method) (Session, error) {
 	if err := q.SetPassword(ctx, u.AccountID, u.ID, hash); err != nil {
 		return Session{}, err
 	}
-	ctx = audit.WithActor(ctx, audit.Actor{Kind: "user", ID: u.ID})
-	if err := record(ctx, q, u, "user.password_set"); err != nil {
+	if err := record(audit.AsUser(ctx, u.ID), q, u, "user.password_set"); err != nil {
 		return Session{}, err
 	}
-	return s.begin(ctx, q, u)
+	return s.begin(ctx, q, u, by)
 }
 
-// SignOut ends a session. Any other text is left alone, without a word.
-func (s *Service) SignOut(ctx context.Context, text string) error {
+// SignOut ends a session, and with everywhere all sessions of its person. Any
+// other text is left alone, without a word.
+func (s *Service) SignOut(ctx context.Context, text string, everywhere bool) error {
 	if kind, genuine := s.Credentials.Genuine(text); !genuine || kind != credential.UserSession {
 		return nil
 	}
 	digest := credential.Digest(text)
-	return s.DB.DeleteUserSession(ctx, digest[:])
+	return s.DB.InTx(ctx, func(q *db.Queries) error {
+		ended, err := q.EndUserSession(ctx, digest[:])
+		if errors.Is(err, db.ErrNotFound) {
+			return nil
+		}
+		if now := s.Now(); err != nil || !now.Before(ended.IdleUntil) || !now.Before(ended.ExpiresAt) {
+			return err // one that had ended by itself speaks for nobody
+		}
+		if everywhere {
+			if err := q.DeleteUserSessions(ctx, ended.AccountID, ended.UserID); err != nil {
+				return err
+			}
+		}
+		u := db.User{AccountID: ended.AccountID, ID: ended.UserID}
+		return recordSignIn(audit.AsUser(ctx, u.ID), q, u, "user.signed_out", map[string]any{"everywhere": everywhere})
+	})
 }

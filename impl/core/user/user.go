@@ -16,8 +16,10 @@ import (
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
-	"parley/impl/core/throttle"
 )
+
+// nameMax bounds the characters of a name.
+const nameMax = 200
 
 // LinkLife is how long a one-time link sets a password.
 const LinkLife = 72 * time.Hour
@@ -27,16 +29,17 @@ type Service struct {
 	DB          *db.DB
 	Credentials *credential.Minter
 	Now         func() time.Time
+	// NetworkGuesses are the attempts to sign in that one network has in a quarter of an hour; 0: any number.
+	NetworkGuesses int
+	// Admission is who may sign in through an issuer without having been invited.
+	Admission Admission
 
-	guesses throttle.Throttle[string] // by e-mail address
-	hasher  hasher
+	hasher hasher
 }
 
 // New makes a Service.
 func New(d *db.DB, c *credential.Minter, now func() time.Time) *Service {
-	return &Service{
-		DB: d, Credentials: c, Now: now, guesses: throttle.Throttle[string]{Count: guessCount, Window: guessWindow}, hasher: newHasher(),
-	}
+	return &Service{DB: d, Credentials: c, Now: now, hasher: newHasher()}
 }
 
 // Invited is a person with the text of a one-time link, which is never available again.
@@ -61,10 +64,7 @@ var emailForm = regexp.MustCompile(`^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$`)
 // role is an Invalid fault, an address in use a Conflict, a role with more
 // rights than the caller's Forbidden.
 func (s *Service) Create(ctx context.Context, in CreateInput) (Invited, error) {
-	u := db.User{
-		AccountID: in.AccountID, ID: id.New(id.User), Email: normal(in.Email), Name: strings.TrimSpace(in.Name), Role: string(in.Role),
-		Active: true, CreatedAt: s.Now(),
-	}
+	u := s.newUser(in)
 	if err := errors.Join(check(u), mayRule(in.By, u)); err != nil {
 		return Invited{}, err
 	}
@@ -79,11 +79,23 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Invited, error) {
 		}
 		return record(ctx, q, u, "user.created")
 	})
-	var conflict *db.ConflictError
-	if errors.As(err, &conflict) && conflict.Constraint == db.UserEmailsKey {
+	if taken(err) {
 		return Invited{}, fault.New(fault.Conflict, "The address belongs to a person of this server already.").Because(err)
 	}
 	return made, err
+}
+
+// taken tells whether err says that the address is somebody's.
+func taken(err error) bool {
+	var conflict *db.ConflictError
+	return errors.As(err, &conflict) && conflict.Constraint == db.UserEmailsKey
+}
+
+func (s *Service) newUser(in CreateInput) db.User {
+	return db.User{
+		AccountID: in.AccountID, ID: id.New(id.User), Email: normal(in.Email), Name: strings.TrimSpace(in.Name), Role: string(in.Role),
+		Active: true, CreatedAt: s.Now(),
+	}
 }
 
 func normal(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
@@ -92,8 +104,8 @@ func check(u db.User) error {
 	switch {
 	case !emailForm.MatchString(u.Email) || len(u.Email) > 254:
 		return fault.New(fault.Invalid, "An e-mail address reads name@host.")
-	case utf8.RuneCountInString(u.Name) > 200:
-		return fault.New(fault.Invalid, "A name has at most 200 characters.")
+	case utf8.RuneCountInString(u.Name) > nameMax:
+		return fault.New(fault.Invalid, "A name has at most %d characters.", nameMax)
 	case key.Role(u.Role).Scopes() == nil:
 		return fault.New(fault.Invalid, "The roles are owner, admin and member.")
 	}

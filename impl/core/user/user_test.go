@@ -127,12 +127,12 @@ func TestStrangersAndWrongPasswordsAreTheSame(t *testing.T) {
 	}
 	fresh := b.invite(t, key.Member)
 	for name, email := range map[string]string{"a stranger": "nobody@example.com", "a wrong password": made.Email, "no password yet": fresh.Email} {
-		_, err := b.people.SignIn(t.Context(), email, "not the password")
+		_, err := b.people.SignIn(t.Context(), user.SignInInput{Email: email, Password: "not the password"})
 		if err == nil || fault.KindOf(err) != fault.Unauthenticated || err.Error() != "The address or the password is wrong." {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if s, err := b.people.SignIn(t.Context(), made.Email, password); err != nil || s.User.ID != made.ID {
+	if s, err := b.people.SignIn(t.Context(), user.SignInInput{Email: made.Email, Password: password}); err != nil || s.User.ID != made.ID {
 		t.Errorf("the right password: %+v, %v", s, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/event"
 	"parley/impl/core/job"
 )
@@ -18,8 +19,8 @@ const (
 	cleanupBatch = 1000
 )
 
-// tellLowBalances sends balance.low to the webhooks whose threshold was
-// crossed since the last look. Looking now and then keeps the question out of every turn.
+// tellLowBalances sends balance.low for the accounts that fell below what they
+// are warned at since the last look, and books it. Looking now and then keeps the question out of every turn.
 func (s *Service) tellLowBalances(ctx context.Context, _ job.Run) error {
 	return s.DB.InTx(ctx, func(q *db.Queries) error {
 		low, err := q.NoteLowBalances(ctx)
@@ -27,15 +28,12 @@ func (s *Service) tellLowBalances(ctx context.Context, _ job.Run) error {
 			return err
 		}
 		for _, l := range low {
-			data := map[string]int64{"balance_micros": l.BalanceMicros, "below_micros": l.BelowMicros}
-			e, err := event.New(l.AccountID, event.BalanceLow, s.Now(), data)
-			if err != nil {
+			data := map[string]any{"balance_micros": l.BalanceMicros, "below_micros": l.BelowMicros}
+			if err := event.Record(ctx, q, l.AccountID, event.BalanceLow, s.Now(), data); err != nil {
 				return err
 			}
-			if err := q.InsertEvent(ctx, e); err != nil {
-				return err
-			}
-			if _, err := s.dispatch(ctx, q, e, l.WebhookID); err != nil {
+			told := audit.Event{AccountID: l.AccountID, Action: event.BalanceLow, Target: l.AccountID, Details: data}
+			if err := audit.Record(ctx, q, told); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/event"
+	"parley/impl/core/failpoint"
 	"parley/impl/core/fault"
 	"parley/impl/core/job"
 )
@@ -43,7 +44,7 @@ func wait(attempt int) time.Duration { return schedule[min(attempt, len(schedule
 // fanOut stores a delivery of the event for each webhook that wants it and was
 // there when it happened.
 func (s *Service) fanOut(ctx context.Context, r job.Run) error {
-	return s.DB.InTx(ctx, func(q *db.Queries) error {
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		e, err := q.Event(ctx, r.AccountID, r.ID)
 		if errors.Is(err, db.ErrNotFound) {
 			return nil // erased meanwhile
@@ -65,6 +66,8 @@ func (s *Service) fanOut(ctx context.Context, r job.Run) error {
 		}
 		return nil
 	})
+	failpoint.Here(failpoint.EventDispatched)
+	return err
 }
 
 // deliver makes one attempt at a delivery and notes how it went.
@@ -132,7 +135,10 @@ func (s *Service) attempt(ctx context.Context, r job.Run, w db.Webhook, e db.Eve
 	if status >= 300 || (status > 0 && status < 200) {
 		problem = fmt.Sprintf("The receiver answered %d.", status)
 	}
-	return s.note(ctx, r, d, status, problem)
+	failpoint.Here(failpoint.DeliverySent)
+	err = s.note(ctx, r, d, status, problem)
+	failpoint.Here(failpoint.DeliveryNoted)
+	return err
 }
 
 // note stores how an attempt went, and what follows from it for the webhook.

@@ -45,12 +45,11 @@ type Service struct {
 
 // Input is what a webhook is made of. For a change, nil leaves what is.
 type Input struct {
-	URL                *string
-	Description        *string
-	Events             []string
-	IncludeText        *bool
-	BalanceBelowMicros *int64
-	Enabled            *bool
+	URL         *string
+	Description *string
+	Events      []string
+	IncludeText *bool
+	Enabled     *bool
 }
 
 // WithSecret is a webhook with its signing secret, which is never available again.
@@ -113,9 +112,6 @@ func (s *Service) apply(w *db.Webhook, in Input) error {
 	if in.IncludeText != nil {
 		w.IncludeText = *in.IncludeText
 	}
-	if in.BalanceBelowMicros != nil {
-		w.BalanceBelowMicros = in.BalanceBelowMicros
-	}
 	if in.Enabled != nil {
 		w.Status, w.DisabledReason, w.FailingSince = db.WebhookDisabled, nil, nil
 		if *in.Enabled {
@@ -133,9 +129,6 @@ func check(w db.Webhook) error {
 	}
 	if utf8.RuneCountInString(w.Description) > 500 {
 		return fault.New(fault.Invalid, "The description of a webhook has at most 500 characters.")
-	}
-	if slices.Contains(w.Events, event.BalanceLow) && w.BalanceBelowMicros == nil {
-		return fault.New(fault.Conflict, "A webhook that wants %s names the amount in balance_below.", event.BalanceLow)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 type Exchange struct {
 	http.ResponseWriter
 	Request *http.Request
+	Inputs  int // of a request for embeddings
 	noUsage bool
 	down    <-chan struct{}
 }
@@ -144,6 +145,21 @@ func Body(contentType, body string) Answer {
 	return func(e *Exchange) {
 		e.Header().Set("Content-Type", contentType)
 		_, _ = io.WriteString(e, body)
+	}
+}
+
+// Vectors answers a request for embeddings with one vector an input, the last
+// first, whose first number is its index, and a usage of 7 tokens.
+func Vectors(dimensions int) Answer {
+	return func(e *Exchange) {
+		data := make([]any, e.Inputs)
+		for i := range data {
+			vector := make([]float32, dimensions)
+			vector[0] = float32(i) + 0.5
+			data[e.Inputs-1-i] = map[string]any{"object": "embedding", "index": i, "embedding": vector}
+		}
+		e.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(e).Encode(map[string]any{"object": "list", "data": data, "model": "upstream-model", "usage": map[string]any{"prompt_tokens": 7, "total_tokens": 7}})
 	}
 }
 

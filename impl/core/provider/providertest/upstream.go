@@ -26,6 +26,7 @@ type Upstream struct {
 	mu       sync.Mutex
 	answers  []Answer
 	models   Answer
+	vectors  Answer
 	received []Received
 	down     chan struct{}
 }
@@ -37,7 +38,7 @@ func NewUpstream(t testing.TB, answers ...Answer) *Upstream {
 	if len(answers) == 0 {
 		answers = []Answer{SSE("Hello", " there")}
 	}
-	u := &Upstream{answers: answers, models: Models("upstream-model"), Gone: make(chan struct{}, 1024), down: make(chan struct{})}
+	u := &Upstream{answers: answers, models: Models("upstream-model"), vectors: Vectors(4), Gone: make(chan struct{}, 1024), down: make(chan struct{})}
 	srv := httptest.NewServer(http.HandlerFunc(u.serve))
 	u.URL = srv.URL + "/v1"
 	t.Cleanup(func() {
@@ -62,7 +63,14 @@ func (u *Upstream) AnswersModels(a Answer) {
 	u.models = a
 }
 
-// Received returns the chat completions asked for so far.
+// AnswersEmbeddings replaces what POST /embeddings is answered with.
+func (u *Upstream) AnswersEmbeddings(a Answer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.vectors = a
+}
+
+// Received returns the chat completions and embeddings asked for so far.
 func (u *Upstream) Received() []Received {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -88,13 +96,18 @@ func (u *Upstream) answerTo(r *http.Request, body []byte) Answer {
 	switch r.URL.Path {
 	case "/v1/models":
 		return u.models
-	case "/v1/chat/completions":
+	case "/v1/chat/completions", "/v1/embeddings":
 	default:
 		return nil
 	}
 	got := Received{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone()}
 	_ = json.Unmarshal(body, &got.Body)
 	u.received = append(u.received, got)
+	if r.URL.Path == "/v1/embeddings" {
+		inputs, _ := got.Body["input"].([]any)
+		answer := u.vectors
+		return func(e *Exchange) { e.Inputs = len(inputs); answer(e) }
+	}
 	answer := u.answers[0]
 	if streamOptions := got.Body["stream_options"]; streamOptions == nil {
 		answer = withoutUsage(answer)

@@ -1,0 +1,6 @@
+//go:build !failpoints
+
+package failpoint
+
+// Here marks a place.
+func Here(Point) {}

@@ -1,0 +1,135 @@
+"""What a program with OpenAI's client for Python does, end to end; it fails on the first difference."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+
+import openai
+from pydantic import BaseModel
+
+URL = os.environ["PARLEY_URL"]
+MODEL = "parley-builtin"
+HELLO = [{"role": "user", "content": "Hello!"}]
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
+    },
+}
+
+
+def client(key: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=URL, api_key=key, max_retries=0)
+
+
+def expect(what: str, got: object, want: object) -> None:
+    if got != want:
+        raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+
+
+def check_models(api: openai.OpenAI) -> None:
+    ids = [m.id for m in api.models.list()]
+    expect("models", {MODEL, "parley-builtin-embedding"} <= set(ids), True)
+    expect("one model", api.models.retrieve(MODEL).id, MODEL)
+
+
+def check_chat(api: openai.OpenAI) -> None:
+    whole = api.chat.completions.create(model="gpt-4o-mini", messages=HELLO, seed=7, top_p=0.5, metadata={"a": "b"})
+    expect("model behind the alias", whole.model, MODEL)
+    expect("finish", whole.choices[0].finish_reason, "stop")
+    expect("usage", whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens)
+    text, usage = "", None
+    for chunk in api.chat.completions.create(
+        model=MODEL, messages=HELLO, stream=True, stream_options={"include_usage": True}
+    ):
+        text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+        usage = chunk.usage or usage
+    expect("streamed text", text, whole.choices[0].message.content)
+    expect("streamed usage", usage.total_tokens, whole.usage.total_tokens)
+    with api.chat.completions.stream(model=MODEL, messages=HELLO) as stream:
+        expect("accumulated text", stream.get_final_completion().choices[0].message.content, text)
+
+
+def check_tools(api: openai.OpenAI) -> None:
+    first = api.chat.completions.create(model=MODEL, messages=HELLO, tools=[TOOL], tool_choice="required")
+    call = first.choices[0].message.tool_calls[0]
+    expect("call", (call.function.name, list(json.loads(call.function.arguments))), ("get_weather", ["city"]))
+    expect("finish", first.choices[0].finish_reason, "tool_calls")
+    with api.chat.completions.stream(model=MODEL, messages=HELLO, tools=[TOOL], tool_choice="required") as stream:
+        streamed = stream.get_final_completion().choices[0].message.tool_calls[0]
+    expect("streamed call", (streamed.id, streamed.function.arguments), (call.id, call.function.arguments))
+    result = {"role": "tool", "tool_call_id": call.id, "content": "clear sky"}
+    after = api.chat.completions.create(model=MODEL, messages=[*HELLO, first.choices[0].message, result], tools=[TOOL])
+    expect("result is used", "clear sky" in after.choices[0].message.content, True)
+
+
+class Step(BaseModel):
+    explanation: str
+    number: int
+
+
+def check_structured(api: openai.OpenAI) -> None:
+    parsed = api.chat.completions.parse(model=MODEL, messages=HELLO, response_format=Step)
+    expect("structured answer", isinstance(parsed.choices[0].message.parsed, Step), True)
+
+
+def check_embeddings(api: openai.OpenAI) -> None:
+    # The client asks for base64 by itself and decodes it.
+    texts = ["cats and dogs", "dogs and cats"]
+    vectors = [d.embedding for d in api.embeddings.create(model="parley-builtin-embedding", input=texts).data]
+    floats = api.embeddings.create(model="parley-builtin-embedding", input=texts, encoding_format="float").data
+    expect("vectors", (len(vectors), len(vectors[0])), (2, 384))
+    near = all(math.isclose(a, b, abs_tol=1e-6) for a, b in zip(vectors[1], floats[1].embedding, strict=True))
+    expect("both encodings", near, True)
+
+
+def check_errors(api: openai.OpenAI) -> None:
+    def refused(kind: type[openai.APIStatusError], code: str | None, key: str, **request: object) -> None:
+        try:
+            client(key).chat.completions.create(**({"model": MODEL, "messages": HELLO} | request))
+        except kind as error:
+            expect(f"code of {kind.__name__}", error.code, code)
+            return
+        raise AssertionError(f"no {kind.__name__}")
+
+    good = api.api_key
+    refused(openai.AuthenticationError, "invalid_api_key", "sk-nothing")
+    refused(openai.BadRequestError, "unsupported_value", good, n=2)
+    refused(openai.BadRequestError, "missing_required_parameter", good, messages=[{"role": "user"}])
+    refused(openai.RateLimitError, "insufficient_quota", os.environ["PARLEY_POOR_KEY"])
+    slow = client(os.environ["PARLEY_SLOW_KEY"])
+    try:
+        for _ in range(6):
+            slow.models.list()
+        raise AssertionError("no limit")
+    except openai.RateLimitError as error:
+        expect("limit", (error.code, error.response.headers["retry-after"].isdigit()), ("rate_limit_exceeded", True))
+    try:
+        api.models.retrieve("no-such-model")
+        raise AssertionError("no NotFoundError")
+    except openai.NotFoundError as error:
+        expect("unknown model", (error.code, error.param), ("model_not_found", "model"))
+
+
+async def check_async(key: str) -> None:
+    async with openai.AsyncOpenAI(base_url=URL, api_key=key, max_retries=0) as api:
+        stream = await api.chat.completions.create(model=MODEL, messages=HELLO, stream=True)
+        text = "".join([c.choices[0].delta.content or "" async for c in stream if c.choices])
+        expect("asynchronous stream", bool(text), True)
+
+
+def main() -> None:
+    api = client(os.environ["PARLEY_KEY"])
+    for check in (check_models, check_chat, check_tools, check_structured, check_embeddings, check_errors):
+        check(api)
+        print(f"python {check.__name__}: passed")
+    asyncio.run(check_async(api.api_key))
+
+
+if __name__ == "__main__":
+    main()
