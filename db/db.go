@@ -272,7 +272,7 @@ func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) err
 	}
 	ctx, cancel := limited(ctx, statementMax)
 	defer cancel()
-	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	s, err := q.stmt(ctx, sql)
 	if err != nil {
 		return translateIn(ctx, err)
 	}
@@ -287,7 +287,7 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 	}
 	ctx, cancel := limited(ctx, statementMax)
 	defer cancel()
-	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	s, err := q.stmt(ctx, sql)
 	if err != nil {
 		return translateIn(ctx, err)
 	}
@@ -302,7 +302,7 @@ func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, err
 	}
 	ctx, cancel := limited(ctx, statementMax)
 	defer cancel()
-	s, err := q.stmt(ctx, sql) //nolint:sqlclosecheck // the registry or the transaction closes it
+	s, err := q.stmt(ctx, sql)
 	if err != nil {
 		return 0, translateIn(ctx, err)
 	}

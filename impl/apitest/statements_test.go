@@ -38,13 +38,14 @@ func (x tenant) ceilings() map[string]ceiling {
 		// and the session with its history
 		"a chat that goes on": {post("/api/v1/chat", map[string]any{"message": "Hi", "session_id": x.ids["session_id"]}), 6, 2},
 		// key, model twice (what its name means, what it costs), beginning, end
-		"a completion":               {post("/v1/chat/completions", message), 5, 2},
-		"a completion not stored":    {post("/v1/chat/completions", passing), 5, 2},
-		"a message to a character":   {post("/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", map[string]any{"content": "Hi"}), 6, 2},
-		"an agent":                   {get("/api/v1/agents/" + x.ids["agent_id"]), 2, 0},
-		"a conversation":             {get("/api/v1/conversations/" + x.ids["conversation_id"]), 2, 0},
-		"the agents":                 {get("/api/v1/agents?limit=20"), 2, 0},
-		"the models":                 {get("/v1/models"), 3, 0},
+		"a completion":             {post("/v1/chat/completions", message), 5, 2},
+		"a completion not stored":  {post("/v1/chat/completions", passing), 5, 2},
+		"a message to a character": {post("/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", map[string]any{"content": "Hi"}), 6, 2},
+		"an agent":                 {get("/api/v1/agents/" + x.ids["agent_id"]), 2, 0},
+		"a conversation":           {get("/api/v1/conversations/" + x.ids["conversation_id"]), 2, 0},
+		"the agents":               {get("/api/v1/agents?limit=20"), 2, 0},
+		// key, models, aliases, agents
+		"the models":                 {get("/v1/models"), 4, 0},
 		"the sessions":               {get("/api/v1/sessions"), 2, 0},
 		"the state of an answer":     {get("/api/v1/turns/" + x.ids["turn_id"]), 2, 0},
 		"health, which asks nothing": {get("/healthz"), 0, 0},

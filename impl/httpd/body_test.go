@@ -8,8 +8,12 @@ import (
 )
 
 // Reading a body sets aside little more than the body, whether or not its length was announced.
-func TestReadingABodyCostsOneBody(t *testing.T) {
+func TestAllocationsOfABodyAreItsSize(t *testing.T) {
 	const limit = 4 << 20
+	most := uint64(limit * 5 / 4)
+	if raceEnabled {
+		most *= 2 // there, growing a slice makes what is appended first
+	}
 	sent := bytes.Repeat([]byte("x"), limit-1)
 	for name, announced := range map[string]int64{"announced": int64(len(sent)), "not announced": -1} {
 		t.Run(name, func(t *testing.T) {
@@ -20,7 +24,7 @@ func TestReadingABodyCostsOneBody(t *testing.T) {
 			if err != nil || !bytes.Equal(raw, sent) {
 				t.Fatalf("read %d bytes, %v", len(raw), err)
 			}
-			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > limit*5/4 {
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > most {
 				t.Errorf("%d bytes were allocated for a body of %d", allocated, len(sent))
 			}
 		})

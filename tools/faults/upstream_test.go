@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -18,22 +17,13 @@ import (
 // longQuestion and those above are questions whose answers take long.
 const longQuestion = 9_999_999
 
-// largeQuestion is one whose answer is large.
-const largeQuestion = 8_000_000
-
 func answerPieces(n int) []string {
 	pieces := make([]string, 5+n%20)
-	if n == largeQuestion {
-		pieces = make([]string, 160)
-	}
 	if n >= longQuestion {
 		pieces = make([]string, 2000)
 	}
 	for i := range pieces {
 		pieces[i] = fmt.Sprintf("w%d-%d ", n, i)
-		if n == largeQuestion {
-			pieces[i] += strings.Repeat("x", 24<<10)
-		}
 	}
 	return pieces
 }
