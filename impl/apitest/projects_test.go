@@ -323,15 +323,20 @@ func TestCopiesAndDeletions(t *testing.T) {
 	t.Parallel()
 	x, canary := newTenant(t), testkit.Canary()
 	_, path := x.projectOf(t, form(t, projectsPath, part{name: "project_name", content: "Library"}, part{"file", "a.txt", "text/plain", handbook + "\n\n" + canary}))
-	x.do(t, testkit.Request{Path: path + "/settings", Body: map[string]any{"chatbot_title": "Ask " + canary[:8]}}).Want(t, http.StatusOK)
+	x.do(t, form(t, path+"/settings", part{name: "chatbot_title", content: "Ask"}, part{"chat_bot_avatar", "a.png", "image/png", string(testkit.Pixel)})).Want(t, http.StatusOK)
 	x.do(t, testkit.Request{Path: x.projectMessages(t, path), Body: map[string]any{"prompt": "What is " + canary + "?"}}).Want(t, http.StatusOK)
 	var twin projects.ProjectAnswer
 	x.do(t, testkit.Request{Method: http.MethodPost, Path: path + "/replicate"}).Want(t, http.StatusCreated).JSON(t, &twin)
 	copied := projectsPath + "/" + strconv.FormatInt(twin.Data.ID, 10)
 	eventually(t, "the copy is read", func() bool { x.get(t, copied, &twin); return twin.Data.IsChatActive })
 	for _, p := range []string{path, copied} {
+		var set projects.ProjectSettingsAnswer
+		x.get(t, p+"/settings", &set)
+		picture := testkit.Request{Path: strings.TrimPrefix(*set.Data.ChatbotAvatar, x.server.URL)}
+		x.do(t, picture).Want(t, http.StatusOK)
 		x.do(t, testkit.Request{Method: http.MethodDelete, Path: p}).Want(t, http.StatusOK)
 		x.do(t, testkit.Request{Path: p}).Want(t, http.StatusForbidden)
+		x.do(t, picture).Want(t, http.StatusNotFound)
 	}
 	eventually(t, "nothing of it is left", func() bool { return len(tablesWith(t, x.server, canary)) == 0 })
 }

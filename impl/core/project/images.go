@@ -1,11 +1,10 @@
 package project
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
-	"net/http"
-	"slices"
 
 	"parley/db"
 	"parley/impl/blobs"
@@ -26,11 +25,23 @@ const (
 	imageKind = "images"
 	// imageBytesMax is the ceiling of a picture.
 	imageBytesMax = 5 << 20
-	sniffBytes    = 512
+	sniffBytes    = 16
 )
 
-// Images are the media types that pictures may have, as their bytes tell.
-var Images = []string{"image/gif", "image/jpeg", "image/png", "image/webp"}
+// imageType is the media type of a picture, as its first bytes tell; "" for anything else.
+func imageType(head []byte) string {
+	switch {
+	case bytes.HasPrefix(head, []byte("GIF87a")), bytes.HasPrefix(head, []byte("GIF89a")):
+		return "image/gif"
+	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		return "image/jpeg"
+	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
+		return "image/png"
+	case len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
+		return "image/webp"
+	}
+	return ""
+}
 
 // keepImages stores the bytes of pictures; the result has nil where there is none.
 func (s *Service) keepImages(ctx context.Context, accountID string, files ...*File) ([]*db.ProjectImage, error) {
@@ -53,8 +64,8 @@ func (s *Service) keepImage(ctx context.Context, accountID string, f File) (db.P
 	if err != nil {
 		return db.ProjectImage{}, err
 	}
-	row := db.ProjectImage{AccountID: accountID, ID: id.Number(), BlobID: id.New("img_"), MediaType: http.DetectContentType(head), CreatedAt: s.Now()}
-	if !slices.Contains(Images, row.MediaType) {
+	row := db.ProjectImage{AccountID: accountID, ID: id.Number(), BlobID: id.New("img_"), MediaType: imageType(head), CreatedAt: s.Now()}
+	if row.MediaType == "" {
 		return db.ProjectImage{}, fault.New(fault.Invalid, "A picture has to be a PNG, JPEG, GIF or WebP image.")
 	}
 	row.Bytes, err = s.Blobs.Put(ctx, imageName(row), imageBytesMax, func(w io.Writer) error {
@@ -114,6 +125,39 @@ func (s *Service) dropImages(ctx context.Context, accountID string, files []*int
 		}
 	}
 	return nil
+}
+
+// images are where settings point at their pictures.
+func (s *Settings) images() []**int64 {
+	return []**int64{&s.AvatarID, &s.BackgroundID, &s.UserAvatarID, &s.SpotlightID}
+}
+
+// copyImages gives settings copies of their pictures, so that each project deletes its own.
+func (s *Service) copyImages(ctx context.Context, accountID string, set *Settings) error {
+	pointers := set.images()
+	files := make([]*File, len(pointers))
+	for i, p := range pointers {
+		if *p == nil {
+			continue
+		}
+		picture, err := s.Preview(ctx, accountID, **p)
+		if err != nil {
+			return err
+		}
+		raw, err := io.ReadAll(picture.Content)
+		if err := errors.Join(err, picture.Content.Close()); err != nil {
+			return err
+		}
+		files[i] = &File{Size: picture.Bytes, Content: func() io.Reader { return bytes.NewReader(raw) }}
+	}
+	kept, err := s.keepImages(ctx, accountID, files...)
+	if err != nil {
+		return err
+	}
+	return s.DB.InTx(ctx, func(q *db.Queries) error {
+		_, err := place(ctx, q, kept, pointers...)
+		return err
+	})
 }
 
 func imageName(i db.ProjectImage) blobs.Name {

@@ -8,7 +8,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"strings"
 	"time"
@@ -229,8 +231,23 @@ func (s *Service) Delete(ctx context.Context, accountID string, projectID int64)
 		return nil // somebody else was faster
 	case errors.As(err, &conflict): // a conversation was begun meanwhile
 		return errBusy
+	case err != nil:
+		return err
 	}
-	return err
+	return s.deleteImages(ctx, p)
+}
+
+// deleteImages removes the pictures of a project that is gone.
+func (s *Service) deleteImages(ctx context.Context, p db.Project) error {
+	set, err := SettingsOf(p)
+	if err != nil {
+		return err
+	}
+	var gone []*int64
+	for _, pointer := range set.images() {
+		gone = append(gone, *pointer)
+	}
+	return s.dropImages(ctx, p.AccountID, gone)
 }
 
 // Replicate makes a project with the same name, settings and sources.
@@ -242,6 +259,16 @@ func (s *Service) Replicate(ctx context.Context, caller key.Caller, projectID in
 	now := s.Now()
 	c := p
 	c.ID, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Shared, c.Slug = id.Number(), UserNumber(caller), now, now, false, nil
+	set, err := SettingsOf(p)
+	if err != nil {
+		return db.Project{}, err
+	}
+	if err := s.copyImages(ctx, p.AccountID, &set); err != nil {
+		return db.Project{}, err
+	}
+	if c.Settings, err = json.Marshal(set); err != nil {
+		return db.Project{}, fmt.Errorf("encode settings: %w", err)
+	}
 	if c, err = s.store(ctx, c); err != nil {
 		return db.Project{}, err
 	}

@@ -142,7 +142,7 @@ func (s *Service) UpdateSettings(ctx context.Context, accountID string, projectI
 		if err := edit(&set); err != nil {
 			return err
 		}
-		gone, err = place(ctx, q, kept, &set.AvatarID, &set.BackgroundID, &set.UserAvatarID, &set.SpotlightID)
+		gone, err = place(ctx, q, kept, set.images()...)
 		if err != nil {
 			return err
 		}

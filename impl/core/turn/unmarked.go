@@ -22,7 +22,7 @@ func unmarked(emit func(provider.Delta) error) (through func(provider.Delta) err
 		text := mark.ReplaceAllString(held+d.Text, "")
 		held = begunMark.FindString(text)
 		d.Text = strings.TrimSuffix(text, held)
-		if d.Text == "" && d.Thought == "" {
+		if d == (provider.Delta{}) {
 			return nil
 		}
 		return emit(d)
