@@ -149,6 +149,11 @@ var eraseAccount = []string{
 	`delete from webhooks where account_id = $1`,
 	`delete from webhook_events where account_id = $1`,
 	`delete from exports where account_id = $1`,
+	`delete from engagement_events where account_id = $1`,
+	`delete from engagement_undated where account_id = $1`,
+	`delete from engagement_slots where account_id = $1`,
+	`delete from engagement_states where account_id = $1`,
+	`delete from engagement_rules where account_id = $1`,
 	`delete from budgets where account_id = $1 and kind = 'end_user'`,
 	`update erasures set subject = '' where account_id = $1 and scope = 'end_user'`,
 	`update ledger set end_user = null where account_id = $1 and end_user is not null`,
@@ -163,6 +168,11 @@ var eraseAccount = []string{
 
 // eraseEndUser are the statements that take an end user's name out of what is kept.
 var eraseEndUser = []string{
+	`delete from engagement_events where account_id = $1 and user_id = $2`,
+	`delete from engagement_undated where account_id = $1 and user_id = $2`,
+	`delete from engagement_slots where account_id = $1 and user_id = $2`,
+	`delete from engagement_states where account_id = $1 and user_id = $2`,
+	`delete from engagement_rule_hits where account_id = $1 and user_id = $2`,
 	`delete from budgets where account_id = $1 and kind = 'end_user' and subject = $2`,
 	`update ledger set end_user = null where account_id = $1 and end_user = $2`,
 	`update turns set end_user = null where account_id = $1 and end_user = $2`,

@@ -24,6 +24,7 @@ const (
 	ofTheSession  = `session_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
 	ofItsLedger   = `($2::text = 'account' or ($2::text = 'end_user' and end_user = $3) or ` + ofItsTurn + `)`
 	ofItsBudgets  = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
+	ofTheUser     = `($2::text = 'account' or ($2::text = 'end_user' and user_id = $3))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
 )
 
@@ -62,26 +63,33 @@ var exportTables = []exportTable{
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},
 	{name: "audit_events", where: wholeAccount},
+	{name: "engagement_events", where: ofTheUser},
+	{name: "engagement_slots", where: ofTheUser},
+	{name: "engagement_states", where: ofTheUser},
+	{name: "engagement_state_versions", where: ofTheUser},
+	{name: "engagement_rules", where: wholeAccount},
+	{name: "engagement_rule_hits", where: ofTheUser},
 	{name: "exports", where: wholeAccount},
 	{name: "erasures", where: wholeAccount},
 }
 
 // notExported are the tables with an account that exports leave out, with the reason.
 var notExported = map[string]string{
-	"key_hashes":       "digests of secrets",
-	"oauth_secrets":    "digests of secrets",
-	"oauth_tokens":     "digests of secrets",
-	"user_emails":      "addresses, shown with the people",
-	"user_sessions":    "digests of secrets",
-	"user_links":       "digests of secrets",
-	"rate_windows":     "times of requests of the last minute",
-	"rate_leases":      "counts of requests of the last minute",
-	"token_windows":    "counts of tokens of the last minute",
-	"stream_gates":     "counts of running answers",
-	"ledger_heads":     "where the numbering of the ledger stands",
-	"idempotency_keys": "answers that are shown elsewhere, kept for a day",
-	"collection_terms": "counts of words of what is shown",
-	"jobs":             "work of the server; holds ids of what is shown elsewhere",
+	"key_hashes":         "digests of secrets",
+	"oauth_secrets":      "digests of secrets",
+	"oauth_tokens":       "digests of secrets",
+	"user_emails":        "addresses, shown with the people",
+	"user_sessions":      "digests of secrets",
+	"user_links":         "digests of secrets",
+	"rate_windows":       "times of requests of the last minute",
+	"rate_leases":        "counts of requests of the last minute",
+	"token_windows":      "counts of tokens of the last minute",
+	"stream_gates":       "counts of running answers",
+	"ledger_heads":       "where the numbering of the ledger stands",
+	"idempotency_keys":   "answers that are shown elsewhere, kept for a day",
+	"collection_terms":   "counts of words of what is shown",
+	"engagement_undated": "times of events, shown with the events",
+	"jobs":               "work of the server; holds ids of what is shown elsewhere",
 }
 
 // ExportRows hands the rows of a scope to row, table by table, each as JSON

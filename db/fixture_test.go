@@ -18,8 +18,8 @@ const surface = "webchat"
 
 // tenant is an account with one of everything.
 type tenant struct {
-	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, alias, collection, source, page string
-	hash                                                                                                                                                                          []byte
+	account, app, key, client, user, agent, provider, model, conversation, turn, job, message, webhook, event, delivery, export, erasure, budget, alias, collection, source, page, rule string
+	hash                                                                                                                                                                                []byte
 }
 
 func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
@@ -32,7 +32,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 		account: dbtest.Account(t, d, "free", 1_000_000), app: unique("app_"), key: unique("key_"), client: unique("client_"), user: unique("user_"), agent: unique("agent_"),
 		provider: unique("prov_"), model: unique("model-"), conversation: unique("sess_"), turn: unique("turn_"), job: unique("job_"),
 		message: unique("msg_"), webhook: unique("hook_"), event: unique("evt_"), delivery: unique("dlv_"), export: unique("export_"),
-		erasure: unique("erasure_"), budget: unique("budget_"), alias: unique("alias-"), collection: unique("col_"), source: unique("src_"), page: unique("page_"), hash: []byte(unique("")),
+		erasure: unique("erasure_"), budget: unique("budget_"), alias: unique("alias-"), collection: unique("col_"), source: unique("src_"), page: unique("page_"), rule: unique("rule_"), hash: []byte(unique("")),
 	}
 	for _, store := range []func(context.Context) error{
 		func(ctx context.Context) error {
@@ -60,6 +60,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 			return d.InsertErasure(ctx, db.Erasure{AccountID: n.account, ID: n.erasure, Scope: db.ScopeAccount, State: db.PrivacyWaiting, CreatedAt: now()})
 		},
 		func(ctx context.Context) error { return d.InsertWebhook(ctx, n.webhookRow(), 1) },
+		n.storeEngagement(d),
 		func(ctx context.Context) error { return d.InsertEvent(ctx, n.eventRow(n.account, n.event)) },
 		func(ctx context.Context) error {
 			_, err := d.InsertDelivery(ctx, db.Delivery{AccountID: n.account, ID: n.delivery, WebhookID: n.webhook, EventID: n.event, CreatedAt: now()})

@@ -75,6 +75,33 @@ func (n tenant) calls() []call {
 		{"UsageByModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.UsageByModel(ctx, a, n.app, time.Unix(0, 0), now().Add(time.Hour))
 		}},
+		{"EngagementSlots", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementSlots(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
+		}},
+		{"RecordEngagement", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			_, err := d.RecordEngagement(ctx, a, []db.EngagementEvent{n.engagementRow()})
+			return nil, err // the stranger's own, under the same names
+		}},
+		{"EngagementState", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementState(ctx, a, n.agent, n.user)
+		}},
+		{"EngagementStates", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementStates(ctx, a, n.agent, n.user, 0, 10)
+		}},
+		{"UpdateEngagementState", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.UpdateEngagementState(ctx, db.EngagementState{AccountID: a, AgentID: n.agent, UserID: n.user, Version: 2, State: `{"foreign": true}`, UpdatedAt: now()})
+		}},
+		{"EngagementRules", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.EngagementRules(ctx, a, "", 10) }},
+		{"EngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.EngagementRule(ctx, a, n.rule) }},
+		{"InsertEngagementHit", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.InsertEngagementHit(ctx, a, n.rule, "another", now())
+		}},
+		{"DeleteEngagementHit", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteEngagementHit(ctx, a, n.rule, n.user))
+		}},
+		{"DeleteEngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteEngagementRule(ctx, a, n.rule))
+		}},
 		{"FoldLedger", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.FoldLedger(ctx, a)) }},
 		{"Usage", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Usage(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}, Limit: 10})
@@ -225,7 +252,8 @@ var apart = map[string]string{
 	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
 	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
-	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertApp": "makes a row of the account",
+	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
+	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",

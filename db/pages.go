@@ -230,15 +230,17 @@ func (q *Queries) QueuePage(ctx context.Context, accountID, pageID string, now t
 func (q *Queries) ClaimPages(ctx context.Context, accountID, sourceID string, now, until time.Time, limit int) ([]Page, error) {
 	pages := []Page{}
 	err := q.list(ctx, &pages, `
-		update pages
-		set attempt = attempt + 1, tries = tries + 1, due_at = $4
-		where account_id = $1 and source_id = $2 and page_id in (
+		with due as materialized ( -- once: a subquery that is run again claims more than the limit
 			select page_id
 			from pages
 			where account_id = $1 and source_id = $2 and due_at <= $3
 			order by due_at, page_id
 			limit $5
-			for update skip locked)
+			for update skip locked
+		)
+		update pages
+		set attempt = attempt + 1, tries = tries + 1, due_at = $4
+		where account_id = $1 and source_id = $2 and page_id in (select page_id from due)
 		returning `+pageColumns,
 		accountID, sourceID, now, until, limit)
 	return pages, err

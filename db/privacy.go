@@ -63,6 +63,7 @@ func (q *Queries) SubjectExists(ctx context.Context, accountID, scope, subject s
 			when 'app' then exists (select 1 from apps where account_id = $1 and app_id = $3)
 			when 'end_user' then exists (select 1 from ledger where account_id = $1 and end_user = $3)
 				or exists (select 1 from turns where account_id = $1 and end_user = $3)
+				or exists (select 1 from engagement_slots where account_id = $1 and user_id = $3)
 				or exists (select 1 from budgets where account_id = $1 and kind = 'end_user' and subject = $3)
 			else exists (select 1 from conversations where account_id = $1 and conversation_id = $3)
 		end`,

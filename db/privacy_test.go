@@ -15,8 +15,9 @@ var erased = map[string]string{
 	"idempotency_keys": "lose what they answered", "users": "go", "user_emails": "go", "user_sessions": "go", "user_links": "go",
 	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
-	"key_habits": "go",
-	"projects":   "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_images": "go, with their files", "project_profiles": "go",
+	"projects": "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_images": "go, with their files", "project_profiles": "go",
+	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
+	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
 	"collections": "go, with their files", "collection_links": "go with their collections", "collection_terms": "go with their collections",
 	"sources": "go with their collections", "pages": "go with their collections", "chunks": "go with their pages",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
@@ -49,6 +50,9 @@ func TestEveryTableIsExportedAndErased(t *testing.T) {
 		t.Fatalf("%d columns, %v", len(columns), err)
 	}
 	for _, c := range columns {
+		if strings.HasPrefix(c.Table, "engagement_events_") {
+			continue // a part of engagement_events
+		}
 		if !slices.Contains(shown, c.Table) && left[c.Table] == "" {
 			t.Errorf("exports neither show nor leave out %s", c.Table)
 		}

@@ -18,6 +18,7 @@ import (
 	"net/url"
 
 	"parley/gen/client/characters"
+	"parley/gen/client/engagement"
 	"parley/gen/client/oauth"
 	"parley/gen/client/openai"
 	"parley/gen/client/platform"
@@ -40,6 +41,7 @@ func Check(response *http.Response, body []byte) error { return wire.Check(respo
 // Client speaks to one server with one key. It is safe for concurrent use.
 type Client struct {
 	Characters *characters.ClientWithResponses
+	Engagement *engagement.ClientWithResponses
 	Oauth      *oauth.ClientWithResponses
 	Openai     *openai.ClientWithResponses
 	Platform   *platform.ClientWithResponses
@@ -115,6 +117,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if c.Characters, err = newCharacters(baseURL, o); err != nil {
 		return nil, fmt.Errorf("characters client: %w", err)
 	}
+	if c.Engagement, err = newEngagement(baseURL, o); err != nil {
+		return nil, fmt.Errorf("engagement client: %w", err)
+	}
 	if c.Oauth, err = newOauth(baseURL, o); err != nil {
 		return nil, fmt.Errorf("oauth client: %w", err)
 	}
@@ -142,6 +147,14 @@ func newCharacters(baseURL string, o options) (*characters.ClientWithResponses, 
 		opts = append(opts, characters.WithRequestEditorFn(edit))
 	}
 	return characters.NewClientWithResponses(baseURL, opts...)
+}
+
+func newEngagement(baseURL string, o options) (*engagement.ClientWithResponses, error) {
+	opts := []engagement.ClientOption{engagement.WithHTTPClient(o.http)}
+	for _, edit := range o.edit {
+		opts = append(opts, engagement.WithRequestEditorFn(edit))
+	}
+	return engagement.NewClientWithResponses(baseURL, opts...)
 }
 
 func newOauth(baseURL string, o options) (*oauth.ClientWithResponses, error) {

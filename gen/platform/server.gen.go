@@ -146,6 +146,9 @@ const (
 	KeyScopeCharacters      KeyScope = "characters"
 	KeyScopeCharactersRead  KeyScope = "characters:read"
 	KeyScopeCharactersWrite KeyScope = "characters:write"
+	KeyScopeEngagement      KeyScope = "engagement"
+	KeyScopeEngagementRead  KeyScope = "engagement:read"
+	KeyScopeEngagementWrite KeyScope = "engagement:write"
 	KeyScopeOpenai          KeyScope = "openai"
 	KeyScopeOpenaiRead      KeyScope = "openai:read"
 	KeyScopeOpenaiWrite     KeyScope = "openai:write"
@@ -174,6 +177,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeCharactersRead:
 		return true
 	case KeyScopeCharactersWrite:
+		return true
+	case KeyScopeEngagement:
+		return true
+	case KeyScopeEngagementRead:
+		return true
+	case KeyScopeEngagementWrite:
 		return true
 	case KeyScopeOpenai:
 		return true
@@ -446,21 +455,24 @@ func (e WebhookDeliveryState) Valid() bool {
 
 // Defines values for WebhookEventKind.
 const (
-	WebhookEventKindBalanceLow      WebhookEventKind = "balance.low"
-	WebhookEventKindErasureDone     WebhookEventKind = "erasure.done"
-	WebhookEventKindExportReady     WebhookEventKind = "export.ready"
-	WebhookEventKindKeyCreated      WebhookEventKind = "key.created"
-	WebhookEventKindKeyRevoked      WebhookEventKind = "key.revoked"
-	WebhookEventKindKeyRotated      WebhookEventKind = "key.rotated"
-	WebhookEventKindKeyUnusualUsage WebhookEventKind = "key.unusual_usage"
-	WebhookEventKindMessageCreated  WebhookEventKind = "message.created"
-	WebhookEventKindTurnFailed      WebhookEventKind = "turn.failed"
+	WebhookEventKindBalanceLow        WebhookEventKind = "balance.low"
+	WebhookEventKindEngagementRuleMet WebhookEventKind = "engagement.rule_met"
+	WebhookEventKindErasureDone       WebhookEventKind = "erasure.done"
+	WebhookEventKindExportReady       WebhookEventKind = "export.ready"
+	WebhookEventKindKeyCreated        WebhookEventKind = "key.created"
+	WebhookEventKindKeyRevoked        WebhookEventKind = "key.revoked"
+	WebhookEventKindKeyRotated        WebhookEventKind = "key.rotated"
+	WebhookEventKindKeyUnusualUsage   WebhookEventKind = "key.unusual_usage"
+	WebhookEventKindMessageCreated    WebhookEventKind = "message.created"
+	WebhookEventKindTurnFailed        WebhookEventKind = "turn.failed"
 )
 
 // Valid indicates whether the value is a known member of the WebhookEventKind enum.
 func (e WebhookEventKind) Valid() bool {
 	switch e {
 	case WebhookEventKindBalanceLow:
+		return true
+	case WebhookEventKindEngagementRuleMet:
 		return true
 	case WebhookEventKindErasureDone:
 		return true
@@ -2038,7 +2050,7 @@ type WebhookDeliveryState string
 type WebhookDescription = string
 
 // WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
-// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out.
+// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out, `engagement.rule_met` a figure of an end user crossed the threshold of a rule.
 //
 // Example: message.created
 type WebhookEventKind string

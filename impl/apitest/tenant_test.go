@@ -1,6 +1,7 @@
 package apitest_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -97,7 +98,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
@@ -116,6 +117,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"erasure_id":      x.Erasure(t).ID,
 		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
+		"rule_id":         x.Rule(t).ID,
+		"end_user":        "customer-" + strings.ToLower(rand.Text()),
 		"client_id":       "",
 		"project_id":      "",
 		"project_session": "",
@@ -129,6 +132,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"model_id":        x.Model(t).ID,
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
+	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
 	return x
 }
 
@@ -218,7 +222,7 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 		body["subject"] = testkit.Canary() // one budget each
 	}
 	for name := range body {
-		if strings.HasSuffix(name, "_id") {
+		if strings.HasSuffix(name, "_id") && !isOwnName(op, name) {
 			body[name] = x.idFor(t, name)
 		}
 	}
@@ -231,6 +235,11 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 		body["token"] = x.people.owner.Link
 	}
 	return body
+}
+
+// isOwnName tells whether a member of the body is a name of the caller's own choice, not of something stored.
+func isOwnName(op *testkit.Operation, name string) bool {
+	return op.Tags[0] == "engagement" && (name == "user_id" || name == "event_id")
 }
 
 func clone(t *testing.T, value any) map[string]any {

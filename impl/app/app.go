@@ -13,6 +13,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	engagementapi "parley/impl/api/engagement"
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
@@ -24,6 +25,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/conversation"
+	"parley/impl/core/engagement"
 	"parley/impl/core/job"
 	"parley/impl/core/key"
 	"parley/impl/core/knowledge"
@@ -52,6 +54,7 @@ type App struct {
 	database *Database
 	turns    *turn.Engine
 	projects *project.Service
+	advisor  *engagement.Advisor
 	jobs     *job.Runner
 	Blobs    *blobs.Store
 	stopping atomic.Bool
@@ -84,17 +87,21 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
-	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, "projects": projects.Encode}
+	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
-	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, "projects": projects.Whole}
+	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
 		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
+	}
+	a.advisor = a.newAdvisor()
+	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if a.Handler, err = a.router(); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -130,10 +137,20 @@ func (a *App) router() (http.Handler, error) {
 			webchat.New(conversations, usages, a.Keys, now),
 			characters.New(characters.Services{Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns}),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
+			engagementapi.New(a.advisor),
 			openai.New(openai.Services{Agents: agents, Models: a.Models, Turns: a.turns}),
 			projects.New(a.projects, a.cfg.PublicURL),
 		},
 	})
+}
+
+// newAdvisor is who answers on the surface engagement.
+func (a *App) newAdvisor() *engagement.Advisor {
+	return &engagement.Advisor{
+		Figures: &engagement.Service{DB: a.database.DB, Now: now}, Agents: &agent.Service{DB: a.database.DB, Models: a.Models, Now: now},
+		Conversations: &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now},
+		Turns:         a.turns, Surface: engagementapi.Name,
+	}
 }
 
 // ready is nil while the server can serve.

@@ -20,6 +20,7 @@ func (a *App) worker() *job.Runner {
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
 	a.projects.Handle(r)
+	a.advisor.Handle(r)
 	a.Users.Handle(r)
 	a.Knowledge.Handle(r)
 	return r

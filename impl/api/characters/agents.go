@@ -5,6 +5,7 @@ import (
 
 	gen "parley/gen/characters"
 	"parley/impl/core/agent"
+	"parley/impl/core/engagement"
 	"parley/impl/httpd"
 )
 
@@ -43,8 +44,11 @@ func (a agents) CreateAgent(ctx context.Context, request gen.CreateAgentRequestO
 	}, nil
 }
 
-// GetAgent returns one agent.
+// GetAgent returns one agent, built in or the account's own.
 func (a agents) GetAgent(ctx context.Context, request gen.GetAgentRequestObject) (gen.GetAgentResponseObject, error) {
+	if builtIn, ok := engagement.Find(request.AgentID); ok {
+		return gen.GetAgent200JSONResponse(gen.Agent{ID: builtIn.ID, Name: builtIn.Name, Description: builtIn.Description}), nil
+	}
 	row, err := a.service.Get(ctx, httpd.Caller(ctx).AccountID, request.AgentID)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package conversation
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"parley/db"
@@ -119,10 +120,11 @@ func (s *Service) Visit(ctx context.Context, caller key.Caller, surface, convers
 }
 
 // Ask begins a turn that answers question with the conversation's agent,
-// prompt and history. modelID "" takes the conversation's model.
+// prompt and history. modelID "" takes the conversation's model; a system
+// prompt of the input's own follows the conversation's.
 func (s *Service) Ask(ctx context.Context, in turn.Input) (*turn.Live, error) {
 	c := in.Conversation
-	in.SystemPrompt = c.SystemPrompt
+	in.SystemPrompt = strings.TrimSpace(c.SystemPrompt + "\n" + in.SystemPrompt)
 	if c.AgentID != nil {
 		a, err := s.DB.Agent(ctx, c.AccountID, *c.AgentID)
 		switch {

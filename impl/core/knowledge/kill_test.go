@@ -120,6 +120,12 @@ func TestKilledServersIndexEveryPageOnce(t *testing.T) {
 		s, err := b.Source(t.Context(), b.account, source.ID)
 		return err == nil && s.State == db.SourceReady
 	})
+	var left []string
+	if err := b.raw.Select(&left, `select format('%s/%s %s: %s', crawl_state, index_state, reason, count(*)) from pages where account_id = $1
+		group by crawl_state, index_state, reason`, b.account); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(left)
 	broken := (killPages + killBroken - 1) / killBroken
 	for what, is := range map[string][2]int{
 		"pages":              {killPages, b.count(t, "select count(*) from pages where account_id = $1", b.account)},

@@ -64,6 +64,9 @@ func sample(schema gjson.Result, text string) string {
 	}
 	s := &sampler{root: schema, text: cutRunes(text, sampleRunesMax), left: sampleValuesMax}
 	value := s.value(schema, 0)
+	if given, ok := value.(json.RawMessage); ok && gjson.ParseBytes(given).IsObject() {
+		return string(given)
+	}
 	if _, ok := value.(map[string]any); !ok {
 		value = map[string]any{}
 	}
