@@ -99,5 +99,5 @@ func wantSameStream(t *testing.T, printed, got []wire.Event) {
 	if last.Name != end.Name {
 		t.Errorf("the last event is %s", last.Name)
 	}
-	compareJSON(t, "004", "finish", string(end.Data), last.Data)
+	compareJSON(t, "004", "stream message", string(end.Data), last.Data)
 }

@@ -70,7 +70,7 @@ var differences = []difference{
 	{"004", "answer", "/data/user_id", otherValue, "the account's"},
 	{"004", "answer", "/data/openai_response", otherValue, "the built-in model speaks"},
 	{"004", "answer", "/data/metadata/user_ip", otherValue, "the client's"},
-	{"004", "finish", "/id", otherValue, "minted"},
-	{"004", "finish", "/created_at", otherValue, "now"},
-	{"004", "finish", "/session_id", otherValue, "minted"},
+	{"004", "stream message", "/id", otherValue, "minted"},
+	{"004", "stream message", "/created_at", otherValue, "now"},
+	{"004", "stream message", "/session_id", otherValue, "minted"},
 }
