@@ -25,6 +25,7 @@ const (
 	ofItsBudgets = `($2::text = 'account' or ($2::text = 'end_user' and kind = 'end_user' and subject = $3))`
 	ofItsImages  = `($2::text = 'account' or ($2::text = 'app' and app_id = $3) or ($2::text = 'conversation' and conversation_id = $3)
 		or ($2::text = 'end_user' and end_user = $3))`
+	ofTheSession  = `session_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
 	ofTheUser     = `($2::text = 'account' or ($2::text = 'end_user' and user_id = $3))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
 )
@@ -39,6 +40,11 @@ var exportTables = []exportTable{
 	{name: "users", where: wholeAccount, omit: []string{"password_hash"}},
 	{name: "agents", where: wholeAccount},
 	{name: "collections", where: wholeAccount},
+	{name: "projects", where: wholeAccount},
+	{name: "project_conversations", where: ofTheSession},
+	{name: "project_feedback", where: ofTheSession},
+	{name: "project_images", where: wholeAccount},
+	{name: "project_profiles", where: wholeAccount},
 	{name: "collection_links", where: wholeAccount},
 	{name: "sources", where: wholeAccount},
 	{name: "pages", where: wholeAccount},

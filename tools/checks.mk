@@ -5,10 +5,13 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai upstream-litellm overdraft faults pgbouncer bench bench-peers
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
+	@tools/sdk/customgpt/run
 
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run

@@ -22,6 +22,7 @@ import (
 	"parley/gen/client/oauth"
 	"parley/gen/client/openai"
 	"parley/gen/client/platform"
+	"parley/gen/client/projects"
 	"parley/gen/client/turns"
 	"parley/gen/client/webchat"
 	"parley/gen/client/wire"
@@ -44,6 +45,7 @@ type Client struct {
 	Oauth      *oauth.ClientWithResponses
 	Openai     *openai.ClientWithResponses
 	Platform   *platform.ClientWithResponses
+	Projects   *projects.ClientWithResponses
 	Turns      *turns.ClientWithResponses
 	Webchat    *webchat.ClientWithResponses
 }
@@ -127,6 +129,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if c.Platform, err = newPlatform(baseURL, o); err != nil {
 		return nil, fmt.Errorf("platform client: %w", err)
 	}
+	if c.Projects, err = newProjects(baseURL, o); err != nil {
+		return nil, fmt.Errorf("projects client: %w", err)
+	}
 	if c.Turns, err = newTurns(baseURL, o); err != nil {
 		return nil, fmt.Errorf("turns client: %w", err)
 	}
@@ -174,6 +179,14 @@ func newPlatform(baseURL string, o options) (*platform.ClientWithResponses, erro
 		opts = append(opts, platform.WithRequestEditorFn(edit))
 	}
 	return platform.NewClientWithResponses(baseURL, opts...)
+}
+
+func newProjects(baseURL string, o options) (*projects.ClientWithResponses, error) {
+	opts := []projects.ClientOption{projects.WithHTTPClient(o.http)}
+	for _, edit := range o.edit {
+		opts = append(opts, projects.WithRequestEditorFn(edit))
+	}
+	return projects.NewClientWithResponses(baseURL, opts...)
 }
 
 func newTurns(baseURL string, o options) (*turns.ClientWithResponses, error) {

@@ -155,6 +155,9 @@ const (
 	KeyScopeOperator        KeyScope = "operator"
 	KeyScopeOperatorRead    KeyScope = "operator:read"
 	KeyScopeOperatorWrite   KeyScope = "operator:write"
+	KeyScopeProjects        KeyScope = "projects"
+	KeyScopeProjectsRead    KeyScope = "projects:read"
+	KeyScopeProjectsWrite   KeyScope = "projects:write"
 	KeyScopeWebchat         KeyScope = "webchat"
 	KeyScopeWebchatRead     KeyScope = "webchat:read"
 	KeyScopeWebchatWrite    KeyScope = "webchat:write"
@@ -192,6 +195,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeOperatorRead:
 		return true
 	case KeyScopeOperatorWrite:
+		return true
+	case KeyScopeProjects:
+		return true
+	case KeyScopeProjectsRead:
+		return true
+	case KeyScopeProjectsWrite:
 		return true
 	case KeyScopeWebchat:
 		return true

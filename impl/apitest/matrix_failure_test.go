@@ -16,6 +16,7 @@ import (
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
+	"parley/impl/api/projects"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/core/limit"
@@ -73,7 +74,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
-			panicking(openai.New(openai.Services{})),
+			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")),
 		},
 	})
 	if err != nil {

@@ -27,6 +27,13 @@ var repairs = []repair{
 	{"003", "curl", `$API_KEY`, keyPlaceholder, "a key that exists"},
 	{"003", "fetch", `${'$'}API_KEY`, keyPlaceholder, "the page's own template marker; a key that exists"},
 	{"003", "fetch", `'/api/v1/chat'`, `'` + hostPlaceholder + `/api/v1/chat'`, "a page of the same host"},
+	{"004", "create agent", `https://app.customgpt.ai`, hostPlaceholder, "this server"},
+	{"004", "create agent", `APIKey_Here`, keyPlaceholder, "a key that exists"},
+	{"004", "create conversation", `https://app.customgpt.ai`, hostPlaceholder, "this server"},
+	{"004", "create conversation", `APIKey_Here`, keyPlaceholder, "a key that exists"},
+	{"004", "create conversation", "'content-type: application/json'\n", "'content-type: application/json' \\\n", "the page lost the continuation"},
+	{"004", "send message", `https://app.customgpt.ai`, hostPlaceholder, "this server"},
+	{"004", "send message", `API_key_Here`, keyPlaceholder, "a key that exists"},
 }
 
 const (
@@ -63,4 +70,13 @@ var differences = []difference{
 	{"002", "models", "/2", extra, "the built-in model is listed from the start"},
 	{"003", "sessions", "/sessions/*/messages", extra, "include_all adds the messages (decisions)"},
 	{"003", "usage", "/by_model/0", extra, "totals without a model that they come from cannot be"},
+	{"004", "answer", "/data/id", otherValue, "minted"},
+	{"004", "answer", "/data/created_at", otherValue, "now"},
+	{"004", "answer", "/data/updated_at", otherValue, "now"},
+	{"004", "answer", "/data/user_id", otherValue, "the account's"},
+	{"004", "answer", "/data/openai_response", otherValue, "the built-in model speaks"},
+	{"004", "answer", "/data/metadata/user_ip", otherValue, "the client's"},
+	{"004", "stream message", "/id", otherValue, "minted"},
+	{"004", "stream message", "/created_at", otherValue, "now"},
+	{"004", "stream message", "/session_id", otherValue, "minted"},
 }

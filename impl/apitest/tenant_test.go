@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,7 @@ type people struct {
 // prepare makes the tenant's people, clients and plan, which few tests need.
 func (x tenant) prepare(t *testing.T) *people {
 	t.Helper()
+	x.prepareProject(t)
 	x.people.once.Do(func() {
 		client, token := x.OauthClient(t, "", "webchat")
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
@@ -59,6 +61,32 @@ func wantsPeople(op *testkit.Operation) bool {
 		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "/sign-")
 }
 
+// prepareProject makes the tenant's project with what it holds, which only operations of projects name.
+func (x tenant) prepareProject(t *testing.T) {
+	t.Helper()
+	if x.ids["project_id"] != "" {
+		return
+	}
+	p := x.Project(t)
+	c := x.ProjectConversation(t, p.ID)
+	x.ids["project_id"], x.ids["project_session"] = strconv.FormatInt(p.ID, 10), c.SessionID
+	x.ids["prompt_id"], x.ids["file_id"] = strconv.FormatInt(x.Prompt(t, c, "A question", "An answer"), 10), strconv.FormatInt(x.Picture(t), 10)
+	page, source := x.ProjectPage(t, p, "hours.txt", "We open at nine."), x.ProjectSite(t, p, "http://127.0.0.1:9/")
+	x.ids["page_id"], x.ids["citation_id"] = strconv.FormatInt(page.Number, 10), strconv.FormatInt(page.Number, 10)
+	x.ids["source_id"] = strconv.FormatInt(source.Number, 10)
+}
+
+// wantsProject tells whether requests to the operation name what prepareProject makes.
+func wantsProject(op *testkit.Operation) bool { return op.Surface() == "projects" }
+
+// idName is what the tenant calls what a parameter of the operation names.
+func idName(op *testkit.Operation, parameter string) string {
+	if parameter == "session_id" && wantsProject(op) {
+		return "project_session" // of another form than other sessions
+	}
+	return parameter
+}
+
 const plenty = 1_000_000_000 // micro-units
 
 // newTenant makes a tenant of the shared server, without a limit and with credit.
@@ -70,7 +98,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
@@ -94,6 +122,13 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"rule_id":         x.Rule(t).ID,
 		"end_user":        "customer-" + strings.ToLower(rand.Text()),
 		"client_id":       "",
+		"project_id":      "",
+		"project_session": "",
+		"prompt_id":       "",
+		"file_id":         "",
+		"page_id":         "",
+		"citation_id":     "",
+		"source_id":       "",
 		"user_id":         "",
 		"llm_id":          x.Model(t).ID,
 		"model_id":        x.Model(t).ID,
@@ -130,12 +165,15 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	if wantsPeople(op) {
 		x.prepare(t)
 	}
+	if wantsProject(op) {
+		x.prepareProject(t)
+	}
 	r := testkit.Request{Method: op.Method, Path: op.Path}
 	query := url.Values{}
 	for _, p := range op.Params {
 		switch {
 		case p.Value.In == "path":
-			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.idFor(t, p.Value.Name), 1)
+			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.idFor(t, idName(op, p.Value.Name)), 1)
 		case p.Value.In == "cookie":
 			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.people.member.Session}
 		case p.Value.In == "query" && p.Value.Required:

@@ -17,6 +17,7 @@ import (
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
+	"parley/impl/api/projects"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
@@ -32,6 +33,7 @@ import (
 	"parley/impl/core/knowledge"
 	"parley/impl/core/limit"
 	"parley/impl/core/privacy"
+	"parley/impl/core/project"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -54,6 +56,7 @@ type App struct {
 	log      *slog.Logger
 	database *Database
 	turns    *turn.Engine
+	projects *project.Service
 	advisor  *engagement.Advisor
 	jobs     *job.Runner
 	Blobs    *blobs.Store
@@ -87,15 +90,19 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
-	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode}
+	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
-	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole}
+	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
 	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
 	a.turns.Listen(database.direct)
+	a.projects = &project.Service{
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
+		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
+	}
 	a.advisor = a.newAdvisor()
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -113,7 +120,7 @@ func (a *App) router() (http.Handler, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
-	conversations := &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now}
+	conversations := a.projects.Conversations
 	personas := characters.Services{
 		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 	}
@@ -142,6 +149,7 @@ func (a *App) router() (http.Handler, error) {
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
+			projects.New(a.projects, a.cfg.PublicURL),
 		},
 	})
 }

@@ -19,6 +19,7 @@ func (a *App) worker() *job.Runner {
 	a.Webhooks.Handle(r)
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
+	a.projects.Handle(r)
 	a.advisor.Handle(r)
 	a.Images.Handle(r)
 	a.Users.Handle(r)

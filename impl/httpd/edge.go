@@ -135,6 +135,7 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 		}
 		note := noteOf(r.Context())
 		note.operation = o
+		defer note.closeUploads()
 		r, err := e.check(w, r, o, note)
 		if err != nil {
 			e.write(w, r, e.surfaces[o.surface], err)
@@ -181,8 +182,8 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 			}))
 		}
 	}
-	if r.ContentLength > o.maxBody {
-		return r, tooLarge(o.maxBody)
+	if limit := o.ceiling(r); r.ContentLength > limit {
+		return r, tooLarge(limit)
 	}
 	if err := o.checkContentType(r); err != nil {
 		return r, err

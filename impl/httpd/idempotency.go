@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
 	"time"
 
 	"parley/db"
@@ -197,7 +198,7 @@ func (e *Edge) repeatTurn(w http.ResponseWriter, r *http.Request, o *operation, 
 // wantsStream tells whether the request asked for events, by its Accept header,
 // or by the member or parameter "stream" that all surfaces have.
 func wantsStream(r *http.Request) bool {
-	if WantsEvents(r.Context()) || r.URL.Query().Get("stream") == "true" {
+	if asked, _ := strconv.ParseBool(r.URL.Query().Get("stream")); asked || WantsEvents(r.Context()) {
 		return true
 	}
 	b, _ := r.Body.(*body)

@@ -26,7 +26,8 @@ type note struct {
 	operation *operation
 	caller    key.Caller
 	fault     *fault.Error
-	body      []byte // as it was sent, once it was checked
+	uploads   map[string]*Upload // of a multipart form, by the names of its parts
+	body      []byte             // as it was sent, once it was checked
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }

@@ -16,8 +16,9 @@ import (
 
 // The document's own extensions.
 const (
-	extMaxBody   = "x-max-body-bytes" // integer: the body's ceiling; default DefaultMaxBody
-	extBodyKey   = "x-api-key-body"   // true: the key may be the body's top-level member api_key
+	extMaxBody   = "x-max-body-bytes"   // integer: the body's ceiling; default DefaultMaxBody
+	extBodyKey   = "x-api-key-body"     // true: the key may be the body's top-level member api_key
+	extMaxUpload = "x-max-upload-bytes" // integer: the ceiling of a multipart body; default that of any body
 	extScopes    = "x-required-scopes"
 	extAddresses = "x-address-limit" // true: requests are counted by the client's address
 	extOwnOrigin = "x-same-origin"   // true: pages of other origins are refused
@@ -34,14 +35,16 @@ type operation struct {
 	surface string
 	scopes  []string // any of them suffices
 	maxBody int64
-	public  bool // no credential wanted
-	crowded bool // counted by the client's address
-	own     bool // refused to pages of other origins
-	bearer  bool
-	query   string // name of the query parameter that may carry the key; ""
-	header  string // name of the header, other than Authorization, that may carry it; ""
-	cookie  string // name of the cookie that may carry a session; ""
-	body    bool   // the body's api_key may carry it
+	// maxUpload is the ceiling of a multipart body.
+	maxUpload int64
+	public    bool // no credential wanted
+	crowded   bool // counted by the client's address
+	own       bool // refused to pages of other origins
+	bearer    bool
+	query     string // name of the query parameter that may carry the key; ""
+	header    string // name of the header, other than Authorization, that may carry it; ""
+	cookie    string // name of the cookie that may carry a session; ""
+	body      bool   // the body's api_key may carry it
 
 	repeatable bool   // takes an Idempotency-Key
 	turn       bool   // is answered by a turn
@@ -54,6 +57,8 @@ type operation struct {
 	json   *openapi3.Schema // of the JSON body; nil without one
 	form   *openapi3.Schema // of the form; nil without one
 	needed bool             // a body is required
+
+	multipart *openapi3.Schema // of the multipart form; nil without one
 }
 
 // document is the enforced document, indexed by method and chi pattern.
@@ -122,7 +127,7 @@ func (o *operation) readExtensions(ext map[string]any) error {
 		}
 		return nil
 	}
-	for name, into := range map[string]any{extMaxBody: &o.maxBody, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own, extTurnWhen: &o.turnWhen} {
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extMaxUpload: &o.maxUpload, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own, extTurnWhen: &o.turnWhen} {
 		if err := read(name, into); err != nil {
 			return err
 		}
@@ -179,6 +184,10 @@ func (o *operation) readBody(op *openapi3.Operation) {
 	if media := body.Content["application/json"]; media != nil && media.Schema != nil {
 		o.json = media.Schema.Value
 	}
+	if media := body.Content[multipartType]; media != nil && media.Schema != nil {
+		o.multipart = media.Schema.Value
+		o.maxUpload = max(o.maxUpload, o.maxBody)
+	}
 	if media := body.Content[formType]; media != nil && media.Schema != nil {
 		o.form = media.Schema.Value
 	}
@@ -187,6 +196,14 @@ func (o *operation) readBody(op *openapi3.Operation) {
 // administrative tells whether only administrators may use the operation, so
 // that what it changes is booked as theirs.
 func (o *operation) administrative() bool { return slices.ContainsFunc(o.scopes, key.IsAdministrative) }
+
+// ceiling is how many bytes the request's body may have.
+func (o *operation) ceiling(r *http.Request) int64 {
+	if o.multipart != nil && mediaType(r) == multipartType {
+		return o.maxUpload
+	}
+	return o.maxBody
+}
 
 // contentTypes lists what bodies the operation takes.
 func (o *operation) contentTypes() []string {

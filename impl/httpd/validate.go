@@ -134,6 +134,9 @@ func appendParameter(fields []fault.Field, p *openapi3.Parameter, err error) []f
 }
 
 func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
+	if o.multipart != nil && mediaType(r) == multipartType {
+		return o.validateMultipart(w, r)
+	}
 	b, err := readBody(w, r, o.maxBody)
 	if err != nil {
 		return err
@@ -150,6 +153,9 @@ func (o *operation) validateBody(w http.ResponseWriter, r *http.Request) error {
 	}
 	if b.value, err = decodeJSON(b.raw); err != nil {
 		return err
+	}
+	if o.multipart != nil {
+		r.Header.Set("Content-Type", jsonType) // the generated wrapper knows it in this spelling alone
 	}
 	if fields := nullFields(o.json, b); len(fields) > 0 {
 		return invalid(fields)

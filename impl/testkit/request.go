@@ -126,8 +126,14 @@ func (r Response) Events(t testing.TB) []wire.Event {
 // Error returns the sentence of an error's body, whatever the surface.
 func (r Response) Error(t testing.TB) string {
 	t.Helper()
-	var body struct{ Error json.RawMessage }
+	var body struct {
+		Error json.RawMessage
+		Data  struct{ Message string }
+	}
 	r.JSON(t, &body)
+	if body.Data.Message != "" {
+		return body.Data.Message // the projects' shape
+	}
 	var object struct{ Message string }
 	if json.Unmarshal(body.Error, &object) == nil {
 		return object.Message // OpenAI's shape

@@ -14,6 +14,8 @@ type Knowledge struct {
 	// the answer, and no model is asked or paid.
 	Only     bool
 	NoAnswer string
+	// Unmarked takes the marks of citations, as [1], out of the text. What the answer cites is recorded all the same.
+	Unmarked bool
 }
 
 // Citation is a passage that an answer cites, as it is stored with its message.

@@ -99,10 +99,18 @@ func (r *run) chat() (result provider.Result, err error) {
 	if r.work != nil {
 		return r.work.Do(r.ctx, r.provider, r.model, r.emit)
 	}
-	return r.provider.Chat(r.ctx, provider.Request{
+	emit, rest := r.emit, func() error { return nil }
+	if r.knowledge != nil && r.knowledge.Unmarked && len(r.passages) > 0 {
+		emit, rest = unmarked(r.emit)
+	}
+	result, err = r.provider.Chat(r.ctx, provider.Request{
 		Model: r.model.UpstreamName, Messages: r.prompt, Knowledge: r.passages, MaxOutputTokens: r.model.MaxOutputTokens,
 		Temperature: r.sampling.Temperature, Stop: r.sampling.Stop, EndUser: r.sampling.EndUser, Extra: r.sampling.Extra,
-	}, r.emit)
+	}, emit)
+	if err == nil {
+		err = rest()
+	}
+	return result, err
 }
 
 // emit publishes a piece to readers at once; what stores it takes it from there.

@@ -1,0 +1,97 @@
+package db_test
+
+import (
+	"context"
+	"testing"
+
+	"parley/db"
+)
+
+// Numbers of the one project that each tenant has.
+const (
+	projectID = 4711
+	promptID  = 4712
+	fileID    = 4713
+)
+
+// storeProject makes the tenant's project: an answered question of a conversation, a picture, a profile.
+func (n tenant) storeProject(t testing.TB, d *db.DB) {
+	t.Helper()
+	ctx, at, session, asked := t.Context(), now(), n.projectSession(), n.turnRow(unique("turn_"))
+	asked.ConversationID, asked.Options = &session, []byte(`{"prompt_id": 4712}`)
+	for _, err := range []error{
+		d.InsertProject(ctx, db.Project{AccountID: n.account, ID: projectID, Name: "project", CollectionID: n.collection, Settings: []byte(`{}`), CreatedBy: 1, CreatedAt: at, UpdatedAt: at}),
+		d.InsertConversation(ctx, *n.conversationRow(session)),
+		d.InsertProjectConversation(ctx, db.ProjectConversation{AccountID: n.account, SessionID: session, ProjectID: projectID, Number: 1, UpdatedAt: at}),
+		second(d.BeginTurn(ctx, asked, db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})),
+		d.PutFeedback(ctx, n.account, session, promptID, nil, 1, at),
+		d.InsertProjectImage(ctx, db.ProjectImage{AccountID: n.account, ID: fileID, BlobID: "b", MediaType: "image/png", Bytes: 1, CreatedAt: at}),
+		d.PutProjectProfile(ctx, db.ProjectProfile{AccountID: n.account, Name: "Ada", UpdatedAt: at}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func (n tenant) projectSession() string { return "project-" + n.conversation }
+
+// projectCalls are calls of what projects are kept by.
+func (n tenant) projectCalls() []call {
+	session, all := n.projectSession(), db.ListFilter{Limit: 10}
+	listed := db.ProjectConversationFilter{ListFilter: all, ProjectID: projectID, By: db.ByAnybody}
+	return []call{
+		{"Project", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Project(ctx, a, projectID) }},
+		{"LockProject", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockProject(ctx, a, projectID) }},
+		{"Projects", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Projects(ctx, a, all) }},
+		{"CountProjects", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountProjects(ctx, a, "") }},
+		{"CountQueries", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountQueries(ctx, a, projectID) }},
+		{"CountProjectWords", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountProjectWords(ctx, a) }},
+		{"ReadyCollections", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ReadyCollections(ctx, a, []string{n.collection})
+		}},
+		{"FileByNumber", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.FileByNumber(ctx, a, n.pageRow().Number)
+		}},
+		{"UpdateProject", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.UpdateProject(ctx, db.Project{AccountID: a, ID: projectID, Name: "n", Settings: []byte(`{}`), UpdatedAt: now()}))
+		}},
+		{"ProjectImage", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ProjectImage(ctx, a, fileID) }},
+		{"DeleteProjectImage", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteProjectImage(ctx, a, fileID))
+		}},
+		{"ProjectProfile", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ProjectProfile(ctx, a) }},
+		{"ProjectConversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectConversation(ctx, a, projectID, session)
+		}},
+		{"ProjectConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectConversations(ctx, a, listed)
+		}},
+		{"CountProjectConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.CountProjectConversations(ctx, a, listed)
+		}},
+		{"RenameProjectConversation", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.RenameProjectConversation(ctx, a, projectID, session, "n", now()))
+		}},
+		{"RunningProjectTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningProjectTurns(ctx, a, projectID, "")
+		}},
+		{"Prompts", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Prompts(ctx, a, session, all) }},
+		{"Prompt", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Prompt(ctx, a, session, promptID) }},
+		{"CountPrompts", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountPrompts(ctx, a, session) }},
+		{"EraseProjectConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EraseProjectConversations(ctx, a, projectID, "", now().AddDate(1, 0, 0), 10)
+		}},
+		{"DeleteProject", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteProject(ctx, a, projectID))
+		}},
+	}
+}
+
+// projectsApart are the methods that no account could abuse, with the reason.
+var projectsApart = map[string]string{
+	"InsertProject": "makes a row of the account", "InsertProjectConversation": "refers to rows of the account", "InsertProjectImage": "makes a row of the account",
+	"PutProjectProfile": "the account's own row", "PutFeedback": "refers to rows of the account", "RetainingProjects": "housekeeping over all accounts",
+}
