@@ -317,6 +317,9 @@ type ModelAliasPath = string
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 

@@ -2181,6 +2181,9 @@ type ModelAliasPath = string
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionCookieParameter defines model for SessionCookieParameter.
 type SessionCookieParameter = string
 

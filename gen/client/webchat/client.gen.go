@@ -533,6 +533,9 @@ type PerPageQuery = int32
 // PlanNamePath defines model for PlanNamePath.
 type PlanNamePath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
