@@ -81,6 +81,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"conversation_id": x.Conversation(t, nil).ID,
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
+		"response_id":     x.Response(t),
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
 		"webhook_id":      hook.ID,

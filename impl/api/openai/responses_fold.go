@@ -17,7 +17,7 @@ type fold struct {
 	suffix string // of ids
 	now    gen.ModelResponse
 	items  []*making
-	next   int64 // sequence number
+	next   int64        // sequence number
 	frames []turn.Frame // of the last event
 }
 
@@ -78,6 +78,7 @@ func (f *fold) read(v turn.View, e turn.Event) {
 	f.now.Model = v.ModelID
 	switch e.Kind {
 	case turn.Asked:
+		f.asked.Response = f.now
 		_ = json.Unmarshal([]byte(e.Text), &f.asked) // written by us in this shape
 		f.now = f.asked.Response
 		f.named(v)
