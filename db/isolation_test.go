@@ -71,6 +71,10 @@ func (n tenant) calls() []call {
 		{"Provider", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Provider(ctx, a, n.provider) }},
 		{"Providers", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Providers(ctx, a) }},
 		{"Turn", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Turn(ctx, a, n.turn) }},
+		{"TurnChain", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.TurnChain(ctx, a, n.turn, 10, 1<<20)
+		}},
+		{"EraseTurn", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.EraseTurn(ctx, a, n.turn)) }},
 		{"TurnEvents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.TurnEvents(ctx, a, n.turn, 0) }},
 		{"UsageByModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.UsageByModel(ctx, a, n.app, time.Unix(0, 0), now().Add(time.Hour))

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -258,6 +259,21 @@ func (e ChatCompletionToolNameType) Valid() bool {
 	}
 }
 
+// Defines values for DeletedModelResponseObject.
+const (
+	DeletedModelResponseObjectResponse DeletedModelResponseObject = "response"
+)
+
+// Valid indicates whether the value is a known member of the DeletedModelResponseObject enum.
+func (e DeletedModelResponseObject) Valid() bool {
+	switch e {
+	case DeletedModelResponseObjectResponse:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EmbeddingObject.
 const (
 	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
@@ -300,6 +316,66 @@ func (e EmbeddingRequestEncodingFormat) Valid() bool {
 	case EmbeddingRequestEncodingFormatBase64:
 		return true
 	case EmbeddingRequestEncodingFormatFloat:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseObject.
+const (
+	ModelResponseObjectResponse ModelResponseObject = "response"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseObject enum.
+func (e ModelResponseObject) Valid() bool {
+	switch e {
+	case ModelResponseObjectResponse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseStatus.
+const (
+	ModelResponseStatusCancelled  ModelResponseStatus = "cancelled"
+	ModelResponseStatusCompleted  ModelResponseStatus = "completed"
+	ModelResponseStatusFailed     ModelResponseStatus = "failed"
+	ModelResponseStatusInProgress ModelResponseStatus = "in_progress"
+	ModelResponseStatusIncomplete ModelResponseStatus = "incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseStatus enum.
+func (e ModelResponseStatus) Valid() bool {
+	switch e {
+	case ModelResponseStatusCancelled:
+		return true
+	case ModelResponseStatusCompleted:
+		return true
+	case ModelResponseStatusFailed:
+		return true
+	case ModelResponseStatusInProgress:
+		return true
+	case ModelResponseStatusIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseCutReason.
+const (
+	ModelResponseCutReasonContentFilter   ModelResponseCutReason = "content_filter"
+	ModelResponseCutReasonMaxOutputTokens ModelResponseCutReason = "max_output_tokens"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseCutReason enum.
+func (e ModelResponseCutReason) Valid() bool {
+	switch e {
+	case ModelResponseCutReasonContentFilter:
+		return true
+	case ModelResponseCutReasonMaxOutputTokens:
 		return true
 	default:
 		return false
@@ -408,6 +484,618 @@ const (
 func (e OpenaiModelListObject) Valid() bool {
 	switch e {
 	case OpenaiModelListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDataType.
+const (
+	ResponseArgumentsDataTypeResponseFunctionCallArgumentsDone ResponseArgumentsDataType = "response.function_call_arguments.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDataType enum.
+func (e ResponseArgumentsDataType) Valid() bool {
+	switch e {
+	case ResponseArgumentsDataTypeResponseFunctionCallArgumentsDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDeltaDataType.
+const (
+	ResponseArgumentsDeltaDataTypeResponseFunctionCallArgumentsDelta ResponseArgumentsDeltaDataType = "response.function_call_arguments.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDeltaDataType enum.
+func (e ResponseArgumentsDeltaDataType) Valid() bool {
+	switch e {
+	case ResponseArgumentsDeltaDataTypeResponseFunctionCallArgumentsDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDeltaEventEvent.
+const (
+	ResponseArgumentsDeltaEventEventResponseFunctionCallArgumentsDelta ResponseArgumentsDeltaEventEvent = "response.function_call_arguments.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDeltaEventEvent enum.
+func (e ResponseArgumentsDeltaEventEvent) Valid() bool {
+	switch e {
+	case ResponseArgumentsDeltaEventEventResponseFunctionCallArgumentsDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDoneEventEvent.
+const (
+	ResponseArgumentsDoneEventEventResponseFunctionCallArgumentsDone ResponseArgumentsDoneEventEvent = "response.function_call_arguments.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDoneEventEvent enum.
+func (e ResponseArgumentsDoneEventEvent) Valid() bool {
+	switch e {
+	case ResponseArgumentsDoneEventEventResponseFunctionCallArgumentsDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseCompletedEventEvent.
+const (
+	ResponseCompletedEventEventResponseCompleted ResponseCompletedEventEvent = "response.completed"
+)
+
+// Valid indicates whether the value is a known member of the ResponseCompletedEventEvent enum.
+func (e ResponseCompletedEventEvent) Valid() bool {
+	switch e {
+	case ResponseCompletedEventEventResponseCompleted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseCreatedEventEvent.
+const (
+	ResponseCreatedEventEventResponseCreated ResponseCreatedEventEvent = "response.created"
+)
+
+// Valid indicates whether the value is a known member of the ResponseCreatedEventEvent enum.
+func (e ResponseCreatedEventEvent) Valid() bool {
+	switch e {
+	case ResponseCreatedEventEventResponseCreated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseDeltaDataType.
+const (
+	ResponseDeltaDataTypeResponseOutputTextDelta    ResponseDeltaDataType = "response.output_text.delta"
+	ResponseDeltaDataTypeResponseReasoningTextDelta ResponseDeltaDataType = "response.reasoning_text.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseDeltaDataType enum.
+func (e ResponseDeltaDataType) Valid() bool {
+	switch e {
+	case ResponseDeltaDataTypeResponseOutputTextDelta:
+		return true
+	case ResponseDeltaDataTypeResponseReasoningTextDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseFailedEventEvent.
+const (
+	ResponseFailedEventEventResponseFailed ResponseFailedEventEvent = "response.failed"
+)
+
+// Valid indicates whether the value is a known member of the ResponseFailedEventEvent enum.
+func (e ResponseFailedEventEvent) Valid() bool {
+	switch e {
+	case ResponseFailedEventEventResponseFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseFormatType.
+const (
+	ResponseFormatTypeJSONObject ResponseFormatType = "json_object"
+	ResponseFormatTypeJSONSchema ResponseFormatType = "json_schema"
+	ResponseFormatTypeText       ResponseFormatType = "text"
+)
+
+// Valid indicates whether the value is a known member of the ResponseFormatType enum.
+func (e ResponseFormatType) Valid() bool {
+	switch e {
+	case ResponseFormatTypeJSONObject:
+		return true
+	case ResponseFormatTypeJSONSchema:
+		return true
+	case ResponseFormatTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInProgressEventEvent.
+const (
+	ResponseInProgressEventEventResponseInProgress ResponseInProgressEventEvent = "response.in_progress"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInProgressEventEvent enum.
+func (e ResponseInProgressEventEvent) Valid() bool {
+	switch e {
+	case ResponseInProgressEventEventResponseInProgress:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseIncompleteEventEvent.
+const (
+	ResponseIncompleteEventEventResponseIncomplete ResponseIncompleteEventEvent = "response.incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ResponseIncompleteEventEvent enum.
+func (e ResponseIncompleteEventEvent) Valid() bool {
+	switch e {
+	case ResponseIncompleteEventEventResponseIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputItemType.
+const (
+	ResponseInputItemTypeFunctionCall       ResponseInputItemType = "function_call"
+	ResponseInputItemTypeFunctionCallOutput ResponseInputItemType = "function_call_output"
+	ResponseInputItemTypeMessage            ResponseInputItemType = "message"
+	ResponseInputItemTypeReasoning          ResponseInputItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputItemType enum.
+func (e ResponseInputItemType) Valid() bool {
+	switch e {
+	case ResponseInputItemTypeFunctionCall:
+		return true
+	case ResponseInputItemTypeFunctionCallOutput:
+		return true
+	case ResponseInputItemTypeMessage:
+		return true
+	case ResponseInputItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputItemRole.
+const (
+	ResponseInputItemRoleAssistant ResponseInputItemRole = "assistant"
+	ResponseInputItemRoleDeveloper ResponseInputItemRole = "developer"
+	ResponseInputItemRoleSystem    ResponseInputItemRole = "system"
+	ResponseInputItemRoleUser      ResponseInputItemRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputItemRole enum.
+func (e ResponseInputItemRole) Valid() bool {
+	switch e {
+	case ResponseInputItemRoleAssistant:
+		return true
+	case ResponseInputItemRoleDeveloper:
+		return true
+	case ResponseInputItemRoleSystem:
+		return true
+	case ResponseInputItemRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputPartType.
+const (
+	ResponseInputPartTypeInputImage    ResponseInputPartType = "input_image"
+	ResponseInputPartTypeInputText     ResponseInputPartType = "input_text"
+	ResponseInputPartTypeOutputText    ResponseInputPartType = "output_text"
+	ResponseInputPartTypeReasoningText ResponseInputPartType = "reasoning_text"
+	ResponseInputPartTypeRefusal       ResponseInputPartType = "refusal"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputPartType enum.
+func (e ResponseInputPartType) Valid() bool {
+	switch e {
+	case ResponseInputPartTypeInputImage:
+		return true
+	case ResponseInputPartTypeInputText:
+		return true
+	case ResponseInputPartTypeOutputText:
+		return true
+	case ResponseInputPartTypeReasoningText:
+		return true
+	case ResponseInputPartTypeRefusal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemAddedEventEvent.
+const (
+	ResponseItemAddedEventEventResponseOutputItemAdded ResponseItemAddedEventEvent = "response.output_item.added"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemAddedEventEvent enum.
+func (e ResponseItemAddedEventEvent) Valid() bool {
+	switch e {
+	case ResponseItemAddedEventEventResponseOutputItemAdded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemDataType.
+const (
+	ResponseItemDataTypeResponseOutputItemAdded ResponseItemDataType = "response.output_item.added"
+	ResponseItemDataTypeResponseOutputItemDone  ResponseItemDataType = "response.output_item.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemDataType enum.
+func (e ResponseItemDataType) Valid() bool {
+	switch e {
+	case ResponseItemDataTypeResponseOutputItemAdded:
+		return true
+	case ResponseItemDataTypeResponseOutputItemDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemDoneEventEvent.
+const (
+	ResponseItemDoneEventEventResponseOutputItemDone ResponseItemDoneEventEvent = "response.output_item.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemDoneEventEvent enum.
+func (e ResponseItemDoneEventEvent) Valid() bool {
+	switch e {
+	case ResponseItemDoneEventEventResponseOutputItemDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemListObject.
+const (
+	ResponseItemListObjectList ResponseItemListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemListObject enum.
+func (e ResponseItemListObject) Valid() bool {
+	switch e {
+	case ResponseItemListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseListedItemType.
+const (
+	ResponseListedItemTypeFunctionCall       ResponseListedItemType = "function_call"
+	ResponseListedItemTypeFunctionCallOutput ResponseListedItemType = "function_call_output"
+	ResponseListedItemTypeMessage            ResponseListedItemType = "message"
+	ResponseListedItemTypeReasoning          ResponseListedItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseListedItemType enum.
+func (e ResponseListedItemType) Valid() bool {
+	switch e {
+	case ResponseListedItemTypeFunctionCall:
+		return true
+	case ResponseListedItemTypeFunctionCallOutput:
+		return true
+	case ResponseListedItemTypeMessage:
+		return true
+	case ResponseListedItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemType.
+const (
+	ResponseOutputItemTypeFunctionCall ResponseOutputItemType = "function_call"
+	ResponseOutputItemTypeMessage      ResponseOutputItemType = "message"
+	ResponseOutputItemTypeReasoning    ResponseOutputItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemType enum.
+func (e ResponseOutputItemType) Valid() bool {
+	switch e {
+	case ResponseOutputItemTypeFunctionCall:
+		return true
+	case ResponseOutputItemTypeMessage:
+		return true
+	case ResponseOutputItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemStatus.
+const (
+	ResponseOutputItemStatusCompleted  ResponseOutputItemStatus = "completed"
+	ResponseOutputItemStatusInProgress ResponseOutputItemStatus = "in_progress"
+	ResponseOutputItemStatusIncomplete ResponseOutputItemStatus = "incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemStatus enum.
+func (e ResponseOutputItemStatus) Valid() bool {
+	switch e {
+	case ResponseOutputItemStatusCompleted:
+		return true
+	case ResponseOutputItemStatusInProgress:
+		return true
+	case ResponseOutputItemStatusIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemRole.
+const (
+	ResponseOutputItemRoleAssistant ResponseOutputItemRole = "assistant"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemRole enum.
+func (e ResponseOutputItemRole) Valid() bool {
+	switch e {
+	case ResponseOutputItemRoleAssistant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputPartType.
+const (
+	ResponseOutputPartTypeOutputText    ResponseOutputPartType = "output_text"
+	ResponseOutputPartTypeReasoningText ResponseOutputPartType = "reasoning_text"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputPartType enum.
+func (e ResponseOutputPartType) Valid() bool {
+	switch e {
+	case ResponseOutputPartTypeOutputText:
+		return true
+	case ResponseOutputPartTypeReasoningText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponsePartAddedEventEvent.
+const (
+	ResponsePartAddedEventEventResponseContentPartAdded ResponsePartAddedEventEvent = "response.content_part.added"
+)
+
+// Valid indicates whether the value is a known member of the ResponsePartAddedEventEvent enum.
+func (e ResponsePartAddedEventEvent) Valid() bool {
+	switch e {
+	case ResponsePartAddedEventEventResponseContentPartAdded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponsePartDataType.
+const (
+	ResponsePartDataTypeResponseContentPartAdded ResponsePartDataType = "response.content_part.added"
+	ResponsePartDataTypeResponseContentPartDone  ResponsePartDataType = "response.content_part.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponsePartDataType enum.
+func (e ResponsePartDataType) Valid() bool {
+	switch e {
+	case ResponsePartDataTypeResponseContentPartAdded:
+		return true
+	case ResponsePartDataTypeResponseContentPartDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponsePartDoneEventEvent.
+const (
+	ResponsePartDoneEventEventResponseContentPartDone ResponsePartDoneEventEvent = "response.content_part.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponsePartDoneEventEvent enum.
+func (e ResponsePartDoneEventEvent) Valid() bool {
+	switch e {
+	case ResponsePartDoneEventEventResponseContentPartDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseStateDataType.
+const (
+	ResponseStateDataTypeResponseCompleted  ResponseStateDataType = "response.completed"
+	ResponseStateDataTypeResponseCreated    ResponseStateDataType = "response.created"
+	ResponseStateDataTypeResponseFailed     ResponseStateDataType = "response.failed"
+	ResponseStateDataTypeResponseInProgress ResponseStateDataType = "response.in_progress"
+	ResponseStateDataTypeResponseIncomplete ResponseStateDataType = "response.incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ResponseStateDataType enum.
+func (e ResponseStateDataType) Valid() bool {
+	switch e {
+	case ResponseStateDataTypeResponseCompleted:
+		return true
+	case ResponseStateDataTypeResponseCreated:
+		return true
+	case ResponseStateDataTypeResponseFailed:
+		return true
+	case ResponseStateDataTypeResponseInProgress:
+		return true
+	case ResponseStateDataTypeResponseIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseTextDataType.
+const (
+	ResponseTextDataTypeResponseOutputTextDone    ResponseTextDataType = "response.output_text.done"
+	ResponseTextDataTypeResponseReasoningTextDone ResponseTextDataType = "response.reasoning_text.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseTextDataType enum.
+func (e ResponseTextDataType) Valid() bool {
+	switch e {
+	case ResponseTextDataTypeResponseOutputTextDone:
+		return true
+	case ResponseTextDataTypeResponseReasoningTextDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseTextDeltaEventEvent.
+const (
+	ResponseTextDeltaEventEventResponseOutputTextDelta ResponseTextDeltaEventEvent = "response.output_text.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseTextDeltaEventEvent enum.
+func (e ResponseTextDeltaEventEvent) Valid() bool {
+	switch e {
+	case ResponseTextDeltaEventEventResponseOutputTextDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseTextDoneEventEvent.
+const (
+	ResponseTextDoneEventEventResponseOutputTextDone ResponseTextDoneEventEvent = "response.output_text.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseTextDoneEventEvent enum.
+func (e ResponseTextDoneEventEvent) Valid() bool {
+	switch e {
+	case ResponseTextDoneEventEventResponseOutputTextDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseThoughtDeltaEventEvent.
+const (
+	ResponseThoughtDeltaEventEventResponseReasoningTextDelta ResponseThoughtDeltaEventEvent = "response.reasoning_text.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseThoughtDeltaEventEvent enum.
+func (e ResponseThoughtDeltaEventEvent) Valid() bool {
+	switch e {
+	case ResponseThoughtDeltaEventEventResponseReasoningTextDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseThoughtDoneEventEvent.
+const (
+	ResponseThoughtDoneEventEventResponseReasoningTextDone ResponseThoughtDoneEventEvent = "response.reasoning_text.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseThoughtDoneEventEvent enum.
+func (e ResponseThoughtDoneEventEvent) Valid() bool {
+	switch e {
+	case ResponseThoughtDoneEventEventResponseReasoningTextDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseToolType.
+const (
+	ResponseToolTypeFunction ResponseToolType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ResponseToolType enum.
+func (e ResponseToolType) Valid() bool {
+	switch e {
+	case ResponseToolTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseToolNameType.
+const (
+	ResponseToolNameTypeFunction ResponseToolNameType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ResponseToolNameType enum.
+func (e ResponseToolNameType) Valid() bool {
+	switch e {
+	case ResponseToolNameTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListModelResponseInputItemsParamsOrder.
+const (
+	ListModelResponseInputItemsParamsOrderAsc  ListModelResponseInputItemsParamsOrder = "asc"
+	ListModelResponseInputItemsParamsOrderDesc ListModelResponseInputItemsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListModelResponseInputItemsParamsOrder enum.
+func (e ListModelResponseInputItemsParamsOrder) Valid() bool {
+	switch e {
+	case ListModelResponseInputItemsParamsOrderAsc:
+		return true
+	case ListModelResponseInputItemsParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -1016,6 +1704,29 @@ type ChatCompletionUsage struct {
 	TotalTokens int64 `json:"total_tokens"`
 }
 
+// DeletedModelResponse A response that is deleted.
+type DeletedModelResponse struct {
+	// ID Which it was.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Object What it was.
+	//
+	// Example: response
+	Object DeletedModelResponseObject `json:"object"`
+
+	// Deleted That it is deleted.
+	//
+	// Example: true
+	Deleted bool `json:"deleted"`
+}
+
+// DeletedModelResponseObject What it was.
+//
+// Example: response
+type DeletedModelResponseObject string
+
 // Embedding A text's vector.
 type Embedding struct {
 	// Object Says what this is.
@@ -1151,6 +1862,303 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// ModelResponse An answer, made or being made.
+type ModelResponse struct {
+	// ID Names the response.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Object What this is.
+	//
+	// Example: response
+	Object ModelResponseObject `json:"object"`
+
+	// CreatedAt When it was begun, in Unix seconds.
+	//
+	// Example: 1705314600
+	CreatedAt int64 `json:"created_at"`
+
+	// CompletedAt When it ended, in Unix seconds; null before that.
+	//
+	// Example: 1705314601
+	CompletedAt *int64 `json:"completed_at"`
+
+	// Status How far it is; `incomplete` is an answer that was cut.
+	//
+	// Example: completed
+	Status ModelResponseStatus `json:"status"`
+
+	// Background Whether it was told at once.
+	//
+	// Example: false
+	Background bool `json:"background"`
+
+	// Error Why the response failed; null when it did not.
+	Error *ModelResponseError `json:"error"`
+
+	// IncompleteDetails Why the answer was cut; null when it was not.
+	IncompleteDetails *ModelResponseCut `json:"incomplete_details"`
+
+	// Instructions What the model was to keep to.
+	//
+	// Example: Be brief.
+	Instructions *string `json:"instructions"`
+
+	// MaxOutputTokens How many tokens the answer might have; null without a limit of the request.
+	//
+	// Example: 256
+	MaxOutputTokens *int32 `json:"max_output_tokens"`
+
+	// Metadata The client's own notes.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata"`
+
+	// Model The language model that answers.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// Output What the model made, in its order.
+	Output []ResponseOutputItem `json:"output"`
+
+	// ParallelToolCalls Whether the model may call several tools at once.
+	//
+	// Example: true
+	ParallelToolCalls bool `json:"parallel_tool_calls"`
+
+	// PreviousResponseID The response that this one follows.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	PreviousResponseID *string `json:"previous_response_id"`
+
+	// Reasoning How a reasoning model thinks. Passed on.
+	Reasoning *ResponseReasoning `json:"reasoning"`
+
+	// Store Whether the response is kept.
+	//
+	// Example: true
+	Store bool `json:"store"`
+
+	// Temperature As the request said; null when it did not.
+	//
+	// Example: 0.7
+	Temperature *float64 `json:"temperature"`
+
+	// Text The form of the answer.
+	Text *ResponseText `json:"text"`
+
+	// ToolChoice Whether the model calls tools.
+	ToolChoice ModelResponse_ToolChoice `json:"tool_choice"`
+
+	// Tools What the model might call.
+	Tools []ResponseTool `json:"tools"`
+
+	// TopP As the request said; null when it did not.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p"`
+
+	// Truncation As the request said; null when it did not.
+	//
+	// Example: auto
+	Truncation *string `json:"truncation"`
+
+	// Usage What the response took; null before its end.
+	Usage *ModelResponseUsage `json:"usage"`
+
+	// User The end user whom the request named.
+	//
+	// Example: user-123
+	User *string `json:"user"`
+}
+
+// ModelResponseObject What this is.
+//
+// Example: response
+type ModelResponseObject string
+
+// ModelResponseStatus How far it is; `incomplete` is an answer that was cut.
+//
+// Example: completed
+type ModelResponseStatus string
+
+// ModelResponse_ToolChoice Whether the model calls tools.
+type ModelResponse_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ModelResponseCut Why the answer was cut; null when it was not.
+type ModelResponseCut struct {
+	// Reason What cut it: the token limit, or a filter of the provider.
+	//
+	// Example: max_output_tokens
+	Reason ModelResponseCutReason `json:"reason"`
+}
+
+// ModelResponseCutReason What cut it: the token limit, or a filter of the provider.
+//
+// Example: max_output_tokens
+type ModelResponseCutReason string
+
+// ModelResponseError Why the response failed; null when it did not.
+type ModelResponseError struct {
+	// Code The error for programs.
+	//
+	// Example: server_error
+	Code string `json:"code"`
+
+	// Message A sentence for the developer.
+	//
+	// Example: The model did not answer.
+	Message string `json:"message"`
+}
+
+// ModelResponseRequest What to answer, and how.
+type ModelResponseRequest struct {
+	// Model A model's id, or the id of an agent of the account. While the server has no upstream, any other name means the built-in model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// Input What to answer: a text of the user, or items, the oldest first.
+	Input ModelResponseRequest_Input `json:"input"`
+
+	// Instructions What the model shall keep to; it stands before everything else.
+	//
+	// Example: Be brief.
+	Instructions *string `json:"instructions,omitempty"`
+
+	// PreviousResponseID The response that this one follows.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	PreviousResponseID *string `json:"previous_response_id,omitempty"`
+
+	// Stream Whether the answer comes as server-sent events.
+	//
+	// Example: true
+	Stream *bool `json:"stream,omitempty"`
+
+	// Background Whether the response is told at once and made afterwards. It must be stored.
+	//
+	// Example: false
+	Background *bool `json:"background,omitempty"`
+
+	// Store Whether the response is kept; it is unless this is `false`.
+	//
+	// Example: true
+	Store *bool `json:"store,omitempty"`
+
+	// Metadata The client's own notes; they are kept with the response.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Temperature How freely the model chooses its words.
+	//
+	// Example: 0.7
+	Temperature *float64 `json:"temperature,omitempty"`
+
+	// TopP The share of likely words that are considered. Passed on.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p,omitempty"`
+
+	// MaxOutputTokens How many tokens the answer may have; the model's own limit holds, too.
+	//
+	// Example: 256
+	MaxOutputTokens *int32 `json:"max_output_tokens,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+
+	// Tools What the model may call.
+	Tools []ResponseTool `json:"tools,omitempty"`
+
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+	ToolChoice *ModelResponseRequest_ToolChoice `json:"tool_choice,omitempty"`
+
+	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
+	//
+	// Example: true
+	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
+
+	// Text The form of the answer.
+	Text *ResponseText `json:"text,omitempty"`
+
+	// Reasoning How a reasoning model thinks. Passed on.
+	Reasoning *ResponseReasoning `json:"reasoning,omitempty"`
+
+	// Truncation Kept, and without effect: what does not fit the context is always left out, the oldest first.
+	//
+	// Example: auto
+	Truncation *string `json:"truncation,omitempty"`
+
+	// Conversation Not supported: only null or an empty object. Responses follow each other with `previous_response_id`.
+	Conversation map[string]interface{} `json:"conversation,omitempty"`
+
+	// Prompt Not supported: only null or an empty object.
+	Prompt map[string]interface{} `json:"prompt,omitempty"`
+}
+
+// ModelResponseRequest_Input What to answer: a text of the user, or items, the oldest first.
+type ModelResponseRequest_Input struct {
+	union json.RawMessage
+}
+
+// ModelResponseRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+type ModelResponseRequest_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ModelResponseStreamEvent One event of the stream of a response.
+type ModelResponseStreamEvent struct {
+	union json.RawMessage
+}
+
+// ModelResponseUsage What the response took; null before its end.
+type ModelResponseUsage struct {
+	// InputTokens Tokens that the model read.
+	//
+	// Example: 11
+	InputTokens int64 `json:"input_tokens"`
+
+	// InputTokensDetails More about them.
+	InputTokensDetails ModelResponseUsage_InputTokensDetails `json:"input_tokens_details"`
+
+	// OutputTokens Tokens that the model wrote.
+	//
+	// Example: 18
+	OutputTokens int64 `json:"output_tokens"`
+
+	// OutputTokensDetails More about them.
+	OutputTokensDetails ModelResponseUsage_OutputTokensDetails `json:"output_tokens_details"`
+
+	// TotalTokens The sum of both.
+	//
+	// Example: 29
+	TotalTokens int64 `json:"total_tokens"`
+}
+
+// ModelResponseUsage_InputTokensDetails More about them.
+type ModelResponseUsage_InputTokensDetails struct {
+	// CachedTokens Always 0: what providers cache is not told apart.
+	//
+	// Example: 0
+	CachedTokens int64 `json:"cached_tokens"`
+}
+
+// ModelResponseUsage_OutputTokensDetails More about them.
+type ModelResponseUsage_OutputTokensDetails struct {
+	// ReasoningTokens Always 0: reasoning is not told apart.
+	//
+	// Example: 0
+	ReasoningTokens int64 `json:"reasoning_tokens"`
+}
 
 // OpenaiError The error itself.
 type OpenaiError struct {
@@ -1307,6 +2315,991 @@ type OpenaiModelListObject string
 // Example: {"required":["city"],"type":"object"}
 type OpenaiRaw map[string]interface{}
 
+// ResponseArgumentsData The whole arguments of a call.
+type ResponseArgumentsData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.function_call_arguments.done
+	Type ResponseArgumentsDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Arguments The arguments.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments string `json:"arguments"`
+}
+
+// ResponseArgumentsDataType The event's name once more.
+//
+// Example: response.function_call_arguments.done
+type ResponseArgumentsDataType string
+
+// ResponseArgumentsDeltaData More of the arguments of a call.
+type ResponseArgumentsDeltaData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.function_call_arguments.delta
+	Type ResponseArgumentsDeltaDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Delta The next piece.
+	//
+	// Example: {"city":
+	Delta string `json:"delta"`
+}
+
+// ResponseArgumentsDeltaDataType The event's name once more.
+//
+// Example: response.function_call_arguments.delta
+type ResponseArgumentsDeltaDataType string
+
+// ResponseArgumentsDeltaEvent More of the arguments of a call.
+type ResponseArgumentsDeltaEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.function_call_arguments.delta
+	Event ResponseArgumentsDeltaEventEvent `json:"event"`
+
+	// Data More of the arguments of a call.
+	Data ResponseArgumentsDeltaData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseArgumentsDeltaEventEvent The event's name.
+//
+// Example: response.function_call_arguments.delta
+type ResponseArgumentsDeltaEventEvent string
+
+// ResponseArgumentsDoneEvent The arguments of a call are complete.
+type ResponseArgumentsDoneEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.function_call_arguments.done
+	Event ResponseArgumentsDoneEventEvent `json:"event"`
+
+	// Data The whole arguments of a call.
+	Data ResponseArgumentsData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseArgumentsDoneEventEvent The event's name.
+//
+// Example: response.function_call_arguments.done
+type ResponseArgumentsDoneEventEvent string
+
+// ResponseCompletedEvent The response is complete. The end.
+type ResponseCompletedEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.completed
+	Event ResponseCompletedEventEvent `json:"event"`
+
+	// Data The response as it is then.
+	Data ResponseStateData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseCompletedEventEvent The event's name.
+//
+// Example: response.completed
+type ResponseCompletedEventEvent string
+
+// ResponseCreatedEvent The response was begun.
+type ResponseCreatedEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.created
+	Event ResponseCreatedEventEvent `json:"event"`
+
+	// Data The response as it is then.
+	Data ResponseStateData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseCreatedEventEvent The event's name.
+//
+// Example: response.created
+type ResponseCreatedEventEvent string
+
+// ResponseDeltaData More of a text.
+type ResponseDeltaData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_text.delta
+	Type ResponseDeltaDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Delta The next piece.
+	//
+	// Example: AI, or
+	Delta string `json:"delta"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseDeltaDataType The event's name once more.
+//
+// Example: response.output_text.delta
+type ResponseDeltaDataType string
+
+// ResponseFailedEvent The response failed or was cancelled. The end.
+type ResponseFailedEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.failed
+	Event ResponseFailedEventEvent `json:"event"`
+
+	// Data The response as it is then.
+	Data ResponseStateData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseFailedEventEvent The event's name.
+//
+// Example: response.failed
+type ResponseFailedEventEvent string
+
+// ResponseFormat Text, JSON, or JSON of a schema.
+type ResponseFormat struct {
+	// Type The form.
+	//
+	// Example: json_schema
+	Type ResponseFormatType `json:"type"`
+
+	// Name Names the schema; required with it.
+	//
+	// Example: answer
+	Name *string `json:"name,omitempty"`
+
+	// Description What the schema is for.
+	//
+	// Example: A number.
+	Description *string `json:"description,omitempty"`
+
+	// Schema The JSON Schema of the tool's arguments.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Schema *ResponseToolParameters `json:"schema,omitempty"`
+
+	// Strict Whether the answer must keep to the schema.
+	//
+	// Example: true
+	Strict *bool `json:"strict,omitempty"`
+}
+
+// ResponseFormatType The form.
+//
+// Example: json_schema
+type ResponseFormatType string
+
+// ResponseInProgressEvent The response is being made.
+type ResponseInProgressEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.in_progress
+	Event ResponseInProgressEventEvent `json:"event"`
+
+	// Data The response as it is then.
+	Data ResponseStateData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseInProgressEventEvent The event's name.
+//
+// Example: response.in_progress
+type ResponseInProgressEventEvent string
+
+// ResponseIncompleteEvent The answer was cut. The end.
+type ResponseIncompleteEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.incomplete
+	Event ResponseIncompleteEventEvent `json:"event"`
+
+	// Data The response as it is then.
+	Data ResponseStateData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseIncompleteEventEvent The event's name.
+//
+// Example: response.incomplete
+type ResponseIncompleteEventEvent string
+
+// ResponseInputItem A message, a call of a tool, its result, or reasoning of before, which is not sent to the model. Items of an earlier output may be sent as they are.
+type ResponseInputItem struct {
+	// Type What the item is; a message unless this says otherwise.
+	//
+	// Example: message
+	Type *ResponseInputItemType `json:"type,omitempty"`
+
+	// ID What an earlier output called the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID *string `json:"id,omitempty"`
+
+	// Role Of a message: who says it; required there.
+	//
+	// Example: user
+	Role *ResponseInputItemRole `json:"role,omitempty"`
+
+	// Content Of a message: the text, whole or in parts; required there.
+	Content *ResponseInputItem_Content `json:"content,omitempty"`
+
+	// CallID Of a call and its result: which call it is; required there.
+	//
+	// Example: call_abc123
+	CallID *string `json:"call_id,omitempty"`
+
+	// Name Of a call: the tool's name; required there.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments Of a call: the arguments; required there.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments *string `json:"arguments,omitempty"`
+
+	// Output Of a result: what the tool gave; required there.
+	Output *ResponseInputItem_Output `json:"output,omitempty"`
+}
+
+// ResponseInputItemType What the item is; a message unless this says otherwise.
+//
+// Example: message
+type ResponseInputItemType string
+
+// ResponseInputItemRole Of a message: who says it; required there.
+//
+// Example: user
+type ResponseInputItemRole string
+
+// ResponseInputItem_Content Of a message: the text, whole or in parts; required there.
+type ResponseInputItem_Content struct {
+	union json.RawMessage
+}
+
+// ResponseInputItem_Output Of a result: what the tool gave; required there.
+type ResponseInputItem_Output struct {
+	union json.RawMessage
+}
+
+// ResponseInputItems Items, the oldest first.
+type ResponseInputItems = []ResponseInputItem
+
+// ResponseInputPart A part of a message.
+type ResponseInputPart struct {
+	// Type What the part is: a text, a text of an earlier answer, a refusal, reasoning, or a picture. Audio and files are refused with 400.
+	//
+	// Example: input_text
+	Type ResponseInputPartType `json:"type"`
+
+	// Text The text of a text; required there.
+	//
+	// Example: Tell me about AI.
+	Text *string `json:"text,omitempty"`
+
+	// Refusal The text of a refusal; required there.
+	//
+	// Example: I cannot help with that.
+	Refusal *string `json:"refusal,omitempty"`
+
+	// ImageURL Where the provider finds the picture, or the picture itself; required for pictures.
+	//
+	// Example: https://example.com/cat.png
+	ImageURL *string `json:"image_url,omitempty"`
+
+	// Detail How closely the model looks at the picture. Passed on.
+	//
+	// Example: auto
+	Detail *string `json:"detail,omitempty"`
+}
+
+// ResponseInputPartType What the part is: a text, a text of an earlier answer, a refusal, reasoning, or a picture. Audio and files are refused with 400.
+//
+// Example: input_text
+type ResponseInputPartType string
+
+// ResponseInputParts A text in parts.
+type ResponseInputParts = []ResponseInputPart
+
+// ResponseInputText A text of the user.
+//
+// Example: Tell me about AI.
+type ResponseInputText = string
+
+// ResponseItemAddedEvent An item begins.
+type ResponseItemAddedEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.output_item.added
+	Event ResponseItemAddedEventEvent `json:"event"`
+
+	// Data An item as it is then.
+	Data ResponseItemData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseItemAddedEventEvent The event's name.
+//
+// Example: response.output_item.added
+type ResponseItemAddedEventEvent string
+
+// ResponseItemData An item as it is then.
+type ResponseItemData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_item.added
+	Type ResponseItemDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Item A message, a call of a tool, or the reasoning of the model, where its provider gives it.
+	Item ResponseOutputItem `json:"item"`
+}
+
+// ResponseItemDataType The event's name once more.
+//
+// Example: response.output_item.added
+type ResponseItemDataType string
+
+// ResponseItemDoneEvent An item is complete.
+type ResponseItemDoneEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.output_item.done
+	Event ResponseItemDoneEventEvent `json:"event"`
+
+	// Data An item as it is then.
+	Data ResponseItemData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseItemDoneEventEvent The event's name.
+//
+// Example: response.output_item.done
+type ResponseItemDoneEventEvent string
+
+// ResponseItemList A page of items.
+type ResponseItemList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object ResponseItemListObject `json:"object"`
+
+	// Data The items.
+	Data []ResponseListedItem `json:"data"`
+
+	// FirstID The id of the first item; null when there is none.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	FirstID *string `json:"first_id"`
+
+	// LastID The id of the last item; null when there is none.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	LastID *string `json:"last_id"`
+
+	// HasMore Whether more items follow.
+	//
+	// Example: false
+	HasMore bool `json:"has_more"`
+}
+
+// ResponseItemListObject Says that this is a list.
+//
+// Example: list
+type ResponseItemListObject string
+
+// ResponseListedItem An item as it was sent, with an id; the text of a message always in parts.
+type ResponseListedItem struct {
+	// ID Names the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID string `json:"id"`
+
+	// Type What the item is.
+	//
+	// Example: message
+	Type                 ResponseListedItemType `json:"type"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ResponseListedItemType What the item is.
+//
+// Example: message
+type ResponseListedItemType string
+
+// ResponseOutputItem A message, a call of a tool, or the reasoning of the model, where its provider gives it.
+type ResponseOutputItem struct {
+	// ID Names the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID string `json:"id"`
+
+	// Type What the item is.
+	//
+	// Example: message
+	Type ResponseOutputItemType `json:"type"`
+
+	// Status How far it is; `incomplete` when the answer was cut, failed or was cancelled in it.
+	//
+	// Example: completed
+	Status ResponseOutputItemStatus `json:"status"`
+
+	// Role Of a message: the model speaks.
+	//
+	// Example: assistant
+	Role *ResponseOutputItemRole `json:"role,omitempty"`
+
+	// Content Of a message and reasoning: the text.
+	Content *[]ResponseOutputPart `json:"content,omitempty"`
+
+	// Summary Of reasoning: always empty, as the reasoning itself is told.
+	//
+	// Example: []
+	Summary *[]ResponseOutputPart `json:"summary,omitempty"`
+
+	// CallID Of a call: its result is sent with it.
+	//
+	// Example: call_abc123
+	CallID *string `json:"call_id,omitempty"`
+
+	// Name Of a call: the tool's name.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments Of a call: the arguments, as the model wrote them: JSON, if it kept to the schema.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments *string `json:"arguments,omitempty"`
+}
+
+// ResponseOutputItemType What the item is.
+//
+// Example: message
+type ResponseOutputItemType string
+
+// ResponseOutputItemStatus How far it is; `incomplete` when the answer was cut, failed or was cancelled in it.
+//
+// Example: completed
+type ResponseOutputItemStatus string
+
+// ResponseOutputItemRole Of a message: the model speaks.
+//
+// Example: assistant
+type ResponseOutputItemRole string
+
+// ResponseOutputPart The text of an item.
+type ResponseOutputPart struct {
+	// Type What the text is. A refusal is a text, too.
+	//
+	// Example: output_text
+	Type ResponseOutputPartType `json:"type"`
+
+	// Text The text.
+	//
+	// Example: AI, or artificial intelligence, refers to systems that mimic human intelligence.
+	Text string `json:"text"`
+
+	// Annotations Always empty.
+	//
+	// Example: []
+	Annotations []OpenaiRaw `json:"annotations"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseOutputPartType What the text is. A refusal is a text, too.
+//
+// Example: output_text
+type ResponseOutputPartType string
+
+// ResponsePartAddedEvent The text of an item begins.
+type ResponsePartAddedEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.content_part.added
+	Event ResponsePartAddedEventEvent `json:"event"`
+
+	// Data A text as it is then.
+	Data ResponsePartData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponsePartAddedEventEvent The event's name.
+//
+// Example: response.content_part.added
+type ResponsePartAddedEventEvent string
+
+// ResponsePartData A text as it is then.
+type ResponsePartData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.content_part.added
+	Type ResponsePartDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Part The text of an item.
+	Part ResponseOutputPart `json:"part"`
+}
+
+// ResponsePartDataType The event's name once more.
+//
+// Example: response.content_part.added
+type ResponsePartDataType string
+
+// ResponsePartDoneEvent The text of an item is complete.
+type ResponsePartDoneEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.content_part.done
+	Event ResponsePartDoneEventEvent `json:"event"`
+
+	// Data A text as it is then.
+	Data ResponsePartData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponsePartDoneEventEvent The event's name.
+//
+// Example: response.content_part.done
+type ResponsePartDoneEventEvent string
+
+// ResponseReasoning How a reasoning model thinks. Passed on.
+type ResponseReasoning struct {
+	// Effort How much it thinks.
+	//
+	// Example: low
+	Effort *string `json:"effort,omitempty"`
+
+	// Summary Kept, and without effect: reasoning is told as it is where the provider gives it.
+	//
+	// Example: auto
+	Summary *string `json:"summary,omitempty"`
+}
+
+// ResponseStateData The response as it is then.
+type ResponseStateData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.created
+	Type ResponseStateDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// Response An answer, made or being made.
+	Response ModelResponse `json:"response"`
+}
+
+// ResponseStateDataType The event's name once more.
+//
+// Example: response.created
+type ResponseStateDataType string
+
+// ResponseText The form of the answer.
+type ResponseText struct {
+	// Format Text, JSON, or JSON of a schema.
+	Format *ResponseFormat `json:"format,omitempty"`
+
+	// Verbosity How much the model writes. Passed on.
+	//
+	// Example: low
+	Verbosity *string `json:"verbosity,omitempty"`
+}
+
+// ResponseTextData A whole text.
+type ResponseTextData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_text.done
+	Type ResponseTextDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Text The text.
+	//
+	// Example: AI is a branch of computer science.
+	Text string `json:"text"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseTextDataType The event's name once more.
+//
+// Example: response.output_text.done
+type ResponseTextDataType string
+
+// ResponseTextDeltaEvent More of a message.
+type ResponseTextDeltaEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.output_text.delta
+	Event ResponseTextDeltaEventEvent `json:"event"`
+
+	// Data More of a text.
+	Data ResponseDeltaData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseTextDeltaEventEvent The event's name.
+//
+// Example: response.output_text.delta
+type ResponseTextDeltaEventEvent string
+
+// ResponseTextDoneEvent The text of a message is complete.
+type ResponseTextDoneEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.output_text.done
+	Event ResponseTextDoneEventEvent `json:"event"`
+
+	// Data A whole text.
+	Data ResponseTextData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseTextDoneEventEvent The event's name.
+//
+// Example: response.output_text.done
+type ResponseTextDoneEventEvent string
+
+// ResponseThoughtDeltaEvent More of the reasoning.
+type ResponseThoughtDeltaEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.reasoning_text.delta
+	Event ResponseThoughtDeltaEventEvent `json:"event"`
+
+	// Data More of a text.
+	Data ResponseDeltaData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseThoughtDeltaEventEvent The event's name.
+//
+// Example: response.reasoning_text.delta
+type ResponseThoughtDeltaEventEvent string
+
+// ResponseThoughtDoneEvent The reasoning is complete.
+type ResponseThoughtDoneEvent struct {
+	// Event The event's name.
+	//
+	// Example: response.reasoning_text.done
+	Event ResponseThoughtDoneEventEvent `json:"event"`
+
+	// Data A whole text.
+	Data ResponseTextData `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ResponseThoughtDoneEventEvent The event's name.
+//
+// Example: response.reasoning_text.done
+type ResponseThoughtDoneEventEvent string
+
+// ResponseTool Something that the client can do for the model.
+type ResponseTool struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ResponseToolType `json:"type"`
+
+	// Name By which the model calls it.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: The weather of a city.
+	Description *string `json:"description,omitempty"`
+
+	// Parameters The JSON Schema of the tool's arguments.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Parameters *ResponseToolParameters `json:"parameters,omitempty"`
+
+	// Strict Whether the arguments must keep to the parameters.
+	//
+	// Example: true
+	Strict *bool `json:"strict,omitempty"`
+}
+
+// ResponseToolType What kind of tool it is.
+//
+// Example: function
+type ResponseToolType string
+
+// ResponseToolName The one tool that the model shall call.
+type ResponseToolName struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ResponseToolNameType `json:"type"`
+
+	// Name Its name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+}
+
+// ResponseToolNameType What kind of tool it is.
+//
+// Example: function
+type ResponseToolNameType string
+
+// ResponseToolParameters The JSON Schema of the tool's arguments.
+//
+// Example: {"required":["city"],"type":"object"}
+type ResponseToolParameters map[string]interface{}
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1349,6 +3342,9 @@ type PlanNamePath = string
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
@@ -1388,6 +3384,9 @@ type OpenaiLimited = OpenaiErrorBody
 // OpenaiNotFound What went wrong, as OpenAI words it.
 type OpenaiNotFound = OpenaiErrorBody
 
+// OpenaiResponseNotFound What went wrong, as OpenAI words it.
+type OpenaiResponseNotFound = OpenaiErrorBody
+
 // OpenaiTooManyRequests What went wrong, as OpenAI words it.
 type OpenaiTooManyRequests = OpenaiErrorBody
 
@@ -1400,6 +3399,30 @@ type OpenaiUnavailable = OpenaiErrorBody
 // OpenaiUnsupportedMediaType What went wrong, as OpenAI words it.
 type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
+// GetModelResponseParams defines parameters for GetModelResponse.
+type GetModelResponseParams struct {
+	// Stream Whether the response comes as events.
+	Stream *bool `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// StartingAfter The `sequence_number` of the last event that you have; for streams.
+	StartingAfter *int64 `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+}
+
+// ListModelResponseInputItemsParams defines parameters for ListModelResponseInputItems.
+type ListModelResponseInputItemsParams struct {
+	// Limit How many items the page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Order Whether the last item comes first (`desc`) or the first (`asc`).
+	Order *ListModelResponseInputItemsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// After The id of the item after which the page starts. One that is not in the list gives an empty page.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListModelResponseInputItemsParamsOrder defines parameters for ListModelResponseInputItems.
+type ListModelResponseInputItemsParamsOrder string
+
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
 
@@ -1408,6 +3431,9 @@ type CreateEmbeddingJSONRequestBody = EmbeddingRequest
 
 // CreateOpenaiImageJSONRequestBody defines body for CreateOpenaiImage for application/json ContentType.
 type CreateOpenaiImageJSONRequestBody = OpenaiImageRequest
+
+// CreateModelResponseJSONRequestBody defines body for CreateModelResponse for application/json ContentType.
+type CreateModelResponseJSONRequestBody = ModelResponseRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1601,6 +3627,85 @@ func (a ChatCompletionToolCallPiece) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'function': %w", err)
 		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ResponseListedItem. Returns the specified
+// element and whether it was found
+func (a ResponseListedItem) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ResponseListedItem
+func (a *ResponseListedItem) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ResponseListedItem to handle AdditionalProperties
+func (a *ResponseListedItem) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ResponseListedItem to handle AdditionalProperties
+func (a ResponseListedItem) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -2062,6 +4167,885 @@ func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsChatCompletionToolMode returns the union data inside the ModelResponse_ToolChoice as a ChatCompletionToolMode
+func (t ModelResponse_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ModelResponse_ToolChoice as the provided ChatCompletionToolMode
+func (t *ModelResponse_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseToolName returns the union data inside the ModelResponse_ToolChoice as a ResponseToolName
+func (t ModelResponse_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
+	var body ResponseToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseToolName overwrites any union data inside the ModelResponse_ToolChoice as the provided ResponseToolName
+func (t *ModelResponse_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseToolName performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ResponseToolName
+func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponse_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponse_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ModelResponseRequest_Input as a ResponseInputText
+func (t ModelResponseRequest_Input) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputText
+func (t *ModelResponseRequest_Input) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputText
+func (t *ModelResponseRequest_Input) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputItems returns the union data inside the ModelResponseRequest_Input as a ResponseInputItems
+func (t ModelResponseRequest_Input) AsResponseInputItems() (ResponseInputItems, error) {
+	var body ResponseInputItems
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputItems overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputItems
+func (t *ModelResponseRequest_Input) FromResponseInputItems(v ResponseInputItems) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputItems performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputItems
+func (t *ModelResponseRequest_Input) MergeResponseInputItems(v ResponseInputItems) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponseRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponseRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsChatCompletionToolMode returns the union data inside the ModelResponseRequest_ToolChoice as a ChatCompletionToolMode
+func (t ModelResponseRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ChatCompletionToolMode
+func (t *ModelResponseRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ModelResponseRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseToolName returns the union data inside the ModelResponseRequest_ToolChoice as a ResponseToolName
+func (t ModelResponseRequest_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
+	var body ResponseToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseToolName overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ResponseToolName
+func (t *ModelResponseRequest_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseToolName performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ResponseToolName
+func (t *ModelResponseRequest_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponseRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponseRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseCreatedEvent returns the union data inside the ModelResponseStreamEvent as a ResponseCreatedEvent
+func (t ModelResponseStreamEvent) AsResponseCreatedEvent() (ResponseCreatedEvent, error) {
+	var body ResponseCreatedEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseCreatedEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseCreatedEvent
+func (t *ModelResponseStreamEvent) FromResponseCreatedEvent(v ResponseCreatedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.created"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseCreatedEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseCreatedEvent
+func (t *ModelResponseStreamEvent) MergeResponseCreatedEvent(v ResponseCreatedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.created"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInProgressEvent returns the union data inside the ModelResponseStreamEvent as a ResponseInProgressEvent
+func (t ModelResponseStreamEvent) AsResponseInProgressEvent() (ResponseInProgressEvent, error) {
+	var body ResponseInProgressEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInProgressEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseInProgressEvent
+func (t *ModelResponseStreamEvent) FromResponseInProgressEvent(v ResponseInProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.in_progress"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseInProgressEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseInProgressEvent
+func (t *ModelResponseStreamEvent) MergeResponseInProgressEvent(v ResponseInProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.in_progress"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseItemAddedEvent returns the union data inside the ModelResponseStreamEvent as a ResponseItemAddedEvent
+func (t ModelResponseStreamEvent) AsResponseItemAddedEvent() (ResponseItemAddedEvent, error) {
+	var body ResponseItemAddedEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseItemAddedEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseItemAddedEvent
+func (t *ModelResponseStreamEvent) FromResponseItemAddedEvent(v ResponseItemAddedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_item.added"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseItemAddedEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseItemAddedEvent
+func (t *ModelResponseStreamEvent) MergeResponseItemAddedEvent(v ResponseItemAddedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_item.added"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponsePartAddedEvent returns the union data inside the ModelResponseStreamEvent as a ResponsePartAddedEvent
+func (t ModelResponseStreamEvent) AsResponsePartAddedEvent() (ResponsePartAddedEvent, error) {
+	var body ResponsePartAddedEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponsePartAddedEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponsePartAddedEvent
+func (t *ModelResponseStreamEvent) FromResponsePartAddedEvent(v ResponsePartAddedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.content_part.added"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponsePartAddedEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponsePartAddedEvent
+func (t *ModelResponseStreamEvent) MergeResponsePartAddedEvent(v ResponsePartAddedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.content_part.added"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseTextDeltaEvent returns the union data inside the ModelResponseStreamEvent as a ResponseTextDeltaEvent
+func (t ModelResponseStreamEvent) AsResponseTextDeltaEvent() (ResponseTextDeltaEvent, error) {
+	var body ResponseTextDeltaEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseTextDeltaEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseTextDeltaEvent
+func (t *ModelResponseStreamEvent) FromResponseTextDeltaEvent(v ResponseTextDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_text.delta"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseTextDeltaEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseTextDeltaEvent
+func (t *ModelResponseStreamEvent) MergeResponseTextDeltaEvent(v ResponseTextDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_text.delta"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseTextDoneEvent returns the union data inside the ModelResponseStreamEvent as a ResponseTextDoneEvent
+func (t ModelResponseStreamEvent) AsResponseTextDoneEvent() (ResponseTextDoneEvent, error) {
+	var body ResponseTextDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseTextDoneEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseTextDoneEvent
+func (t *ModelResponseStreamEvent) FromResponseTextDoneEvent(v ResponseTextDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_text.done"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseTextDoneEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseTextDoneEvent
+func (t *ModelResponseStreamEvent) MergeResponseTextDoneEvent(v ResponseTextDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_text.done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseThoughtDeltaEvent returns the union data inside the ModelResponseStreamEvent as a ResponseThoughtDeltaEvent
+func (t ModelResponseStreamEvent) AsResponseThoughtDeltaEvent() (ResponseThoughtDeltaEvent, error) {
+	var body ResponseThoughtDeltaEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseThoughtDeltaEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseThoughtDeltaEvent
+func (t *ModelResponseStreamEvent) FromResponseThoughtDeltaEvent(v ResponseThoughtDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.reasoning_text.delta"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseThoughtDeltaEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseThoughtDeltaEvent
+func (t *ModelResponseStreamEvent) MergeResponseThoughtDeltaEvent(v ResponseThoughtDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.reasoning_text.delta"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseThoughtDoneEvent returns the union data inside the ModelResponseStreamEvent as a ResponseThoughtDoneEvent
+func (t ModelResponseStreamEvent) AsResponseThoughtDoneEvent() (ResponseThoughtDoneEvent, error) {
+	var body ResponseThoughtDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseThoughtDoneEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseThoughtDoneEvent
+func (t *ModelResponseStreamEvent) FromResponseThoughtDoneEvent(v ResponseThoughtDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.reasoning_text.done"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseThoughtDoneEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseThoughtDoneEvent
+func (t *ModelResponseStreamEvent) MergeResponseThoughtDoneEvent(v ResponseThoughtDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.reasoning_text.done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponsePartDoneEvent returns the union data inside the ModelResponseStreamEvent as a ResponsePartDoneEvent
+func (t ModelResponseStreamEvent) AsResponsePartDoneEvent() (ResponsePartDoneEvent, error) {
+	var body ResponsePartDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponsePartDoneEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponsePartDoneEvent
+func (t *ModelResponseStreamEvent) FromResponsePartDoneEvent(v ResponsePartDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.content_part.done"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponsePartDoneEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponsePartDoneEvent
+func (t *ModelResponseStreamEvent) MergeResponsePartDoneEvent(v ResponsePartDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.content_part.done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseArgumentsDeltaEvent returns the union data inside the ModelResponseStreamEvent as a ResponseArgumentsDeltaEvent
+func (t ModelResponseStreamEvent) AsResponseArgumentsDeltaEvent() (ResponseArgumentsDeltaEvent, error) {
+	var body ResponseArgumentsDeltaEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseArgumentsDeltaEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseArgumentsDeltaEvent
+func (t *ModelResponseStreamEvent) FromResponseArgumentsDeltaEvent(v ResponseArgumentsDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.function_call_arguments.delta"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseArgumentsDeltaEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseArgumentsDeltaEvent
+func (t *ModelResponseStreamEvent) MergeResponseArgumentsDeltaEvent(v ResponseArgumentsDeltaEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.function_call_arguments.delta"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseArgumentsDoneEvent returns the union data inside the ModelResponseStreamEvent as a ResponseArgumentsDoneEvent
+func (t ModelResponseStreamEvent) AsResponseArgumentsDoneEvent() (ResponseArgumentsDoneEvent, error) {
+	var body ResponseArgumentsDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseArgumentsDoneEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseArgumentsDoneEvent
+func (t *ModelResponseStreamEvent) FromResponseArgumentsDoneEvent(v ResponseArgumentsDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.function_call_arguments.done"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseArgumentsDoneEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseArgumentsDoneEvent
+func (t *ModelResponseStreamEvent) MergeResponseArgumentsDoneEvent(v ResponseArgumentsDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.function_call_arguments.done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseItemDoneEvent returns the union data inside the ModelResponseStreamEvent as a ResponseItemDoneEvent
+func (t ModelResponseStreamEvent) AsResponseItemDoneEvent() (ResponseItemDoneEvent, error) {
+	var body ResponseItemDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseItemDoneEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseItemDoneEvent
+func (t *ModelResponseStreamEvent) FromResponseItemDoneEvent(v ResponseItemDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_item.done"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseItemDoneEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseItemDoneEvent
+func (t *ModelResponseStreamEvent) MergeResponseItemDoneEvent(v ResponseItemDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.output_item.done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseCompletedEvent returns the union data inside the ModelResponseStreamEvent as a ResponseCompletedEvent
+func (t ModelResponseStreamEvent) AsResponseCompletedEvent() (ResponseCompletedEvent, error) {
+	var body ResponseCompletedEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseCompletedEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseCompletedEvent
+func (t *ModelResponseStreamEvent) FromResponseCompletedEvent(v ResponseCompletedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.completed"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseCompletedEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseCompletedEvent
+func (t *ModelResponseStreamEvent) MergeResponseCompletedEvent(v ResponseCompletedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.completed"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseIncompleteEvent returns the union data inside the ModelResponseStreamEvent as a ResponseIncompleteEvent
+func (t ModelResponseStreamEvent) AsResponseIncompleteEvent() (ResponseIncompleteEvent, error) {
+	var body ResponseIncompleteEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseIncompleteEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseIncompleteEvent
+func (t *ModelResponseStreamEvent) FromResponseIncompleteEvent(v ResponseIncompleteEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.incomplete"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseIncompleteEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseIncompleteEvent
+func (t *ModelResponseStreamEvent) MergeResponseIncompleteEvent(v ResponseIncompleteEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.incomplete"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseFailedEvent returns the union data inside the ModelResponseStreamEvent as a ResponseFailedEvent
+func (t ModelResponseStreamEvent) AsResponseFailedEvent() (ResponseFailedEvent, error) {
+	var body ResponseFailedEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseFailedEvent overwrites any union data inside the ModelResponseStreamEvent as the provided ResponseFailedEvent
+func (t *ModelResponseStreamEvent) FromResponseFailedEvent(v ResponseFailedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.failed"}`))
+	t.union = b
+	return err
+}
+
+// MergeResponseFailedEvent performs a merge with any union data inside the ModelResponseStreamEvent, using the provided ResponseFailedEvent
+func (t *ModelResponseStreamEvent) MergeResponseFailedEvent(v ResponseFailedEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"response.failed"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponseStreamEvent) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"event"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ModelResponseStreamEvent) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "response.completed":
+		return t.AsResponseCompletedEvent()
+	case "response.content_part.added":
+		return t.AsResponsePartAddedEvent()
+	case "response.content_part.done":
+		return t.AsResponsePartDoneEvent()
+	case "response.created":
+		return t.AsResponseCreatedEvent()
+	case "response.failed":
+		return t.AsResponseFailedEvent()
+	case "response.function_call_arguments.delta":
+		return t.AsResponseArgumentsDeltaEvent()
+	case "response.function_call_arguments.done":
+		return t.AsResponseArgumentsDoneEvent()
+	case "response.in_progress":
+		return t.AsResponseInProgressEvent()
+	case "response.incomplete":
+		return t.AsResponseIncompleteEvent()
+	case "response.output_item.added":
+		return t.AsResponseItemAddedEvent()
+	case "response.output_item.done":
+		return t.AsResponseItemDoneEvent()
+	case "response.output_text.delta":
+		return t.AsResponseTextDeltaEvent()
+	case "response.output_text.done":
+		return t.AsResponseTextDoneEvent()
+	case "response.reasoning_text.delta":
+		return t.AsResponseThoughtDeltaEvent()
+	case "response.reasoning_text.done":
+		return t.AsResponseThoughtDoneEvent()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ModelResponseStreamEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponseStreamEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ResponseInputItem_Content as a ResponseInputText
+func (t ResponseInputItem_Content) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputText
+func (t *ResponseInputItem_Content) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputText
+func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseInputItem_Content as a ResponseInputParts
+func (t ResponseInputItem_Content) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputParts
+func (t *ResponseInputItem_Content) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputParts
+func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseInputItem_Content) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseInputItem_Content) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ResponseInputItem_Output as a ResponseInputText
+func (t ResponseInputItem_Output) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputText
+func (t *ResponseInputItem_Output) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputText
+func (t *ResponseInputItem_Output) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseInputItem_Output as a ResponseInputParts
+func (t ResponseInputItem_Output) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputParts
+func (t *ResponseInputItem_Output) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputParts
+func (t *ResponseInputItem_Output) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseInputItem_Output) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseInputItem_Output) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
@@ -2079,6 +5063,21 @@ type ServerInterface interface {
 	// GetOpenaiModel Look up a model or an agent
 	// (GET /v1/models/{model_id})
 	GetOpenaiModel(w http.ResponseWriter, r *http.Request, modelID string)
+	// CreateModelResponse Answer as OpenAI's Responses API does
+	// (POST /v1/responses)
+	CreateModelResponse(w http.ResponseWriter, r *http.Request)
+	// DeleteModelResponse Delete a response
+	// (DELETE /v1/responses/{response_id})
+	DeleteModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath)
+	// GetModelResponse Read a response
+	// (GET /v1/responses/{response_id})
+	GetModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params GetModelResponseParams)
+	// CancelModelResponse Stop a response
+	// (POST /v1/responses/{response_id}/cancel)
+	CancelModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath)
+	// ListModelResponseInputItems List what a response answered
+	// (GET /v1/responses/{response_id}/input_items)
+	ListModelResponseInputItems(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params ListModelResponseInputItemsParams)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -2112,6 +5111,36 @@ func (_ Unimplemented) ListOpenaiModels(w http.ResponseWriter, r *http.Request) 
 // GetOpenaiModel Look up a model or an agent
 // (GET /v1/models/{model_id})
 func (_ Unimplemented) GetOpenaiModel(w http.ResponseWriter, r *http.Request, modelID string) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateModelResponse Answer as OpenAI's Responses API does
+// (POST /v1/responses)
+func (_ Unimplemented) CreateModelResponse(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteModelResponse Delete a response
+// (DELETE /v1/responses/{response_id})
+func (_ Unimplemented) DeleteModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetModelResponse Read a response
+// (GET /v1/responses/{response_id})
+func (_ Unimplemented) GetModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params GetModelResponseParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CancelModelResponse Stop a response
+// (POST /v1/responses/{response_id}/cancel)
+func (_ Unimplemented) CancelModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListModelResponseInputItems List what a response answered
+// (GET /v1/responses/{response_id}/input_items)
+func (_ Unimplemented) ListModelResponseInputItems(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params ListModelResponseInputItemsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2197,6 +5226,195 @@ func (siw *ServerInterfaceWrapper) GetOpenaiModel(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetOpenaiModel(w, r, modelID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateModelResponse operation middleware
+func (siw *ServerInterfaceWrapper) CreateModelResponse(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateModelResponse(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteModelResponse operation middleware
+func (siw *ServerInterfaceWrapper) DeleteModelResponse(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "response_id" -------------
+	var responseID ResponseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "response_id", chi.URLParam(r, "response_id"), &responseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "response_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteModelResponse(w, r, responseID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetModelResponse operation middleware
+func (siw *ServerInterfaceWrapper) GetModelResponse(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "response_id" -------------
+	var responseID ResponseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "response_id", chi.URLParam(r, "response_id"), &responseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "response_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetModelResponseParams
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "starting_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "starting_after", r.URL.Query(), &params.StartingAfter, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "starting_after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "starting_after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetModelResponse(w, r, responseID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CancelModelResponse operation middleware
+func (siw *ServerInterfaceWrapper) CancelModelResponse(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "response_id" -------------
+	var responseID ResponseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "response_id", chi.URLParam(r, "response_id"), &responseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "response_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelModelResponse(w, r, responseID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListModelResponseInputItems operation middleware
+func (siw *ServerInterfaceWrapper) ListModelResponseInputItems(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "response_id" -------------
+	var responseID ResponseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "response_id", chi.URLParam(r, "response_id"), &responseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "response_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListModelResponseInputItemsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListModelResponseInputItems(w, r, responseID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2334,6 +5552,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/models/{model_id}", wrapper.GetOpenaiModel)
 	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/responses", wrapper.CreateModelResponse)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/responses/{response_id}", wrapper.DeleteModelResponse)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/responses/{response_id}", wrapper.GetModelResponse)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/responses/{response_id}/cancel", wrapper.CancelModelResponse)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/responses/{response_id}/input_items", wrapper.ListModelResponseInputItems)
+	})
 
 	return r
 }
@@ -2355,6 +5588,8 @@ type OpenaiKeyReusedJSONResponse OpenaiErrorBody
 type OpenaiLimitedJSONResponse OpenaiErrorBody
 
 type OpenaiNotFoundJSONResponse OpenaiErrorBody
+
+type OpenaiResponseNotFoundJSONResponse OpenaiErrorBody
 
 type OpenaiTooManyRequestsJSONResponse OpenaiErrorBody
 
@@ -3240,6 +6475,804 @@ func (response GetOpenaiModel503JSONResponse) VisitGetOpenaiModelResponse(w http
 	return err
 }
 
+type CreateModelResponseRequestObject struct {
+	Body *CreateModelResponseJSONRequestBody
+}
+
+type CreateModelResponseResponseObject interface {
+	VisitCreateModelResponseResponse(w http.ResponseWriter) error
+}
+
+type CreateModelResponse200ResponseHeaders struct {
+	ParleyTurn string
+}
+
+type CreateModelResponse200JSONResponse struct {
+	Body    ModelResponse
+	Headers CreateModelResponse200ResponseHeaders
+}
+
+func (response CreateModelResponse200JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse200TextEventStreamResponse struct {
+	Body          io.Reader
+	Headers       CreateModelResponse200ResponseHeaders
+	ContentLength int64
+}
+
+func (response CreateModelResponse200TextEventStreamResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type CreateModelResponse400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response CreateModelResponse400JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response CreateModelResponse401JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response CreateModelResponse403JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse404JSONResponse struct{ OpenaiNotFoundJSONResponse }
+
+func (response CreateModelResponse404JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse409JSONResponse struct{ OpenaiConflictJSONResponse }
+
+func (response CreateModelResponse409JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse413JSONResponse struct {
+	OpenaiContentTooLargeJSONResponse
+}
+
+func (response CreateModelResponse413JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse415JSONResponse struct {
+	OpenaiUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateModelResponse415JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse422JSONResponse struct{ OpenaiKeyReusedJSONResponse }
+
+func (response CreateModelResponse422JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse429JSONResponse struct{ OpenaiLimitedJSONResponse }
+
+func (response CreateModelResponse429JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response CreateModelResponse500JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse502JSONResponse struct{ OpenaiBadGatewayJSONResponse }
+
+func (response CreateModelResponse502JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateModelResponse503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response CreateModelResponse503JSONResponse) VisitCreateModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponseRequestObject struct {
+	ResponseID ResponseIDPath `json:"response_id"`
+}
+
+type DeleteModelResponseResponseObject interface {
+	VisitDeleteModelResponseResponse(w http.ResponseWriter) error
+}
+
+type DeleteModelResponse200JSONResponse DeletedModelResponse
+
+func (response DeleteModelResponse200JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response DeleteModelResponse400JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response DeleteModelResponse401JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response DeleteModelResponse403JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse404JSONResponse struct {
+	OpenaiResponseNotFoundJSONResponse
+}
+
+func (response DeleteModelResponse404JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse429JSONResponse struct {
+	OpenaiTooManyRequestsJSONResponse
+}
+
+func (response DeleteModelResponse429JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response DeleteModelResponse500JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteModelResponse503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response DeleteModelResponse503JSONResponse) VisitDeleteModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponseRequestObject struct {
+	ResponseID ResponseIDPath `json:"response_id"`
+	Params     GetModelResponseParams
+}
+
+type GetModelResponseResponseObject interface {
+	VisitGetModelResponseResponse(w http.ResponseWriter) error
+}
+
+type GetModelResponse200JSONResponse ModelResponse
+
+func (response GetModelResponse200JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetModelResponse200TextEventStreamResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetModelResponse400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response GetModelResponse400JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response GetModelResponse401JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response GetModelResponse403JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse404JSONResponse struct {
+	OpenaiResponseNotFoundJSONResponse
+}
+
+func (response GetModelResponse404JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse429JSONResponse struct {
+	OpenaiTooManyRequestsJSONResponse
+}
+
+func (response GetModelResponse429JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response GetModelResponse500JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetModelResponse503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response GetModelResponse503JSONResponse) VisitGetModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponseRequestObject struct {
+	ResponseID ResponseIDPath `json:"response_id"`
+}
+
+type CancelModelResponseResponseObject interface {
+	VisitCancelModelResponseResponse(w http.ResponseWriter) error
+}
+
+type CancelModelResponse200JSONResponse ModelResponse
+
+func (response CancelModelResponse200JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response CancelModelResponse400JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response CancelModelResponse401JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response CancelModelResponse403JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse404JSONResponse struct {
+	OpenaiResponseNotFoundJSONResponse
+}
+
+func (response CancelModelResponse404JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse429JSONResponse struct {
+	OpenaiTooManyRequestsJSONResponse
+}
+
+func (response CancelModelResponse429JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response CancelModelResponse500JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelModelResponse503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response CancelModelResponse503JSONResponse) VisitCancelModelResponseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItemsRequestObject struct {
+	ResponseID ResponseIDPath `json:"response_id"`
+	Params     ListModelResponseInputItemsParams
+}
+
+type ListModelResponseInputItemsResponseObject interface {
+	VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error
+}
+
+type ListModelResponseInputItems200JSONResponse ResponseItemList
+
+func (response ListModelResponseInputItems200JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems400JSONResponse struct{ OpenaiBadRequestJSONResponse }
+
+func (response ListModelResponseInputItems400JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems401JSONResponse struct{ OpenaiUnauthorizedJSONResponse }
+
+func (response ListModelResponseInputItems401JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems403JSONResponse struct{ OpenaiForbiddenJSONResponse }
+
+func (response ListModelResponseInputItems403JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems404JSONResponse struct {
+	OpenaiResponseNotFoundJSONResponse
+}
+
+func (response ListModelResponseInputItems404JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems429JSONResponse struct {
+	OpenaiTooManyRequestsJSONResponse
+}
+
+func (response ListModelResponseInputItems429JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems500JSONResponse struct {
+	OpenaiInternalErrorJSONResponse
+}
+
+func (response ListModelResponseInputItems500JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelResponseInputItems503JSONResponse struct{ OpenaiUnavailableJSONResponse }
+
+func (response ListModelResponseInputItems503JSONResponse) VisitListModelResponseInputItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CreateChatCompletion Answer a list of messages as OpenAI does
@@ -3257,6 +7290,21 @@ type StrictServerInterface interface {
 	// GetOpenaiModel Look up a model or an agent
 	// (GET /v1/models/{model_id})
 	GetOpenaiModel(ctx context.Context, request GetOpenaiModelRequestObject) (GetOpenaiModelResponseObject, error)
+	// CreateModelResponse Answer as OpenAI's Responses API does
+	// (POST /v1/responses)
+	CreateModelResponse(ctx context.Context, request CreateModelResponseRequestObject) (CreateModelResponseResponseObject, error)
+	// DeleteModelResponse Delete a response
+	// (DELETE /v1/responses/{response_id})
+	DeleteModelResponse(ctx context.Context, request DeleteModelResponseRequestObject) (DeleteModelResponseResponseObject, error)
+	// GetModelResponse Read a response
+	// (GET /v1/responses/{response_id})
+	GetModelResponse(ctx context.Context, request GetModelResponseRequestObject) (GetModelResponseResponseObject, error)
+	// CancelModelResponse Stop a response
+	// (POST /v1/responses/{response_id}/cancel)
+	CancelModelResponse(ctx context.Context, request CancelModelResponseRequestObject) (CancelModelResponseResponseObject, error)
+	// ListModelResponseInputItems List what a response answered
+	// (GET /v1/responses/{response_id}/input_items)
+	ListModelResponseInputItems(ctx context.Context, request ListModelResponseInputItemsRequestObject) (ListModelResponseInputItemsResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -3434,6 +7482,143 @@ func (sh *strictHandler) GetOpenaiModel(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetOpenaiModelResponseObject); ok {
 		if err := validResponse.VisitGetOpenaiModelResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateModelResponse operation middleware
+func (sh *strictHandler) CreateModelResponse(w http.ResponseWriter, r *http.Request) {
+	var request CreateModelResponseRequestObject
+
+	var body CreateModelResponseJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateModelResponse(ctx, request.(CreateModelResponseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateModelResponse")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateModelResponseResponseObject); ok {
+		if err := validResponse.VisitCreateModelResponseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteModelResponse operation middleware
+func (sh *strictHandler) DeleteModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath) {
+	var request DeleteModelResponseRequestObject
+
+	request.ResponseID = responseID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteModelResponse(ctx, request.(DeleteModelResponseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteModelResponse")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteModelResponseResponseObject); ok {
+		if err := validResponse.VisitDeleteModelResponseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetModelResponse operation middleware
+func (sh *strictHandler) GetModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params GetModelResponseParams) {
+	var request GetModelResponseRequestObject
+
+	request.ResponseID = responseID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetModelResponse(ctx, request.(GetModelResponseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetModelResponse")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetModelResponseResponseObject); ok {
+		if err := validResponse.VisitGetModelResponseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelModelResponse operation middleware
+func (sh *strictHandler) CancelModelResponse(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath) {
+	var request CancelModelResponseRequestObject
+
+	request.ResponseID = responseID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelModelResponse(ctx, request.(CancelModelResponseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelModelResponse")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelModelResponseResponseObject); ok {
+		if err := validResponse.VisitCancelModelResponseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListModelResponseInputItems operation middleware
+func (sh *strictHandler) ListModelResponseInputItems(w http.ResponseWriter, r *http.Request, responseID ResponseIDPath, params ListModelResponseInputItemsParams) {
+	var request ListModelResponseInputItemsRequestObject
+
+	request.ResponseID = responseID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModelResponseInputItems(ctx, request.(ListModelResponseInputItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModelResponseInputItems")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListModelResponseInputItemsResponseObject); ok {
+		if err := validResponse.VisitListModelResponseInputItemsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

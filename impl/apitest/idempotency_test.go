@@ -24,6 +24,7 @@ const keyHeader = "Idempotency-Key"
 // unrepeatable are the POSTs that take no Idempotency-Key, with the reason.
 var unrepeatable = map[string]string{
 	"cancelTurn":           "a turn ends once, however often it is stopped",
+	"cancelModelResponse":  "a response ends once, however often it is stopped",
 	"createErasure":        "what is erased stays erased, and it removes the answers that are kept for repetition",
 	"createOauthToken":     "RFC 6749 knows no such header; another token costs nothing and lapses",
 	"createEndUserToken":   "stores nothing; another token costs nothing and lapses",

@@ -46,7 +46,7 @@ func (x tenant) prepare(t *testing.T) *people {
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
 		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
 		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
-		x.ids["model_alias"] = testkit.Canary()
+		x.ids["model_alias"], x.ids["response_id"] = testkit.Canary(), x.Response(t)
 		if _, _, err := x.server.App.Models.PutAlias(t.Context(), db.Everyone, x.ids["model_alias"], model.BuiltInLLM); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func (x tenant) prepare(t *testing.T) *people {
 // wantsPeople tells whether requests to the operation name what prepare makes.
 func wantsPeople(op *testkit.Operation) bool {
 	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
-		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "/sign-")
+		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "{response_id}") || strings.Contains(op.Path, "/sign-")
 }
 
 // prepareProject makes the tenant's project with what it holds, which only operations of projects name.
@@ -112,6 +112,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"file_name":       x.fileName(t),
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,
+		"response_id":     "",
 		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
 		"key_id":          x.Key(t).ID,
 		"webhook_id":      hook.ID,

@@ -21,6 +21,7 @@ func (x tenant) streams(conversationID string) map[string]testkit.Request {
 		"message":                    {Path: "/api/v1/conversations/" + conversationID + "/messages", Body: `{"content":"Hi","stream":true}`},
 		"chat completion":            {Path: "/v1/chat/completions", Body: `{"model":"` + testkit.UpstreamModel + `","messages":[{"role":"user","content":"Hi"}],"stream":true}`},
 		"chat completion with usage": {Path: "/v1/chat/completions", Body: `{"model":"` + testkit.UpstreamModel + `","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}`},
+		"response":                   {Path: "/v1/responses", Body: `{"model":"` + testkit.UpstreamModel + `","input":"Hi","stream":true}`},
 		"message, verbosely":         {Path: "/api/v1/conversations/" + conversationID + "/messages", Body: `{"content":"Hi","stream":true,"verbose":true}`},
 	}
 }

@@ -170,19 +170,33 @@ func (a Account) Conversation(t testing.TB, edit func(*db.Conversation), message
 // a completion in two pieces, which another app than the account's keys' made.
 func (a Account) Turn(t testing.TB) db.Turn {
 	t.Helper()
+	return a.turn(t, "characters", "{}", turn.Event{Kind: turn.Delta, Text: "An"}, turn.Event{Kind: turn.Delta, Text: " answer"})
+}
+
+// Response stores a response that was completed, and returns its id.
+func (a Account) Response(t testing.TB) string {
+	t.Helper()
+	asked := `{"items":[{"type":"message","role":"user","content":[{"type":"input_text","text":"A question"}]}],"response":{}}`
+	made := a.turn(t, "openai", `{"api":"responses"}`, turn.Event{Kind: turn.Asked, Text: asked, Model: model.BuiltInLLM}, turn.Event{Kind: turn.Delta, Text: "An answer"})
+	return strings.Replace(made.ID, "turn_", "resp_", 1)
+}
+
+func (a Account) turn(t testing.TB, surface, options string, log ...turn.Event) db.Turn {
+	t.Helper()
 	ctx, at := t.Context(), now()
 	row := db.Turn{
-		AccountID: a.ID, ID: id.New(id.Turn), Surface: "characters", AppID: "app_none", KeyID: "key_none", ModelID: model.BuiltInLLM,
-		State: db.TurnRunning, Owner: "srv_none", Lease: time.Hour, Options: []byte("{}"), CreatedAt: at,
+		AccountID: a.ID, ID: id.New(id.Turn), Surface: surface, AppID: "app_none", KeyID: "key_none", ModelID: model.BuiltInLLM,
+		State: db.TurnRunning, Owner: "srv_none", Lease: time.Hour, Options: []byte(options), CreatedAt: at,
 	}
 	if _, err := a.server.DB.BeginTurn(ctx, row, db.Beginning{}); err != nil {
 		t.Fatal(err)
 	}
 	row.State, row.EndedAt, row.LastEvent, row.InputTokens, row.OutputTokens = db.TurnCompleted, &at, 3, 5, 2
-	events, err := json.Marshal([]turn.Event{
-		{N: 1, Kind: turn.Delta, Text: "An"}, {N: 2, Kind: turn.Delta, Text: " answer"},
-		{N: 3, Kind: turn.Completed, MessageID: id.New(id.Message), At: at},
-	})
+	log = append(log, turn.Event{Kind: turn.Completed, MessageID: id.New(id.Message), At: at, Finish: provider.FinishStop})
+	for i := range log {
+		log[i].N = int64(i + 1)
+	}
+	events, err := json.Marshal(log)
 	if err != nil {
 		t.Fatal(err)
 	}

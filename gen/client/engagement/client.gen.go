@@ -1112,6 +1112,9 @@ type PlanNamePath = string
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 

@@ -259,6 +259,21 @@ func (e ChatCompletionToolNameType) Valid() bool {
 	}
 }
 
+// Defines values for DeletedModelResponseObject.
+const (
+	DeletedModelResponseObjectResponse DeletedModelResponseObject = "response"
+)
+
+// Valid indicates whether the value is a known member of the DeletedModelResponseObject enum.
+func (e DeletedModelResponseObject) Valid() bool {
+	switch e {
+	case DeletedModelResponseObjectResponse:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EmbeddingObject.
 const (
 	EmbeddingObjectEmbedding EmbeddingObject = "embedding"
@@ -301,6 +316,66 @@ func (e EmbeddingRequestEncodingFormat) Valid() bool {
 	case EmbeddingRequestEncodingFormatBase64:
 		return true
 	case EmbeddingRequestEncodingFormatFloat:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseObject.
+const (
+	ModelResponseObjectResponse ModelResponseObject = "response"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseObject enum.
+func (e ModelResponseObject) Valid() bool {
+	switch e {
+	case ModelResponseObjectResponse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseStatus.
+const (
+	ModelResponseStatusCancelled  ModelResponseStatus = "cancelled"
+	ModelResponseStatusCompleted  ModelResponseStatus = "completed"
+	ModelResponseStatusFailed     ModelResponseStatus = "failed"
+	ModelResponseStatusInProgress ModelResponseStatus = "in_progress"
+	ModelResponseStatusIncomplete ModelResponseStatus = "incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseStatus enum.
+func (e ModelResponseStatus) Valid() bool {
+	switch e {
+	case ModelResponseStatusCancelled:
+		return true
+	case ModelResponseStatusCompleted:
+		return true
+	case ModelResponseStatusFailed:
+		return true
+	case ModelResponseStatusInProgress:
+		return true
+	case ModelResponseStatusIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ModelResponseCutReason.
+const (
+	ModelResponseCutReasonContentFilter   ModelResponseCutReason = "content_filter"
+	ModelResponseCutReasonMaxOutputTokens ModelResponseCutReason = "max_output_tokens"
+)
+
+// Valid indicates whether the value is a known member of the ModelResponseCutReason enum.
+func (e ModelResponseCutReason) Valid() bool {
+	switch e {
+	case ModelResponseCutReasonContentFilter:
+		return true
+	case ModelResponseCutReasonMaxOutputTokens:
 		return true
 	default:
 		return false
@@ -409,6 +484,393 @@ const (
 func (e OpenaiModelListObject) Valid() bool {
 	switch e {
 	case OpenaiModelListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDataType.
+const (
+	ResponseArgumentsDataTypeResponseFunctionCallArgumentsDone ResponseArgumentsDataType = "response.function_call_arguments.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDataType enum.
+func (e ResponseArgumentsDataType) Valid() bool {
+	switch e {
+	case ResponseArgumentsDataTypeResponseFunctionCallArgumentsDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseArgumentsDeltaDataType.
+const (
+	ResponseArgumentsDeltaDataTypeResponseFunctionCallArgumentsDelta ResponseArgumentsDeltaDataType = "response.function_call_arguments.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseArgumentsDeltaDataType enum.
+func (e ResponseArgumentsDeltaDataType) Valid() bool {
+	switch e {
+	case ResponseArgumentsDeltaDataTypeResponseFunctionCallArgumentsDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseDeltaDataType.
+const (
+	ResponseDeltaDataTypeResponseOutputTextDelta    ResponseDeltaDataType = "response.output_text.delta"
+	ResponseDeltaDataTypeResponseReasoningTextDelta ResponseDeltaDataType = "response.reasoning_text.delta"
+)
+
+// Valid indicates whether the value is a known member of the ResponseDeltaDataType enum.
+func (e ResponseDeltaDataType) Valid() bool {
+	switch e {
+	case ResponseDeltaDataTypeResponseOutputTextDelta:
+		return true
+	case ResponseDeltaDataTypeResponseReasoningTextDelta:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseFormatType.
+const (
+	ResponseFormatTypeJSONObject ResponseFormatType = "json_object"
+	ResponseFormatTypeJSONSchema ResponseFormatType = "json_schema"
+	ResponseFormatTypeText       ResponseFormatType = "text"
+)
+
+// Valid indicates whether the value is a known member of the ResponseFormatType enum.
+func (e ResponseFormatType) Valid() bool {
+	switch e {
+	case ResponseFormatTypeJSONObject:
+		return true
+	case ResponseFormatTypeJSONSchema:
+		return true
+	case ResponseFormatTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputItemType.
+const (
+	ResponseInputItemTypeFunctionCall       ResponseInputItemType = "function_call"
+	ResponseInputItemTypeFunctionCallOutput ResponseInputItemType = "function_call_output"
+	ResponseInputItemTypeMessage            ResponseInputItemType = "message"
+	ResponseInputItemTypeReasoning          ResponseInputItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputItemType enum.
+func (e ResponseInputItemType) Valid() bool {
+	switch e {
+	case ResponseInputItemTypeFunctionCall:
+		return true
+	case ResponseInputItemTypeFunctionCallOutput:
+		return true
+	case ResponseInputItemTypeMessage:
+		return true
+	case ResponseInputItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputItemRole.
+const (
+	ResponseInputItemRoleAssistant ResponseInputItemRole = "assistant"
+	ResponseInputItemRoleDeveloper ResponseInputItemRole = "developer"
+	ResponseInputItemRoleSystem    ResponseInputItemRole = "system"
+	ResponseInputItemRoleUser      ResponseInputItemRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputItemRole enum.
+func (e ResponseInputItemRole) Valid() bool {
+	switch e {
+	case ResponseInputItemRoleAssistant:
+		return true
+	case ResponseInputItemRoleDeveloper:
+		return true
+	case ResponseInputItemRoleSystem:
+		return true
+	case ResponseInputItemRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseInputPartType.
+const (
+	ResponseInputPartTypeInputImage    ResponseInputPartType = "input_image"
+	ResponseInputPartTypeInputText     ResponseInputPartType = "input_text"
+	ResponseInputPartTypeOutputText    ResponseInputPartType = "output_text"
+	ResponseInputPartTypeReasoningText ResponseInputPartType = "reasoning_text"
+	ResponseInputPartTypeRefusal       ResponseInputPartType = "refusal"
+)
+
+// Valid indicates whether the value is a known member of the ResponseInputPartType enum.
+func (e ResponseInputPartType) Valid() bool {
+	switch e {
+	case ResponseInputPartTypeInputImage:
+		return true
+	case ResponseInputPartTypeInputText:
+		return true
+	case ResponseInputPartTypeOutputText:
+		return true
+	case ResponseInputPartTypeReasoningText:
+		return true
+	case ResponseInputPartTypeRefusal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemDataType.
+const (
+	ResponseItemDataTypeResponseOutputItemAdded ResponseItemDataType = "response.output_item.added"
+	ResponseItemDataTypeResponseOutputItemDone  ResponseItemDataType = "response.output_item.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemDataType enum.
+func (e ResponseItemDataType) Valid() bool {
+	switch e {
+	case ResponseItemDataTypeResponseOutputItemAdded:
+		return true
+	case ResponseItemDataTypeResponseOutputItemDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseItemListObject.
+const (
+	ResponseItemListObjectList ResponseItemListObject = "list"
+)
+
+// Valid indicates whether the value is a known member of the ResponseItemListObject enum.
+func (e ResponseItemListObject) Valid() bool {
+	switch e {
+	case ResponseItemListObjectList:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseListedItemType.
+const (
+	ResponseListedItemTypeFunctionCall       ResponseListedItemType = "function_call"
+	ResponseListedItemTypeFunctionCallOutput ResponseListedItemType = "function_call_output"
+	ResponseListedItemTypeMessage            ResponseListedItemType = "message"
+	ResponseListedItemTypeReasoning          ResponseListedItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseListedItemType enum.
+func (e ResponseListedItemType) Valid() bool {
+	switch e {
+	case ResponseListedItemTypeFunctionCall:
+		return true
+	case ResponseListedItemTypeFunctionCallOutput:
+		return true
+	case ResponseListedItemTypeMessage:
+		return true
+	case ResponseListedItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemType.
+const (
+	ResponseOutputItemTypeFunctionCall ResponseOutputItemType = "function_call"
+	ResponseOutputItemTypeMessage      ResponseOutputItemType = "message"
+	ResponseOutputItemTypeReasoning    ResponseOutputItemType = "reasoning"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemType enum.
+func (e ResponseOutputItemType) Valid() bool {
+	switch e {
+	case ResponseOutputItemTypeFunctionCall:
+		return true
+	case ResponseOutputItemTypeMessage:
+		return true
+	case ResponseOutputItemTypeReasoning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemStatus.
+const (
+	ResponseOutputItemStatusCompleted  ResponseOutputItemStatus = "completed"
+	ResponseOutputItemStatusInProgress ResponseOutputItemStatus = "in_progress"
+	ResponseOutputItemStatusIncomplete ResponseOutputItemStatus = "incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemStatus enum.
+func (e ResponseOutputItemStatus) Valid() bool {
+	switch e {
+	case ResponseOutputItemStatusCompleted:
+		return true
+	case ResponseOutputItemStatusInProgress:
+		return true
+	case ResponseOutputItemStatusIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputItemRole.
+const (
+	ResponseOutputItemRoleAssistant ResponseOutputItemRole = "assistant"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputItemRole enum.
+func (e ResponseOutputItemRole) Valid() bool {
+	switch e {
+	case ResponseOutputItemRoleAssistant:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseOutputPartType.
+const (
+	ResponseOutputPartTypeOutputText    ResponseOutputPartType = "output_text"
+	ResponseOutputPartTypeReasoningText ResponseOutputPartType = "reasoning_text"
+)
+
+// Valid indicates whether the value is a known member of the ResponseOutputPartType enum.
+func (e ResponseOutputPartType) Valid() bool {
+	switch e {
+	case ResponseOutputPartTypeOutputText:
+		return true
+	case ResponseOutputPartTypeReasoningText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponsePartDataType.
+const (
+	ResponsePartDataTypeResponseContentPartAdded ResponsePartDataType = "response.content_part.added"
+	ResponsePartDataTypeResponseContentPartDone  ResponsePartDataType = "response.content_part.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponsePartDataType enum.
+func (e ResponsePartDataType) Valid() bool {
+	switch e {
+	case ResponsePartDataTypeResponseContentPartAdded:
+		return true
+	case ResponsePartDataTypeResponseContentPartDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseStateDataType.
+const (
+	ResponseStateDataTypeResponseCompleted  ResponseStateDataType = "response.completed"
+	ResponseStateDataTypeResponseCreated    ResponseStateDataType = "response.created"
+	ResponseStateDataTypeResponseFailed     ResponseStateDataType = "response.failed"
+	ResponseStateDataTypeResponseInProgress ResponseStateDataType = "response.in_progress"
+	ResponseStateDataTypeResponseIncomplete ResponseStateDataType = "response.incomplete"
+)
+
+// Valid indicates whether the value is a known member of the ResponseStateDataType enum.
+func (e ResponseStateDataType) Valid() bool {
+	switch e {
+	case ResponseStateDataTypeResponseCompleted:
+		return true
+	case ResponseStateDataTypeResponseCreated:
+		return true
+	case ResponseStateDataTypeResponseFailed:
+		return true
+	case ResponseStateDataTypeResponseInProgress:
+		return true
+	case ResponseStateDataTypeResponseIncomplete:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseTextDataType.
+const (
+	ResponseTextDataTypeResponseOutputTextDone    ResponseTextDataType = "response.output_text.done"
+	ResponseTextDataTypeResponseReasoningTextDone ResponseTextDataType = "response.reasoning_text.done"
+)
+
+// Valid indicates whether the value is a known member of the ResponseTextDataType enum.
+func (e ResponseTextDataType) Valid() bool {
+	switch e {
+	case ResponseTextDataTypeResponseOutputTextDone:
+		return true
+	case ResponseTextDataTypeResponseReasoningTextDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseToolType.
+const (
+	ResponseToolTypeFunction ResponseToolType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ResponseToolType enum.
+func (e ResponseToolType) Valid() bool {
+	switch e {
+	case ResponseToolTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseToolNameType.
+const (
+	ResponseToolNameTypeFunction ResponseToolNameType = "function"
+)
+
+// Valid indicates whether the value is a known member of the ResponseToolNameType enum.
+func (e ResponseToolNameType) Valid() bool {
+	switch e {
+	case ResponseToolNameTypeFunction:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListModelResponseInputItemsParamsOrder.
+const (
+	ListModelResponseInputItemsParamsOrderAsc  ListModelResponseInputItemsParamsOrder = "asc"
+	ListModelResponseInputItemsParamsOrderDesc ListModelResponseInputItemsParamsOrder = "desc"
+)
+
+// Valid indicates whether the value is a known member of the ListModelResponseInputItemsParamsOrder enum.
+func (e ListModelResponseInputItemsParamsOrder) Valid() bool {
+	switch e {
+	case ListModelResponseInputItemsParamsOrderAsc:
+		return true
+	case ListModelResponseInputItemsParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -996,6 +1458,29 @@ type ChatCompletionUsage struct {
 	TotalTokens int64 `json:"total_tokens"`
 }
 
+// DeletedModelResponse A response that is deleted.
+type DeletedModelResponse struct {
+	// ID Which it was.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Object What it was.
+	//
+	// Example: response
+	Object DeletedModelResponseObject `json:"object"`
+
+	// Deleted That it is deleted.
+	//
+	// Example: true
+	Deleted bool `json:"deleted"`
+}
+
+// DeletedModelResponseObject What it was.
+//
+// Example: response
+type DeletedModelResponseObject string
+
 // Embedding A text's vector.
 type Embedding struct {
 	// Object Says what this is.
@@ -1131,6 +1616,298 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// ModelResponse An answer, made or being made.
+type ModelResponse struct {
+	// ID Names the response.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Object What this is.
+	//
+	// Example: response
+	Object ModelResponseObject `json:"object"`
+
+	// CreatedAt When it was begun, in Unix seconds.
+	//
+	// Example: 1705314600
+	CreatedAt int64 `json:"created_at"`
+
+	// CompletedAt When it ended, in Unix seconds; null before that.
+	//
+	// Example: 1705314601
+	CompletedAt *int64 `json:"completed_at"`
+
+	// Status How far it is; `incomplete` is an answer that was cut.
+	//
+	// Example: completed
+	Status ModelResponseStatus `json:"status"`
+
+	// Background Whether it was told at once.
+	//
+	// Example: false
+	Background bool `json:"background"`
+
+	// Error Why the response failed; null when it did not.
+	Error *ModelResponseError `json:"error"`
+
+	// IncompleteDetails Why the answer was cut; null when it was not.
+	IncompleteDetails *ModelResponseCut `json:"incomplete_details"`
+
+	// Instructions What the model was to keep to.
+	//
+	// Example: Be brief.
+	Instructions *string `json:"instructions"`
+
+	// MaxOutputTokens How many tokens the answer might have; null without a limit of the request.
+	//
+	// Example: 256
+	MaxOutputTokens *int32 `json:"max_output_tokens"`
+
+	// Metadata The client's own notes.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata"`
+
+	// Model The language model that answers.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// Output What the model made, in its order.
+	Output []ResponseOutputItem `json:"output"`
+
+	// ParallelToolCalls Whether the model may call several tools at once.
+	//
+	// Example: true
+	ParallelToolCalls bool `json:"parallel_tool_calls"`
+
+	// PreviousResponseID The response that this one follows.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	PreviousResponseID *string `json:"previous_response_id"`
+
+	// Reasoning How a reasoning model thinks. Passed on.
+	Reasoning *ResponseReasoning `json:"reasoning"`
+
+	// Store Whether the response is kept.
+	//
+	// Example: true
+	Store bool `json:"store"`
+
+	// Temperature As the request said; null when it did not.
+	//
+	// Example: 0.7
+	Temperature *float64 `json:"temperature"`
+
+	// Text The form of the answer.
+	Text *ResponseText `json:"text"`
+
+	// ToolChoice Whether the model calls tools.
+	ToolChoice ModelResponse_ToolChoice `json:"tool_choice"`
+
+	// Tools What the model might call.
+	Tools []ResponseTool `json:"tools"`
+
+	// TopP As the request said; null when it did not.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p"`
+
+	// Truncation As the request said; null when it did not.
+	//
+	// Example: auto
+	Truncation *string `json:"truncation"`
+
+	// Usage What the response took; null before its end.
+	Usage *ModelResponseUsage `json:"usage"`
+
+	// User The end user whom the request named.
+	//
+	// Example: user-123
+	User *string `json:"user"`
+}
+
+// ModelResponseObject What this is.
+//
+// Example: response
+type ModelResponseObject string
+
+// ModelResponseStatus How far it is; `incomplete` is an answer that was cut.
+//
+// Example: completed
+type ModelResponseStatus string
+
+// ModelResponse_ToolChoice Whether the model calls tools.
+type ModelResponse_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ModelResponseCut Why the answer was cut; null when it was not.
+type ModelResponseCut struct {
+	// Reason What cut it: the token limit, or a filter of the provider.
+	//
+	// Example: max_output_tokens
+	Reason ModelResponseCutReason `json:"reason"`
+}
+
+// ModelResponseCutReason What cut it: the token limit, or a filter of the provider.
+//
+// Example: max_output_tokens
+type ModelResponseCutReason string
+
+// ModelResponseError Why the response failed; null when it did not.
+type ModelResponseError struct {
+	// Code The error for programs.
+	//
+	// Example: server_error
+	Code string `json:"code"`
+
+	// Message A sentence for the developer.
+	//
+	// Example: The model did not answer.
+	Message string `json:"message"`
+}
+
+// ModelResponseRequest What to answer, and how.
+type ModelResponseRequest struct {
+	// Model A model's id, or the id of an agent of the account. While the server has no upstream, any other name means the built-in model.
+	//
+	// Example: parley-builtin
+	Model string `json:"model"`
+
+	// Input What to answer: a text of the user, or items, the oldest first.
+	Input ModelResponseRequest_Input `json:"input"`
+
+	// Instructions What the model shall keep to; it stands before everything else.
+	//
+	// Example: Be brief.
+	Instructions *string `json:"instructions,omitempty"`
+
+	// PreviousResponseID The response that this one follows.
+	//
+	// Example: resp_01hf3z8k3v0000000000000000
+	PreviousResponseID *string `json:"previous_response_id,omitempty"`
+
+	// Stream Whether the answer comes as server-sent events.
+	//
+	// Example: true
+	Stream *bool `json:"stream,omitempty"`
+
+	// Background Whether the response is told at once and made afterwards. It must be stored.
+	//
+	// Example: false
+	Background *bool `json:"background,omitempty"`
+
+	// Store Whether the response is kept; it is unless this is `false`.
+	//
+	// Example: true
+	Store *bool `json:"store,omitempty"`
+
+	// Metadata The client's own notes; they are kept with the response.
+	//
+	// Example: {"a":"b"}
+	Metadata map[string]string `json:"metadata,omitempty"`
+
+	// Temperature How freely the model chooses its words.
+	//
+	// Example: 0.7
+	Temperature *float64 `json:"temperature,omitempty"`
+
+	// TopP The share of likely words that are considered. Passed on.
+	//
+	// Example: 0.9
+	TopP *float64 `json:"top_p,omitempty"`
+
+	// MaxOutputTokens How many tokens the answer may have; the model's own limit holds, too.
+	//
+	// Example: 256
+	MaxOutputTokens *int32 `json:"max_output_tokens,omitempty"`
+
+	// User An opaque name of the end user, passed on to the model's provider.
+	//
+	// Example: user-123
+	User *string `json:"user,omitempty"`
+
+	// Tools What the model may call.
+	Tools []ResponseTool `json:"tools,omitempty"`
+
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+	ToolChoice *ModelResponseRequest_ToolChoice `json:"tool_choice,omitempty"`
+
+	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
+	//
+	// Example: true
+	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
+
+	// Text The form of the answer.
+	Text *ResponseText `json:"text,omitempty"`
+
+	// Reasoning How a reasoning model thinks. Passed on.
+	Reasoning *ResponseReasoning `json:"reasoning,omitempty"`
+
+	// Truncation Kept, and without effect: what does not fit the context is always left out, the oldest first.
+	//
+	// Example: auto
+	Truncation *string `json:"truncation,omitempty"`
+
+	// Conversation Not supported: only null or an empty object. Responses follow each other with `previous_response_id`.
+	Conversation map[string]interface{} `json:"conversation,omitempty"`
+
+	// Prompt Not supported: only null or an empty object.
+	Prompt map[string]interface{} `json:"prompt,omitempty"`
+}
+
+// ModelResponseRequest_Input What to answer: a text of the user, or items, the oldest first.
+type ModelResponseRequest_Input struct {
+	union json.RawMessage
+}
+
+// ModelResponseRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+type ModelResponseRequest_ToolChoice struct {
+	union json.RawMessage
+}
+
+// ModelResponseUsage What the response took; null before its end.
+type ModelResponseUsage struct {
+	// InputTokens Tokens that the model read.
+	//
+	// Example: 11
+	InputTokens int64 `json:"input_tokens"`
+
+	// InputTokensDetails More about them.
+	InputTokensDetails ModelResponseUsage_InputTokensDetails `json:"input_tokens_details"`
+
+	// OutputTokens Tokens that the model wrote.
+	//
+	// Example: 18
+	OutputTokens int64 `json:"output_tokens"`
+
+	// OutputTokensDetails More about them.
+	OutputTokensDetails ModelResponseUsage_OutputTokensDetails `json:"output_tokens_details"`
+
+	// TotalTokens The sum of both.
+	//
+	// Example: 29
+	TotalTokens int64 `json:"total_tokens"`
+}
+
+// ModelResponseUsage_InputTokensDetails More about them.
+type ModelResponseUsage_InputTokensDetails struct {
+	// CachedTokens Always 0: what providers cache is not told apart.
+	//
+	// Example: 0
+	CachedTokens int64 `json:"cached_tokens"`
+}
+
+// ModelResponseUsage_OutputTokensDetails More about them.
+type ModelResponseUsage_OutputTokensDetails struct {
+	// ReasoningTokens Always 0: reasoning is not told apart.
+	//
+	// Example: 0
+	ReasoningTokens int64 `json:"reasoning_tokens"`
+}
 
 // OpenaiError The error itself.
 type OpenaiError struct {
@@ -1287,6 +2064,601 @@ type OpenaiModelListObject string
 // Example: {"required":["city"],"type":"object"}
 type OpenaiRaw map[string]interface{}
 
+// ResponseArgumentsData The whole arguments of a call.
+type ResponseArgumentsData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.function_call_arguments.done
+	Type ResponseArgumentsDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Name The tool's name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Arguments The arguments.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments string `json:"arguments"`
+}
+
+// ResponseArgumentsDataType The event's name once more.
+//
+// Example: response.function_call_arguments.done
+type ResponseArgumentsDataType string
+
+// ResponseArgumentsDeltaData More of the arguments of a call.
+type ResponseArgumentsDeltaData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.function_call_arguments.delta
+	Type ResponseArgumentsDeltaDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Delta The next piece.
+	//
+	// Example: {"city":
+	Delta string `json:"delta"`
+}
+
+// ResponseArgumentsDeltaDataType The event's name once more.
+//
+// Example: response.function_call_arguments.delta
+type ResponseArgumentsDeltaDataType string
+
+// ResponseDeltaData More of a text.
+type ResponseDeltaData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_text.delta
+	Type ResponseDeltaDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Delta The next piece.
+	//
+	// Example: AI, or
+	Delta string `json:"delta"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseDeltaDataType The event's name once more.
+//
+// Example: response.output_text.delta
+type ResponseDeltaDataType string
+
+// ResponseFormat Text, JSON, or JSON of a schema.
+type ResponseFormat struct {
+	// Type The form.
+	//
+	// Example: json_schema
+	Type ResponseFormatType `json:"type"`
+
+	// Name Names the schema; required with it.
+	//
+	// Example: answer
+	Name *string `json:"name,omitempty"`
+
+	// Description What the schema is for.
+	//
+	// Example: A number.
+	Description *string `json:"description,omitempty"`
+
+	// Schema The JSON Schema of the tool's arguments.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Schema *ResponseToolParameters `json:"schema,omitempty"`
+
+	// Strict Whether the answer must keep to the schema.
+	//
+	// Example: true
+	Strict *bool `json:"strict,omitempty"`
+}
+
+// ResponseFormatType The form.
+//
+// Example: json_schema
+type ResponseFormatType string
+
+// ResponseInputItem A message, a call of a tool, its result, or reasoning of before, which is not sent to the model. Items of an earlier output may be sent as they are.
+type ResponseInputItem struct {
+	// Type What the item is; a message unless this says otherwise.
+	//
+	// Example: message
+	Type *ResponseInputItemType `json:"type,omitempty"`
+
+	// ID What an earlier output called the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID *string `json:"id,omitempty"`
+
+	// Role Of a message: who says it; required there.
+	//
+	// Example: user
+	Role *ResponseInputItemRole `json:"role,omitempty"`
+
+	// Content Of a message: the text, whole or in parts; required there.
+	Content *ResponseInputItem_Content `json:"content,omitempty"`
+
+	// CallID Of a call and its result: which call it is; required there.
+	//
+	// Example: call_abc123
+	CallID *string `json:"call_id,omitempty"`
+
+	// Name Of a call: the tool's name; required there.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments Of a call: the arguments; required there.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments *string `json:"arguments,omitempty"`
+
+	// Output Of a result: what the tool gave; required there.
+	Output *ResponseInputItem_Output `json:"output,omitempty"`
+}
+
+// ResponseInputItemType What the item is; a message unless this says otherwise.
+//
+// Example: message
+type ResponseInputItemType string
+
+// ResponseInputItemRole Of a message: who says it; required there.
+//
+// Example: user
+type ResponseInputItemRole string
+
+// ResponseInputItem_Content Of a message: the text, whole or in parts; required there.
+type ResponseInputItem_Content struct {
+	union json.RawMessage
+}
+
+// ResponseInputItem_Output Of a result: what the tool gave; required there.
+type ResponseInputItem_Output struct {
+	union json.RawMessage
+}
+
+// ResponseInputItems Items, the oldest first.
+type ResponseInputItems = []ResponseInputItem
+
+// ResponseInputPart A part of a message.
+type ResponseInputPart struct {
+	// Type What the part is: a text, a text of an earlier answer, a refusal, reasoning, or a picture. Audio and files are refused with 400.
+	//
+	// Example: input_text
+	Type ResponseInputPartType `json:"type"`
+
+	// Text The text of a text; required there.
+	//
+	// Example: Tell me about AI.
+	Text *string `json:"text,omitempty"`
+
+	// Refusal The text of a refusal; required there.
+	//
+	// Example: I cannot help with that.
+	Refusal *string `json:"refusal,omitempty"`
+
+	// ImageURL Where the provider finds the picture, or the picture itself; required for pictures.
+	//
+	// Example: https://example.com/cat.png
+	ImageURL *string `json:"image_url,omitempty"`
+
+	// Detail How closely the model looks at the picture. Passed on.
+	//
+	// Example: auto
+	Detail *string `json:"detail,omitempty"`
+}
+
+// ResponseInputPartType What the part is: a text, a text of an earlier answer, a refusal, reasoning, or a picture. Audio and files are refused with 400.
+//
+// Example: input_text
+type ResponseInputPartType string
+
+// ResponseInputParts A text in parts.
+type ResponseInputParts = []ResponseInputPart
+
+// ResponseInputText A text of the user.
+//
+// Example: Tell me about AI.
+type ResponseInputText = string
+
+// ResponseItemData An item as it is then.
+type ResponseItemData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_item.added
+	Type ResponseItemDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// Item A message, a call of a tool, or the reasoning of the model, where its provider gives it.
+	Item ResponseOutputItem `json:"item"`
+}
+
+// ResponseItemDataType The event's name once more.
+//
+// Example: response.output_item.added
+type ResponseItemDataType string
+
+// ResponseItemList A page of items.
+type ResponseItemList struct {
+	// Object Says that this is a list.
+	//
+	// Example: list
+	Object ResponseItemListObject `json:"object"`
+
+	// Data The items.
+	Data []ResponseListedItem `json:"data"`
+
+	// FirstID The id of the first item; null when there is none.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	FirstID *string `json:"first_id"`
+
+	// LastID The id of the last item; null when there is none.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	LastID *string `json:"last_id"`
+
+	// HasMore Whether more items follow.
+	//
+	// Example: false
+	HasMore bool `json:"has_more"`
+}
+
+// ResponseItemListObject Says that this is a list.
+//
+// Example: list
+type ResponseItemListObject string
+
+// ResponseListedItem An item as it was sent, with an id; the text of a message always in parts.
+type ResponseListedItem struct {
+	// ID Names the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID string `json:"id"`
+
+	// Type What the item is.
+	//
+	// Example: message
+	Type                 ResponseListedItemType `json:"type"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ResponseListedItemType What the item is.
+//
+// Example: message
+type ResponseListedItemType string
+
+// ResponseOutputItem A message, a call of a tool, or the reasoning of the model, where its provider gives it.
+type ResponseOutputItem struct {
+	// ID Names the item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ID string `json:"id"`
+
+	// Type What the item is.
+	//
+	// Example: message
+	Type ResponseOutputItemType `json:"type"`
+
+	// Status How far it is; `incomplete` when the answer was cut, failed or was cancelled in it.
+	//
+	// Example: completed
+	Status ResponseOutputItemStatus `json:"status"`
+
+	// Role Of a message: the model speaks.
+	//
+	// Example: assistant
+	Role *ResponseOutputItemRole `json:"role,omitempty"`
+
+	// Content Of a message and reasoning: the text.
+	Content *[]ResponseOutputPart `json:"content,omitempty"`
+
+	// Summary Of reasoning: always empty, as the reasoning itself is told.
+	//
+	// Example: []
+	Summary *[]ResponseOutputPart `json:"summary,omitempty"`
+
+	// CallID Of a call: its result is sent with it.
+	//
+	// Example: call_abc123
+	CallID *string `json:"call_id,omitempty"`
+
+	// Name Of a call: the tool's name.
+	//
+	// Example: get_weather
+	Name *string `json:"name,omitempty"`
+
+	// Arguments Of a call: the arguments, as the model wrote them: JSON, if it kept to the schema.
+	//
+	// Example: {"city":"Berlin"}
+	Arguments *string `json:"arguments,omitempty"`
+}
+
+// ResponseOutputItemType What the item is.
+//
+// Example: message
+type ResponseOutputItemType string
+
+// ResponseOutputItemStatus How far it is; `incomplete` when the answer was cut, failed or was cancelled in it.
+//
+// Example: completed
+type ResponseOutputItemStatus string
+
+// ResponseOutputItemRole Of a message: the model speaks.
+//
+// Example: assistant
+type ResponseOutputItemRole string
+
+// ResponseOutputPart The text of an item.
+type ResponseOutputPart struct {
+	// Type What the text is. A refusal is a text, too.
+	//
+	// Example: output_text
+	Type ResponseOutputPartType `json:"type"`
+
+	// Text The text.
+	//
+	// Example: AI, or artificial intelligence, refers to systems that mimic human intelligence.
+	Text string `json:"text"`
+
+	// Annotations Always empty.
+	//
+	// Example: []
+	Annotations []OpenaiRaw `json:"annotations"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseOutputPartType What the text is. A refusal is a text, too.
+//
+// Example: output_text
+type ResponseOutputPartType string
+
+// ResponsePartData A text as it is then.
+type ResponsePartData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.content_part.added
+	Type ResponsePartDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Part The text of an item.
+	Part ResponseOutputPart `json:"part"`
+}
+
+// ResponsePartDataType The event's name once more.
+//
+// Example: response.content_part.added
+type ResponsePartDataType string
+
+// ResponseReasoning How a reasoning model thinks. Passed on.
+type ResponseReasoning struct {
+	// Effort How much it thinks.
+	//
+	// Example: low
+	Effort *string `json:"effort,omitempty"`
+
+	// Summary Kept, and without effect: reasoning is told as it is where the provider gives it.
+	//
+	// Example: auto
+	Summary *string `json:"summary,omitempty"`
+}
+
+// ResponseStateData The response as it is then.
+type ResponseStateData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.created
+	Type ResponseStateDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// Response An answer, made or being made.
+	Response ModelResponse `json:"response"`
+}
+
+// ResponseStateDataType The event's name once more.
+//
+// Example: response.created
+type ResponseStateDataType string
+
+// ResponseText The form of the answer.
+type ResponseText struct {
+	// Format Text, JSON, or JSON of a schema.
+	Format *ResponseFormat `json:"format,omitempty"`
+
+	// Verbosity How much the model writes. Passed on.
+	//
+	// Example: low
+	Verbosity *string `json:"verbosity,omitempty"`
+}
+
+// ResponseTextData A whole text.
+type ResponseTextData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_text.done
+	Type ResponseTextDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// Text The text.
+	//
+	// Example: AI is a branch of computer science.
+	Text string `json:"text"`
+
+	// Logprobs Always empty.
+	//
+	// Example: []
+	Logprobs []OpenaiRaw `json:"logprobs"`
+}
+
+// ResponseTextDataType The event's name once more.
+//
+// Example: response.output_text.done
+type ResponseTextDataType string
+
+// ResponseTool Something that the client can do for the model.
+type ResponseTool struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ResponseToolType `json:"type"`
+
+	// Name By which the model calls it.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: The weather of a city.
+	Description *string `json:"description,omitempty"`
+
+	// Parameters The JSON Schema of the tool's arguments.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	Parameters *ResponseToolParameters `json:"parameters,omitempty"`
+
+	// Strict Whether the arguments must keep to the parameters.
+	//
+	// Example: true
+	Strict *bool `json:"strict,omitempty"`
+}
+
+// ResponseToolType What kind of tool it is.
+//
+// Example: function
+type ResponseToolType string
+
+// ResponseToolName The one tool that the model shall call.
+type ResponseToolName struct {
+	// Type What kind of tool it is.
+	//
+	// Example: function
+	Type ResponseToolNameType `json:"type"`
+
+	// Name Its name.
+	//
+	// Example: get_weather
+	Name string `json:"name"`
+}
+
+// ResponseToolNameType What kind of tool it is.
+//
+// Example: function
+type ResponseToolNameType string
+
+// ResponseToolParameters The JSON Schema of the tool's arguments.
+//
+// Example: {"required":["city"],"type":"object"}
+type ResponseToolParameters map[string]interface{}
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1329,6 +2701,9 @@ type PlanNamePath = string
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
@@ -1368,6 +2743,9 @@ type OpenaiLimited = OpenaiErrorBody
 // OpenaiNotFound What went wrong, as OpenAI words it.
 type OpenaiNotFound = OpenaiErrorBody
 
+// OpenaiResponseNotFound What went wrong, as OpenAI words it.
+type OpenaiResponseNotFound = OpenaiErrorBody
+
 // OpenaiTooManyRequests What went wrong, as OpenAI words it.
 type OpenaiTooManyRequests = OpenaiErrorBody
 
@@ -1380,6 +2758,30 @@ type OpenaiUnavailable = OpenaiErrorBody
 // OpenaiUnsupportedMediaType What went wrong, as OpenAI words it.
 type OpenaiUnsupportedMediaType = OpenaiErrorBody
 
+// GetModelResponseParams defines parameters for GetModelResponse.
+type GetModelResponseParams struct {
+	// Stream Whether the response comes as events.
+	Stream *bool `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// StartingAfter The `sequence_number` of the last event that you have; for streams.
+	StartingAfter *int64 `form:"starting_after,omitempty" json:"starting_after,omitempty"`
+}
+
+// ListModelResponseInputItemsParams defines parameters for ListModelResponseInputItems.
+type ListModelResponseInputItemsParams struct {
+	// Limit How many items the page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Order Whether the last item comes first (`desc`) or the first (`asc`).
+	Order *ListModelResponseInputItemsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// After The id of the item after which the page starts. One that is not in the list gives an empty page.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListModelResponseInputItemsParamsOrder defines parameters for ListModelResponseInputItems.
+type ListModelResponseInputItemsParamsOrder string
+
 // CreateChatCompletionJSONRequestBody defines body for CreateChatCompletion for application/json ContentType.
 type CreateChatCompletionJSONRequestBody = ChatCompletionRequest
 
@@ -1388,6 +2790,9 @@ type CreateEmbeddingJSONRequestBody = EmbeddingRequest
 
 // CreateOpenaiImageJSONRequestBody defines body for CreateOpenaiImage for application/json ContentType.
 type CreateOpenaiImageJSONRequestBody = OpenaiImageRequest
+
+// CreateModelResponseJSONRequestBody defines body for CreateModelResponse for application/json ContentType.
+type CreateModelResponseJSONRequestBody = ModelResponseRequest
 
 // Getter for additional properties for ChatCompletionToolCall. Returns the specified
 // element and whether it was found
@@ -1581,6 +2986,85 @@ func (a ChatCompletionToolCallPiece) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'function': %w", err)
 		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for ResponseListedItem. Returns the specified
+// element and whether it was found
+func (a ResponseListedItem) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for ResponseListedItem
+func (a *ResponseListedItem) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for ResponseListedItem to handle AdditionalProperties
+func (a *ResponseListedItem) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["id"]; found {
+		err = json.Unmarshal(raw, &a.ID)
+		if err != nil {
+			return fmt.Errorf("error reading 'id': %w", err)
+		}
+		delete(object, "id")
+	}
+
+	if raw, found := object["type"]; found {
+		err = json.Unmarshal(raw, &a.Type)
+		if err != nil {
+			return fmt.Errorf("error reading 'type': %w", err)
+		}
+		delete(object, "type")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for ResponseListedItem to handle AdditionalProperties
+func (a ResponseListedItem) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["id"], err = json.Marshal(a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'id': %w", err)
+	}
+
+	object["type"], err = json.Marshal(a.Type)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'type': %w", err)
 	}
 
 	for fieldName, field := range a.AdditionalProperties {
@@ -1954,6 +3438,316 @@ func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsChatCompletionToolMode returns the union data inside the ModelResponse_ToolChoice as a ChatCompletionToolMode
+func (t ModelResponse_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ModelResponse_ToolChoice as the provided ChatCompletionToolMode
+func (t *ModelResponse_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseToolName returns the union data inside the ModelResponse_ToolChoice as a ResponseToolName
+func (t ModelResponse_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
+	var body ResponseToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseToolName overwrites any union data inside the ModelResponse_ToolChoice as the provided ResponseToolName
+func (t *ModelResponse_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseToolName performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ResponseToolName
+func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponse_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponse_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ModelResponseRequest_Input as a ResponseInputText
+func (t ModelResponseRequest_Input) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputText
+func (t *ModelResponseRequest_Input) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputText
+func (t *ModelResponseRequest_Input) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputItems returns the union data inside the ModelResponseRequest_Input as a ResponseInputItems
+func (t ModelResponseRequest_Input) AsResponseInputItems() (ResponseInputItems, error) {
+	var body ResponseInputItems
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputItems overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputItems
+func (t *ModelResponseRequest_Input) FromResponseInputItems(v ResponseInputItems) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputItems performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputItems
+func (t *ModelResponseRequest_Input) MergeResponseInputItems(v ResponseInputItems) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponseRequest_Input) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponseRequest_Input) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsChatCompletionToolMode returns the union data inside the ModelResponseRequest_ToolChoice as a ChatCompletionToolMode
+func (t ModelResponseRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ChatCompletionToolMode
+func (t *ModelResponseRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ChatCompletionToolMode
+func (t *ModelResponseRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseToolName returns the union data inside the ModelResponseRequest_ToolChoice as a ResponseToolName
+func (t ModelResponseRequest_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
+	var body ResponseToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseToolName overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ResponseToolName
+func (t *ModelResponseRequest_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseToolName performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ResponseToolName
+func (t *ModelResponseRequest_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ModelResponseRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ModelResponseRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ResponseInputItem_Content as a ResponseInputText
+func (t ResponseInputItem_Content) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputText
+func (t *ResponseInputItem_Content) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputText
+func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseInputItem_Content as a ResponseInputParts
+func (t ResponseInputItem_Content) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputParts
+func (t *ResponseInputItem_Content) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputParts
+func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseInputItem_Content) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseInputItem_Content) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ResponseInputItem_Output as a ResponseInputText
+func (t ResponseInputItem_Output) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputText
+func (t *ResponseInputItem_Output) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputText
+func (t *ResponseInputItem_Output) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseInputItem_Output as a ResponseInputParts
+func (t ResponseInputItem_Output) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputParts
+func (t *ResponseInputItem_Output) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputParts
+func (t *ResponseInputItem_Output) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseInputItem_Output) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseInputItem_Output) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -2150,6 +3944,87 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
 	GetOpenaiModel(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateModelResponseWithBody Answer as OpenAI's Responses API does
+	//
+	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+	// With `"store": false` nothing of the text is kept.
+	//
+	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+	// response must have ended. A chain ends where a response was deleted.
+	//
+	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+	// goes away ends no response, in the background or not.
+	//
+	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+	// provider and not kept; what is passed on may have 1 MiB.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+	CreateModelResponseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateModelResponse Answer as OpenAI's Responses API does
+	//
+	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+	// With `"store": false` nothing of the text is kept.
+	//
+	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+	// response must have ended. A chain ends where a response was deleted.
+	//
+	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+	// goes away ends no response, in the background or not.
+	//
+	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+	// provider and not kept; what is passed on may have 1 MiB.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+	CreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteModelResponse Delete a response
+	//
+	// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
+	//
+	// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
+	DeleteModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetModelResponse Read a response
+	//
+	// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
+	// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
+	// the end there is the last event alone.
+	//
+	// Only responses that were stored can be read.
+	//
+	// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
+	GetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelModelResponse Stop a response
+	//
+	// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
+	// The response may still be `in_progress` in the answer when another server runs it.
+	//
+	// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
+	CancelModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListModelResponseInputItems List what a response answered
+	//
+	// The items of the request that made the response, without those of responses before it.
+	//
+	// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
+	ListModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // CreateChatCompletionWithBody Answer a list of messages as OpenAI does
@@ -2355,6 +4230,147 @@ func (c *Client) GetOpenaiModel(ctx context.Context, modelID string, reqEditors 
 	return c.Client.Do(req)
 }
 
+// CreateModelResponseWithBody Answer as OpenAI's Responses API does
+//
+// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+// With `"store": false` nothing of the text is kept.
+//
+// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+// response must have ended. A chain ends where a response was deleted.
+//
+// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+// goes away ends no response, in the background or not.
+//
+// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+// provider and not kept; what is passed on may have 1 MiB.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+func (c *Client) CreateModelResponseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateModelResponseRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateModelResponse Answer as OpenAI's Responses API does
+//
+// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+// With `"store": false` nothing of the text is kept.
+//
+// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+// response must have ended. A chain ends where a response was deleted.
+//
+// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+// goes away ends no response, in the background or not.
+//
+// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+// provider and not kept; what is passed on may have 1 MiB.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+func (c *Client) CreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateModelResponseRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteModelResponse Delete a response
+//
+// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
+//
+// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
+func (c *Client) DeleteModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteModelResponseRequest(c.Server, responseID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetModelResponse Read a response
+//
+// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
+// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
+// the end there is the last event alone.
+//
+// Only responses that were stored can be read.
+//
+// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
+func (c *Client) GetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetModelResponseRequest(c.Server, responseID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelModelResponse Stop a response
+//
+// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
+// The response may still be `in_progress` in the answer when another server runs it.
+//
+// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
+func (c *Client) CancelModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelModelResponseRequest(c.Server, responseID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListModelResponseInputItems List what a response answered
+//
+// The items of the request that made the response, without those of responses before it.
+//
+// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
+func (c *Client) ListModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListModelResponseInputItemsRequest(c.Server, responseID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // NewCreateChatCompletionRequest calls the generic CreateChatCompletion builder with application/json body
 func NewCreateChatCompletionRequest(server string, body CreateChatCompletionJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2536,6 +4552,272 @@ func NewGetOpenaiModelRequest(server string, modelID string) (*http.Request, err
 	return req, nil
 }
 
+// NewCreateModelResponseRequest calls the generic CreateModelResponse builder with application/json body
+func NewCreateModelResponseRequest(server string, body CreateModelResponseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateModelResponseRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateModelResponseRequestWithBody constructs an http.Request for the CreateModelResponse method, with any body, and a specified content type
+func NewCreateModelResponseRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/responses")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteModelResponseRequest constructs an http.Request for the DeleteModelResponse method
+func NewDeleteModelResponseRequest(server string, responseID ResponseIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/responses/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetModelResponseRequest constructs an http.Request for the GetModelResponse method
+func NewGetModelResponseRequest(server string, responseID ResponseIDPath, params *GetModelResponseParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/responses/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Stream != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", *params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartingAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "starting_after", *params.StartingAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelModelResponseRequest constructs an http.Request for the CancelModelResponse method
+func NewCancelModelResponseRequest(server string, responseID ResponseIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/responses/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListModelResponseInputItemsRequest constructs an http.Request for the ListModelResponseInputItems method
+func NewListModelResponseInputItemsRequest(server string, responseID ResponseIDPath, params *ListModelResponseInputItemsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/responses/%s/input_items", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Order != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2706,6 +4988,95 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
 	GetOpenaiModelWithResponse(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*GetOpenaiModelResult, error)
+
+	// CreateModelResponseWithBodyWithResponse Answer as OpenAI's Responses API does
+	//
+	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+	// With `"store": false` nothing of the text is kept.
+	//
+	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+	// response must have ended. A chain ends where a response was deleted.
+	//
+	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+	// goes away ends no response, in the background or not.
+	//
+	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+	// provider and not kept; what is passed on may have 1 MiB.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+	CreateModelResponseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error)
+
+	// CreateModelResponseWithResponse Answer as OpenAI's Responses API does
+	//
+	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+	// With `"store": false` nothing of the text is kept.
+	//
+	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+	// response must have ended. A chain ends where a response was deleted.
+	//
+	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+	// goes away ends no response, in the background or not.
+	//
+	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+	// provider and not kept; what is passed on may have 1 MiB.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+	CreateModelResponseWithResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error)
+
+	// DeleteModelResponseWithResponse Delete a response
+	//
+	// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
+	DeleteModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*DeleteModelResponseResult, error)
+
+	// GetModelResponseWithResponse Read a response
+	//
+	// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
+	// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
+	// the end there is the last event alone.
+	//
+	// Only responses that were stored can be read.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
+	GetModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*GetModelResponseResult, error)
+
+	// CancelModelResponseWithResponse Stop a response
+	//
+	// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
+	// The response may still be `in_progress` in the answer when another server runs it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
+	CancelModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*CancelModelResponseResult, error)
+
+	// ListModelResponseInputItemsWithResponse List what a response answered
+	//
+	// The items of the request that made the response, without those of responses before it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
+	ListModelResponseInputItemsWithResponse(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*ListModelResponseInputItemsResult, error)
 }
 
 // CreateChatCompletionResult200Headers the declared response headers of an HTTP 200 response for CreateChatCompletion
@@ -3270,6 +5641,498 @@ func (r GetOpenaiModelResult) ContentType() string {
 	return ""
 }
 
+// CreateModelResponseResult200Headers the declared response headers of an HTTP 200 response for CreateModelResponse
+type CreateModelResponseResult200Headers struct {
+	ParleyTurn string
+}
+
+type CreateModelResponseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *OpenaiConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *OpenaiContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *OpenaiUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *OpenaiKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiLimited
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *OpenaiBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateModelResponseResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateModelResponseResult) GetJSON200() *ModelResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateModelResponseResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateModelResponseResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateModelResponseResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateModelResponseResult) GetJSON404() *OpenaiNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateModelResponseResult) GetJSON409() *OpenaiConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateModelResponseResult) GetJSON413() *OpenaiContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateModelResponseResult) GetJSON415() *OpenaiUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateModelResponseResult) GetJSON422() *OpenaiKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateModelResponseResult) GetJSON429() *OpenaiLimited {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateModelResponseResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CreateModelResponseResult) GetJSON502() *OpenaiBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateModelResponseResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateModelResponseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateModelResponseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateModelResponseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateModelResponseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteModelResponseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeletedModelResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiResponseNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteModelResponseResult) GetJSON200() *DeletedModelResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteModelResponseResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteModelResponseResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteModelResponseResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteModelResponseResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteModelResponseResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteModelResponseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteModelResponseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteModelResponseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteModelResponseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetModelResponseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiResponseNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetModelResponseResult) GetJSON200() *ModelResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetModelResponseResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetModelResponseResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetModelResponseResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetModelResponseResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetModelResponseResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetModelResponseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetModelResponseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetModelResponseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetModelResponseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelModelResponseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ModelResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiResponseNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelModelResponseResult) GetJSON200() *ModelResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CancelModelResponseResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CancelModelResponseResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CancelModelResponseResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CancelModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CancelModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CancelModelResponseResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CancelModelResponseResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelModelResponseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelModelResponseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelModelResponseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelModelResponseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListModelResponseInputItemsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResponseItemList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *OpenaiBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *OpenaiUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *OpenaiForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *OpenaiResponseNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *OpenaiTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *OpenaiInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *OpenaiUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON200() *ResponseItemList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON400() *OpenaiBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON401() *OpenaiUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON403() *OpenaiForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON404() *OpenaiResponseNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON429() *OpenaiTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON500() *OpenaiInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListModelResponseInputItemsResult) GetJSON503() *OpenaiUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListModelResponseInputItemsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListModelResponseInputItemsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListModelResponseInputItemsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListModelResponseInputItemsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // CreateChatCompletionWithBodyWithResponse Answer a list of messages as OpenAI does
 //
 // Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
@@ -3443,6 +6306,131 @@ func (c *ClientWithResponses) GetOpenaiModelWithResponse(ctx context.Context, mo
 		return nil, err
 	}
 	return ParseGetOpenaiModelResult(rsp)
+}
+
+// CreateModelResponseWithBodyWithResponse Answer as OpenAI's Responses API does
+//
+// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+// With `"store": false` nothing of the text is kept.
+//
+// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+// response must have ended. A chain ends where a response was deleted.
+//
+// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+// goes away ends no response, in the background or not.
+//
+// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+// provider and not kept; what is passed on may have 1 MiB.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+func (c *ClientWithResponses) CreateModelResponseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error) {
+	rsp, err := c.CreateModelResponseWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateModelResponseResult(rsp)
+}
+
+// CreateModelResponseWithResponse Answer as OpenAI's Responses API does
+//
+// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
+// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
+// With `"store": false` nothing of the text is kept.
+//
+// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
+// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
+// response must have ended. A chain ends where a response was deleted.
+//
+// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
+// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
+// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
+// goes away ends no response, in the background or not.
+//
+// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
+// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
+// provider and not kept; what is passed on may have 1 MiB.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
+func (c *ClientWithResponses) CreateModelResponseWithResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error) {
+	rsp, err := c.CreateModelResponse(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateModelResponseResult(rsp)
+}
+
+// DeleteModelResponseWithResponse Delete a response
+//
+// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
+func (c *ClientWithResponses) DeleteModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*DeleteModelResponseResult, error) {
+	rsp, err := c.DeleteModelResponse(ctx, responseID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteModelResponseResult(rsp)
+}
+
+// GetModelResponseWithResponse Read a response
+//
+// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
+// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
+// the end there is the last event alone.
+//
+// Only responses that were stored can be read.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
+func (c *ClientWithResponses) GetModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*GetModelResponseResult, error) {
+	rsp, err := c.GetModelResponse(ctx, responseID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetModelResponseResult(rsp)
+}
+
+// CancelModelResponseWithResponse Stop a response
+//
+// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
+// The response may still be `in_progress` in the answer when another server runs it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
+func (c *ClientWithResponses) CancelModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*CancelModelResponseResult, error) {
+	rsp, err := c.CancelModelResponse(ctx, responseID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelModelResponseResult(rsp)
+}
+
+// ListModelResponseInputItemsWithResponse List what a response answered
+//
+// The items of the request that made the response, without those of responses before it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
+func (c *ClientWithResponses) ListModelResponseInputItemsWithResponse(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*ListModelResponseInputItemsResult, error) {
+	rsp, err := c.ListModelResponseInputItems(ctx, responseID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListModelResponseInputItemsResult(rsp)
 }
 
 // ParseCreateChatCompletionResult parses an HTTP response from a CreateChatCompletionWithResponse call
@@ -3922,6 +6910,435 @@ func ParseGetOpenaiModelResult(rsp *http.Response) (*GetOpenaiModelResult, error
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest OpenaiNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateModelResponseResult parses an HTTP response from a CreateModelResponseWithResponse call
+func ParseCreateModelResponseResult(rsp *http.Response) (*CreateModelResponseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateModelResponseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest OpenaiConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest OpenaiContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest OpenaiUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest OpenaiKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest OpenaiBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateModelResponseResult200Headers
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteModelResponseResult parses an HTTP response from a DeleteModelResponseWithResponse call
+func ParseDeleteModelResponseResult(rsp *http.Response) (*DeleteModelResponseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteModelResponseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeletedModelResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiResponseNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetModelResponseResult parses an HTTP response from a GetModelResponseWithResponse call
+func ParseGetModelResponseResult(rsp *http.Response) (*GetModelResponseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetModelResponseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiResponseNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelModelResponseResult parses an HTTP response from a CancelModelResponseWithResponse call
+func ParseCancelModelResponseResult(rsp *http.Response) (*CancelModelResponseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelModelResponseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ModelResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiResponseNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest OpenaiTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest OpenaiInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest OpenaiUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListModelResponseInputItemsResult parses an HTTP response from a ListModelResponseInputItemsWithResponse call
+func ParseListModelResponseInputItemsResult(rsp *http.Response) (*ListModelResponseInputItemsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListModelResponseInputItemsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResponseItemList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest OpenaiBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest OpenaiUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OpenaiForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest OpenaiResponseNotFound
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

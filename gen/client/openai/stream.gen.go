@@ -11,6 +11,83 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ModelResponseStreamEvent: One event of the stream of a response. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ModelResponseStreamEvent struct {
+	Event string // the event's name: "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.done", "response.reasoning_text.delta", "response.reasoning_text.done", "response.content_part.done", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.output_item.done", "response.completed", "response.incomplete", "response.failed"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	ResponseCreated                    *ResponseStateData          // "response.created": The response was begun.
+	ResponseInProgress                 *ResponseStateData          // "response.in_progress": The response is being made.
+	ResponseOutputItemAdded            *ResponseItemData           // "response.output_item.added": An item begins.
+	ResponseContentPartAdded           *ResponsePartData           // "response.content_part.added": The text of an item begins.
+	ResponseOutputTextDelta            *ResponseDeltaData          // "response.output_text.delta": More of a message.
+	ResponseOutputTextDone             *ResponseTextData           // "response.output_text.done": The text of a message is complete.
+	ResponseReasoningTextDelta         *ResponseDeltaData          // "response.reasoning_text.delta": More of the reasoning.
+	ResponseReasoningTextDone          *ResponseTextData           // "response.reasoning_text.done": The reasoning is complete.
+	ResponseContentPartDone            *ResponsePartData           // "response.content_part.done": The text of an item is complete.
+	ResponseFunctionCallArgumentsDelta *ResponseArgumentsDeltaData // "response.function_call_arguments.delta": More of the arguments of a call.
+	ResponseFunctionCallArgumentsDone  *ResponseArgumentsData      // "response.function_call_arguments.done": The arguments of a call are complete.
+	ResponseOutputItemDone             *ResponseItemData           // "response.output_item.done": An item is complete.
+	ResponseCompleted                  *ResponseStateData          // "response.completed": The response is complete. The end.
+	ResponseIncomplete                 *ResponseStateData          // "response.incomplete": The answer was cut. The end.
+	ResponseFailed                     *ResponseStateData          // "response.failed": The response failed or was cancelled. The end.
+
+	Data json.RawMessage // the data as received
+}
+
+func decodeModelResponseStreamEvent(raw wire.Event) (event ModelResponseStreamEvent, last bool, err error) {
+	event = ModelResponseStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "response.created":
+		event.ResponseCreated = new(ResponseStateData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseCreated)
+	case "response.in_progress":
+		event.ResponseInProgress = new(ResponseStateData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseInProgress)
+	case "response.output_item.added":
+		event.ResponseOutputItemAdded = new(ResponseItemData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputItemAdded)
+	case "response.content_part.added":
+		event.ResponseContentPartAdded = new(ResponsePartData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseContentPartAdded)
+	case "response.output_text.delta":
+		event.ResponseOutputTextDelta = new(ResponseDeltaData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputTextDelta)
+	case "response.output_text.done":
+		event.ResponseOutputTextDone = new(ResponseTextData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputTextDone)
+	case "response.reasoning_text.delta":
+		event.ResponseReasoningTextDelta = new(ResponseDeltaData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseReasoningTextDelta)
+	case "response.reasoning_text.done":
+		event.ResponseReasoningTextDone = new(ResponseTextData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseReasoningTextDone)
+	case "response.content_part.done":
+		event.ResponseContentPartDone = new(ResponsePartData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseContentPartDone)
+	case "response.function_call_arguments.delta":
+		event.ResponseFunctionCallArgumentsDelta = new(ResponseArgumentsDeltaData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseFunctionCallArgumentsDelta)
+	case "response.function_call_arguments.done":
+		event.ResponseFunctionCallArgumentsDone = new(ResponseArgumentsData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseFunctionCallArgumentsDone)
+	case "response.output_item.done":
+		event.ResponseOutputItemDone = new(ResponseItemData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputItemDone)
+	case "response.completed":
+		event.ResponseCompleted = new(ResponseStateData)
+		return event, true, json.Unmarshal(raw.Data, event.ResponseCompleted)
+	case "response.incomplete":
+		event.ResponseIncomplete = new(ResponseStateData)
+		return event, true, json.Unmarshal(raw.Data, event.ResponseIncomplete)
+	case "response.failed":
+		event.ResponseFailed = new(ResponseStateData)
+		return event, true, json.Unmarshal(raw.Data, event.ResponseFailed)
+	}
+	return event, false, nil
+}
+
 // ChatCompletionStreamEvent: One event of the stream. It has no name.
 type ChatCompletionStreamEvent struct {
 	Event string          // the event's name, "message" when it has none
@@ -20,6 +97,18 @@ type ChatCompletionStreamEvent struct {
 
 func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
 	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+}
+
+// StreamCreateModelResponse is CreateModelResponse with the answer as a stream of events: Answer as OpenAI's Responses API does.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamCreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ModelResponseStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.CreateModelResponse(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeModelResponseStreamEvent)
 }
 
 // StreamCreateChatCompletion is CreateChatCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
@@ -32,4 +121,16 @@ func (c *ClientWithResponses) StreamCreateChatCompletion(ctx context.Context, bo
 		return c.CreateChatCompletion(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeChatCompletionStreamEvent)
+}
+
+// StreamGetModelResponse is GetModelResponse with the answer as a stream of events: Read a response.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamGetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) iter.Seq2[ModelResponseStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.GetModelResponse(ctx, responseID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeModelResponseStreamEvent)
 }

@@ -2574,6 +2574,9 @@ type PlanNamePath = string
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionCookieParameter defines model for SessionCookieParameter.
 type SessionCookieParameter = string
 

@@ -4075,6 +4075,9 @@ type PromptIDPath = int64
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 

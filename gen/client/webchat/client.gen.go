@@ -542,6 +542,9 @@ type PlanNamePath = string
 // ProviderIDPath defines model for ProviderIdPath.
 type ProviderIDPath = string
 
+// ResponseIDPath defines model for ResponseIdPath.
+type ResponseIDPath = string
+
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 

@@ -1,5 +1,5 @@
 // Package openai implements the surface that OpenAI's clients and SDKs speak:
-// chat completions, embeddings, and the models and agents that make them.
+// responses, chat completions, embeddings, and the models and agents that make them.
 //
 // An agent of the account is a model here: its id in "model" makes its persona
 // and its language model answer.
@@ -33,6 +33,7 @@ type API struct {
 	embeddings
 	models
 	pictures
+	responses
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -45,6 +46,7 @@ func New(s Services) httpd.Surface {
 		embeddings:  embeddings{names: names, service: &embedding.Service{Turns: s.Turns}},
 		models:      models{names: names},
 		pictures:    pictures{s.Pictures},
+		responses:   responses{names: names, turns: s.Turns},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }

@@ -58,8 +58,11 @@ func toAPICompletion(a turn.Answer) gen.ChatCompletion {
 
 // Whole is this surface's answer that is not streamed.
 func Whole(options json.RawMessage, a turn.Answer) any {
-	if o := readOptions(options); o.API == apiEmbeddings {
+	switch o := readOptions(options); o.API {
+	case apiEmbeddings:
 		return toAPIEmbeddingsOf(a, o.Base64)
+	case apiResponses:
+		return toAPIResponse(viewOf(a), a.Log)
 	}
 	return toAPICompletion(a)
 }

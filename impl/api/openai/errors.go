@@ -17,7 +17,7 @@ const ruleContext = "context"
 
 // unsupported are the members that take nothing but their default.
 var unsupported = []string{
-	"n", "functions", "modalities", "audio",
+	"n", "functions", "modalities", "audio", "conversation", "prompt",
 }
 
 // writeFault is the one place where this surface's errors get their shape:
@@ -43,8 +43,7 @@ func toAPIError(f *fault.Error) gen.OpenaiError {
 	case fault.Forbidden:
 		named("insufficient_permissions")
 	case fault.NotFound:
-		param := "model"
-		e.Param = &param
+		e.Param = lost(f.Code)
 		named("model_not_found")
 	case fault.NoFunds:
 		e.Type = gen.OpenaiErrorTypeInsufficientQuota
@@ -67,6 +66,18 @@ func toAPIError(f *fault.Error) gen.OpenaiError {
 		named(f.Code)
 	}
 	return e
+}
+
+// lost is the member that named what is not found; nil for a path.
+func lost(code string) *string {
+	param := "model"
+	switch code {
+	case codeNoResponse:
+		return nil
+	case codeNoPrevious:
+		param = "previous_response_id"
+	}
+	return &param
 }
 
 // telling returns the first field, or what else is wrong with its value or

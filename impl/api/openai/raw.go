@@ -25,28 +25,42 @@ var interpreted = []string{
 
 // readExtra returns the members that are passed on, without those that say nothing.
 func readExtra(body []byte) (map[string]json.RawMessage, error) {
+	extra := membersBeside(body, interpreted)
+	return extra, checkExtra(extra)
+}
+
+// membersBeside returns the members of a body that are not known and say something; nil without any.
+func membersBeside(body []byte, known []string) map[string]json.RawMessage {
 	var extra map[string]json.RawMessage
-	size := 0
 	gjson.ParseBytes(body).ForEach(func(name, value gjson.Result) bool {
-		if slices.Contains(interpreted, name.String()) || saysNothing(name.String(), value) {
+		if slices.Contains(known, name.String()) || saysNothing(name.String(), value) {
 			return true
 		}
-		if size += len(name.Raw) + len(value.Raw); extra == nil {
+		if extra == nil {
 			extra = map[string]json.RawMessage{}
 		}
 		extra[name.String()] = json.RawMessage(value.Raw)
 		return true
 	})
+	return extra
+}
+
+// checkExtra bounds what is passed on, and takes out what upstreams refuse: a choice of nothing.
+func checkExtra(extra map[string]json.RawMessage) error {
+	size := 0
+	for name, raw := range extra {
+		size += len(name) + len(raw)
+	}
 	if size > extraBytesMax {
 		f := fault.New(fault.Invalid, "What is passed on to the model beside the messages has more than %d bytes.", extraBytesMax)
 		f.Fields = []fault.Field{{In: "body", Path: "/tools", Rule: "maxLength", Reason: fmt.Sprintf("has, with the other members that are passed on, more than %d bytes", extraBytesMax)}}
-		return nil, f
+		return f
 	}
-	if extra["tools"] == nil { // upstreams refuse a choice of nothing
+	if extra["tools"] == nil {
 		delete(extra, "tool_choice")
 		delete(extra, "parallel_tool_calls")
 	}
-	return extra, nil
+	return nil
 }
 
 // saysNothing tells whether a member is as good as absent; upstreams refuse some of these.

@@ -15,10 +15,14 @@ type options struct {
 	API          string `json:"api,omitempty"` // "" for chat completions
 	IncludeUsage bool   `json:"include_usage,omitempty"`
 	Base64       bool   `json:"base64,omitempty"`
+	Previous     string `json:"previous,omitempty"` // the turn that a response follows; see turn.Engine.Chain
 }
 
 // The values of options.API.
-const apiEmbeddings = "embeddings"
+const (
+	apiEmbeddings = "embeddings"
+	apiResponses  = "responses"
+)
 
 func readOptions(stored json.RawMessage) options {
 	var o options
@@ -44,8 +48,11 @@ func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
 // one with the finish reason, one with the usage if the request asked for it,
 // and [DONE]. A failure is an object with the member error before [DONE].
 func Encode(v turn.View, e turn.Event) []turn.Frame {
-	if readOptions(v.Options).API == apiEmbeddings {
+	switch readOptions(v.Options).API {
+	case apiEmbeddings:
 		return encodeEmbedding(e)
+	case apiResponses:
+		return encodeResponse(v, e)
 	}
 	switch e.Kind {
 	case turn.Delta:

@@ -77,7 +77,7 @@ func (r *run) settle(u provider.Usage, failure error) Answer {
 	t.CostMicros = min(t.HeldMicros, money.Cost(t.InputTokens, t.OutputTokens, r.model.InputMicrosPer1K, r.model.OutputMicrosPer1K))
 	a := Answer{
 		TurnID: t.ID, ModelID: r.model.ID, Content: r.text.String(), Thought: r.thought.String(), Calls: r.calls.joined(), Logprobs: r.calls.allLogprobs(),
-		Usage: u, CostMicros: t.CostMicros, CreatedAt: now,
+		Usage: u, CostMicros: t.CostMicros, CreatedAt: now, BeganAt: t.CreatedAt,
 	}
 	if t.ConversationID != nil {
 		a.ConversationID = *t.ConversationID

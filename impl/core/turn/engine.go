@@ -138,6 +138,9 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 		return nil, err
 	}
 	r.log.begin()
+	if b, some := r.batch(); some && !in.Awaited {
+		e.append(ctx, []flushing{b}) // what is acknowledged now can be read from any server
+	}
 	go r.run()
 	return r.live, nil
 }

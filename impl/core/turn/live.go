@@ -7,13 +7,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/db"
 	"parley/impl/core/fault"
 )
 
 // Live is a turn that this server runs. Any number of readers follow it, each
 // at its own pace, without holding up the run. It is safe for concurrent use.
 type Live struct {
-	ID     string
+	ID      string
+	BeganAt time.Time
+
 	cancel context.CancelCauseFunc
 	encode encoding // the surface's view of it
 	now    func() time.Time
@@ -29,13 +32,18 @@ type Live struct {
 	lost    error // why its readers have to look elsewhere for the rest
 }
 
-func newLive(id string, cancel context.CancelCauseFunc, enc encoding, now func() time.Time) *Live {
-	return &Live{ID: id, cancel: cancel, encode: enc, now: now, ended: make(chan struct{}), changed: make(chan struct{})}
+func newLive(t db.Turn, cancel context.CancelCauseFunc, enc encoding, now func() time.Time) *Live {
+	return &Live{ID: t.ID, BeganAt: t.CreatedAt, cancel: cancel, encode: enc, now: now, ended: make(chan struct{}), changed: make(chan struct{})}
 }
 
 func (l *Live) publish(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.add(e)
+}
+
+// add needs l.mu.
+func (l *Live) add(e Event) {
 	l.events = append(l.events, e)
 	l.bytes += e.size()
 	close(l.changed)
@@ -51,9 +59,10 @@ func (l *Live) size() int64 {
 
 func (l *Live) end(e Event, a Answer) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.answer = a
-	l.mu.Unlock()
-	l.publish(e)
+	l.add(e)
+	l.answer.Log = l.events
 	close(l.ended)
 }
 
@@ -87,7 +96,8 @@ func (l *Live) upTo(last Event, from int64) []Event {
 func (l *Live) refuse(err error) {
 	l.cancel(err)
 	f := fault.From(err)
-	l.end(Event{N: 1, Kind: stateOf(f), Text: f.Message}, Answer{TurnID: l.ID, Failure: f})
+	events, _ := l.after(0)
+	l.end(Event{N: int64(len(events)) + 1, Kind: stateOf(f), Text: f.Message}, Answer{TurnID: l.ID, Failure: f})
 }
 
 // after returns the events beyond number n, and what signals the next ones: nil

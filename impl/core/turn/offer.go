@@ -89,10 +89,10 @@ func (r *run) ask() (provider.Result, error) {
 	}
 	for {
 		result, err := r.chat()
-		if err == nil && r.next == 1 || err != nil && r.ctx.Err() == nil {
+		if err == nil && r.silent() || err != nil && r.ctx.Err() == nil {
 			r.heard(err)
 		}
-		if err == nil || r.next > 1 || r.ctx.Err() != nil || provider.RefusalIn(err) == nil || !r.fallBack(err) {
+		if err == nil || !r.silent() || r.ctx.Err() != nil || provider.RefusalIn(err) == nil || !r.fallBack(err) {
 			return result, err
 		}
 	}

@@ -26,11 +26,24 @@ func (e *Engine) Repeat(ctx context.Context, t db.Turn) (any, error) {
 	if whole == nil {
 		return nil, fault.New(fault.NotFound, "Turn not found")
 	}
-	a, err := e.answerOf(ctx, t)
+	a, err := e.answered(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	return whole(json.RawMessage(t.Options), a), nil
+}
+
+// answered is what the turn's request was answered with: the whole answer, or
+// what was known of it when the request was answered before its end.
+func (e *Engine) answered(ctx context.Context, t db.Turn) (Answer, error) {
+	if t.Unstored {
+		return e.answerOf(ctx, t)
+	}
+	log, err := e.Log(ctx, t)
+	if err == nil && log[0].Detached {
+		return Answer{TurnID: t.ID, ModelID: log[0].Model, BeganAt: t.CreatedAt, Log: log[:1]}, nil
+	}
+	return e.answerOf(ctx, t)
 }
 
 func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
@@ -44,13 +57,13 @@ func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 		return Answer{}, errUnstored
 	}
 	r := &run{engine: e, turn: t, next: 1}
-	var last Event
+	var log []Event
 	for ev, err := range e.tail(ctx, t) {
 		if err != nil {
 			return Answer{}, err
 		}
 		r.replay(ev)
-		last = ev
+		log = append(log, ev)
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, err
@@ -62,14 +75,15 @@ func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 	if f := failureOf(ended); f != nil {
 		return Answer{}, f
 	}
-	if !last.Terminal() || last.Kind == "" {
-		return Answer{}, fault.New(fault.NotFound, "The turn's stream was erased")
+	if len(log) == 0 || !log[len(log)-1].Terminal() {
+		return Answer{}, errErased
 	}
+	last := log[len(log)-1]
 	a := Answer{
 		TurnID: ended.ID, MessageID: last.MessageID, ModelID: ended.ModelID, Content: r.text.String(), Thought: r.thought.String(),
 		Calls: r.calls.joined(), Logprobs: r.calls.allLogprobs(),
 		Usage:      provider.Usage{InputTokens: int(ended.InputTokens), OutputTokens: int(ended.OutputTokens), Estimated: ended.Estimated},
-		CostMicros: ended.CostMicros, FinishReason: last.Finish, CreatedAt: last.At, Citations: last.Citations,
+		CostMicros: ended.CostMicros, FinishReason: last.Finish, CreatedAt: last.At, Citations: last.Citations, BeganAt: ended.CreatedAt, Log: log,
 	}
 	if ended.ConversationID != nil {
 		a.ConversationID = *ended.ConversationID

@@ -47,6 +47,7 @@ type run struct {
 	text, thought strings.Builder
 	calls         calls
 	next          int64 // number of the next event
+	first         int64 // number of the answer's first event
 
 	log stored
 }
@@ -68,12 +69,19 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t.ID, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
-		fallbacks: offers[1:], tokens: most, next: 1, knowledge: in.Knowledge,
+		engine: e, live: newLive(t, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
+		fallbacks: offers[1:], tokens: most, next: 1, first: 1, knowledge: in.Knowledge,
 	}
 	r.take(offers[0])
+	if in.Asked != "" {
+		r.live.publish(Event{N: 1, Kind: Asked, Text: in.Asked, Model: r.model.ID, Detached: !in.Awaited})
+		r.next, r.first = 2, 2
+	}
 	return r
 }
+
+// silent tells whether the model has not begun to answer.
+func (r *run) silent() bool { return r.next == r.first }
 
 func (r *run) run() {
 	defer r.engine.unregister(r)
@@ -115,7 +123,7 @@ func (r *run) chat() (result provider.Result, err error) {
 
 // emit publishes a piece to readers at once; what stores it takes it from there.
 func (r *run) emit(d provider.Delta) error {
-	if r.next == 1 {
+	if r.silent() {
 		r.heard(nil)
 	}
 	d.Text, d.Thought = storable(d.Text), storable(d.Thought)

@@ -16,7 +16,7 @@ import (
 )
 
 // Encoder writes a surface's stream. It is a pure function of a stored turn and
-// an event, so that a resumed or replayed stream has the same bytes as the first.
+// its log up to an event, so that a resumed or replayed stream has the same bytes as the first.
 type Encoder func(v View, e Event) []Frame
 
 // View is what an encoder knows of a turn: what its beginning stored and, with
@@ -30,6 +30,9 @@ type View struct {
 	Content        string
 	Thought        string
 	Calls          []provider.Call
+	// State is what the encoder keeps between the events of one reading of the log, which
+	// always begins with the first; nil then.
+	State *any
 }
 
 // Frame is one server-sent event. The last frame of a turn's event carries
@@ -62,6 +65,7 @@ func (e *Engine) encoderOf(t db.Turn) encoding {
 func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
+		v.State = new(any)
 		var content, thought strings.Builder
 		var called calls
 		for e, err := range events {
@@ -82,10 +86,10 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 			default:
 				v.Content, v.Thought, v.Calls = content.String(), thought.String(), called.joined()
 			}
+			frames := enc.encoder(v, e)
 			if e.N <= after && !e.Terminal() {
 				continue
 			}
-			frames := enc.encoder(v, e)
 			for i, f := range frames {
 				if i == len(frames)-1 {
 					f.N = e.N
@@ -195,7 +199,7 @@ func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[
 			return nil, err
 		}
 		if len(batches) == 0 {
-			return nil, fault.New(fault.NotFound, "The turn's stream was erased")
+			return nil, errErased
 		}
 	}
 	return enc.frames(e.tail(ctx, t), after), nil

@@ -162,7 +162,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 	if err != nil {
 		return err
 	}
-	r := &run{engine: e, live: newLive(t.ID, func(error) {}, e.encoderOf(t), e.now), ctx: ctx, turn: t, next: 1}
+	r := &run{engine: e, live: newLive(t, func(error) {}, e.encoderOf(t), e.now), ctx: ctx, turn: t, next: 1}
 	r.live.followed.Store(true) // by readers that its owner left waiting
 	events, previous, err := decode(batches, 0)
 	if err != nil {

@@ -21,9 +21,11 @@ import (
 	"parley/impl/core/provider"
 )
 
-// The kinds of events. Delta and Thought carry text, Calls pieces of calls of
+// The kinds of events. Asked is the first of a log that keeps what was asked.
+// Delta and Thought carry text, Calls pieces of calls of
 // tools (provider.EncodeCalls); the others end the log.
 const (
+	Asked     = "asked"
 	Delta     = "delta"
 	Thought   = "thought"
 	Calls     = "calls"
@@ -36,13 +38,14 @@ const (
 type Event struct {
 	N         int64     `json:"n"`
 	Kind      string    `json:"kind"`
-	Text      string    `json:"text,omitempty"`       // the next piece, or the reason of a failure
+	Text      string    `json:"text,omitempty"`       // the next piece, what was asked, or the reason of a failure
 	MessageID string    `json:"message_id,omitempty"` // terminal: the answer's message, if there is one
 	At        time.Time `json:"at,omitzero"`          // terminal: when the turn ended
 	Usage     *Usage    `json:"usage,omitempty"`      // terminal: what the turn took; nil when nothing could be stored
 	Finish    string    `json:"finish,omitempty"`     // completed: why the answer ended, one of provider's Finish constants
 	Model     string    `json:"model,omitempty"`      // the first: the model that answers, when it is a fallback
 	Logprobs  string    `json:"logprobs,omitempty"`   // delta: provider.Delta's
+	Detached  bool      `json:"detached,omitempty"`   // asked: the request was answered before the turn's end
 
 	Citations []Citation `json:"citations,omitempty"` // terminal: the passages that the answer cites
 }
@@ -54,7 +57,9 @@ type Usage struct {
 }
 
 // Terminal tells whether the event ends the log.
-func (e Event) Terminal() bool { return e.Kind != Delta && e.Kind != Thought && e.Kind != Calls }
+func (e Event) Terminal() bool {
+	return e.Kind != Delta && e.Kind != Thought && e.Kind != Calls && e.Kind != Asked
+}
 
 // eventBytes is what an event takes beside its text.
 const eventBytes = 200
@@ -78,6 +83,7 @@ type Input struct {
 	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
 	Work         *Work              // in place of a chat; History and Question are not read
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
+	Asked        string             // what was asked, in the surface's own terms, as the first event of the log; "" keeps none
 
 	// Awaited says that the caller takes nothing for granted before the turn's end:
 	// its response, or the stream that it gets, ends with it. Then the beginning
@@ -112,4 +118,6 @@ type Answer struct {
 	CreatedAt      time.Time
 	Citations      []Citation   // the passages that Content cites, in order of first citation
 	Failure        *fault.Error // nil for a completed turn
+	BeganAt        time.Time
+	Log            []Event // not to be changed; ends with the terminal event, unless the turn still runs
 }

@@ -67,6 +67,51 @@ async function embeddings() {
   packed.data[1].embedding.forEach((v, i) => assert.ok(Math.abs(v - floats.data[1].embedding[i]) < 1e-6));
 }
 
+async function responses() {
+  const first = await api.responses.create({ model, input: "Hello!", metadata: { a: "b" } });
+  assert.deepEqual([first.status, first.model, first.metadata], ["completed", model, { a: "b" }]);
+  assert.equal((await api.responses.retrieve(first.id)).output_text, first.output_text);
+  const events = [];
+  for await (const e of await api.responses.create({ model, input: "Hello!", stream: true })) events.push(e);
+  assert.deepEqual(events.map((e) => e.sequence_number), [...events.keys()]);
+  const made = events.at(-1).response;
+  assert.equal(made.output[0].content[0].text, first.output_text);
+  const resumed = [];
+  for await (const e of await api.responses.retrieve(made.id, { stream: true, starting_after: 3 })) resumed.push(e);
+  assert.deepEqual(resumed, events.slice(4));
+  const after = await api.responses.create({ model, input: "What did I say before?", previous_response_id: first.id });
+  assert.match(after.output_text, /Hello!/);
+  const items = [];
+  for await (const i of api.responses.inputItems.list(first.id)) items.push([i.role, i.content[0].text]);
+  assert.deepEqual(items, [["user", "Hello!"]]);
+  await api.responses.delete(first.id);
+  await assert.rejects(api.responses.retrieve(first.id), OpenAI.NotFoundError);
+}
+
+async function responseTools() {
+  const tool = { type: "function", strict: false, ...tools[0].function };
+  const first = await api.responses.create({ model, input: "Hello!", tools: [tool], tool_choice: "required" });
+  const [call] = first.output;
+  assert.deepEqual([call.type, call.name, Object.keys(JSON.parse(call.arguments))], ["function_call", "get_weather", ["city"]]);
+  const streamed = await api.responses.stream({ model, input: "Hello!", tools: [tool], tool_choice: "required" }).finalResponse();
+  assert.equal(streamed.output[0].arguments, call.arguments);
+  const result = { type: "function_call_output", call_id: call.call_id, output: "clear sky" };
+  const after = await api.responses.create({ model, input: [result], previous_response_id: first.id, tools: [tool] });
+  assert.match(after.output_text, /clear sky/);
+  const sent = [{ role: "user", content: "Hello!" }, ...first.output, result];
+  assert.match((await api.responses.create({ model, input: sent })).output_text, /clear sky/);
+}
+
+async function background() {
+  const first = await api.responses.create({ model, input: "Hello!", background: true });
+  assert.deepEqual([first.status, first.background], ["in_progress", true]);
+  let last;
+  for await (const e of await api.responses.retrieve(first.id, { stream: true })) last = e;
+  assert.equal(last.type, "response.completed");
+  assert.equal((await api.responses.retrieve(first.id)).status, "completed");
+  assert.equal((await api.responses.cancel(first.id)).status, "completed");
+}
+
 async function errors() {
   const refused = async (kind, code, call) => {
     const error = await call().then(() => assert.fail(`no ${kind.name}`), (e) => e);
@@ -83,7 +128,7 @@ async function errors() {
   });
 }
 
-for (const check of [models, chat, toolCalls, embeddings, errors]) {
+for (const check of [models, chat, toolCalls, embeddings, responses, responseTools, background, errors]) {
   await check();
   console.log(`node ${check.name}: passed`);
 }

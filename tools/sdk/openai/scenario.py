@@ -88,6 +88,55 @@ def check_embeddings(api: openai.OpenAI) -> None:
     expect("both encodings", near, True)
 
 
+def check_responses(api: openai.OpenAI) -> None:
+    first = api.responses.create(model=MODEL, input="Hello!", instructions="Be brief.", metadata={"a": "b"})
+    expect("status", (first.status, first.model, first.metadata), ("completed", MODEL, {"a": "b"}))
+    expect("read again", api.responses.retrieve(first.id), first)
+    events = list(api.responses.create(model=MODEL, input="Hello!", stream=True))
+    expect("sequence", [e.sequence_number for e in events], list(range(len(events))))
+    made = events[-1].response
+    expect("streamed text", (events[-1].type, made.output_text), ("response.completed", first.output_text))
+    resumed = list(api.responses.retrieve(made.id, stream=True, starting_after=3))
+    expect("resumed", resumed, events[4:])
+    with api.responses.stream(model=MODEL, input="Hello!") as stream:
+        expect("accumulated text", stream.get_final_response().output_text, made.output_text)
+    after = api.responses.create(model=MODEL, input="What did I say before?", previous_response_id=first.id)
+    expect("follows", "Hello!" in after.output_text, True)
+    items = list(api.responses.input_items.list(first.id))
+    expect("items", [(i.role, i.content[0].text) for i in items], [("user", "Hello!")])
+    parsed = api.responses.parse(model=MODEL, input="Hello!", text_format=Step)
+    expect("structured answer", isinstance(parsed.output_parsed, Step), True)
+    api.responses.delete(first.id)
+    try:
+        api.responses.retrieve(first.id)
+        raise AssertionError("a deleted response is still there")
+    except openai.NotFoundError as error:
+        expect("deleted", error.code, "response_not_found")
+
+
+def check_response_tools(api: openai.OpenAI) -> None:
+    tool = {"type": "function", **TOOL["function"], "strict": False}
+    first = api.responses.create(model=MODEL, input="Hello!", tools=[tool], tool_choice="required")
+    call = first.output[0]
+    expect("call", (call.type, call.name, list(json.loads(call.arguments))), ("function_call", "get_weather", ["city"]))
+    with api.responses.stream(model=MODEL, input="Hello!", tools=[tool], tool_choice="required") as stream:
+        expect("streamed call", stream.get_final_response().output[0].arguments, call.arguments)
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "clear sky"}
+    after = api.responses.create(model=MODEL, input=[result], previous_response_id=first.id, tools=[tool])
+    expect("result is used", "clear sky" in after.output_text, True)
+    sent = [{"role": "user", "content": "Hello!"}, *first.output, result]
+    expect("outputs as inputs", "clear sky" in api.responses.create(model=MODEL, input=sent).output_text, True)
+
+
+def check_background(api: openai.OpenAI) -> None:
+    first = api.responses.create(model=MODEL, input="Hello!", background=True)
+    expect("begun", (first.status, first.background), ("in_progress", True))
+    last = list(api.responses.retrieve(first.id, stream=True))[-1]
+    expect("followed", last.type, "response.completed")
+    expect("retrieved", api.responses.retrieve(first.id).status, "completed")
+    expect("cancelled too late", api.responses.cancel(first.id).status, "completed")
+
+
 def check_errors(api: openai.OpenAI) -> None:
     def refused(kind: type[openai.APIStatusError], code: str | None, key: str, **request: object) -> None:
         try:
@@ -125,7 +174,7 @@ async def check_async(key: str) -> None:
 
 def main() -> None:
     api = client(os.environ["PARLEY_KEY"])
-    for check in (check_models, check_chat, check_tools, check_structured, check_embeddings, check_errors):
+    for check in (check_models, check_chat, check_tools, check_structured, check_embeddings, check_responses, check_response_tools, check_background, check_errors):
         check(api)
         print(f"python {check.__name__}: passed")
     asyncio.run(check_async(api.api_key))
