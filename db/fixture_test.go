@@ -80,6 +80,13 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	n.storeCredentials(t, d)
 	n.storeKnowledge(t, d)
 	n.storeImages(t, d)
+	return n
+}
+
+// newProjectTenant is newTenant with a project, whose turn would be in the way of tests that count turns.
+func newProjectTenant(t testing.TB, d *db.DB) tenant {
+	t.Helper()
+	n := newTenant(t, d)
 	n.storeProject(t, d)
 	return n
 }

@@ -282,7 +282,7 @@ func TestEveryMethodIsHeldToItsAccount(t *testing.T) {
 func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
-	owner, stranger := newTenant(t, d), dbtest.Account(t, d, "free", 1_000_000)
+	owner, stranger := newProjectTenant(t, d), dbtest.Account(t, d, "free", 1_000_000)
 	raw := rawConn(t, dbtest.DSN(t))
 	before := rowsOf(t, raw, owner.account)
 	for _, c := range owner.calls() {

@@ -24,6 +24,7 @@ func (n tenant) storeProject(t testing.TB, d *db.DB) {
 		d.InsertConversation(ctx, *n.conversationRow(session)),
 		d.InsertProjectConversation(ctx, db.ProjectConversation{AccountID: n.account, SessionID: session, ProjectID: projectID, Number: 1, UpdatedAt: at}),
 		second(d.BeginTurn(ctx, asked, db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})),
+		d.EndTurn(ctx, ended(asked), ending()),
 		d.PutFeedback(ctx, n.account, session, promptID, nil, 1, at),
 		d.InsertProjectImage(ctx, db.ProjectImage{AccountID: n.account, ID: fileID, BlobID: "b", MediaType: "image/png", Bytes: 1, CreatedAt: at}),
 		d.PutProjectProfile(ctx, db.ProjectProfile{AccountID: n.account, Name: "Ada", UpdatedAt: at}),
