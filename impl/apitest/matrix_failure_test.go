@@ -13,12 +13,14 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	engagementapi "parley/impl/api/engagement"
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/projects"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
+	"parley/impl/core/engagement"
 	"parley/impl/core/limit"
 	"parley/impl/httpd"
 	"parley/impl/testkit"
@@ -74,7 +76,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
-			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")),
+			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})),
 		},
 	})
 	if err != nil {
@@ -137,8 +139,8 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 		}
 	}
 	for _, op := range testkit.Operations() {
-		if op.Public() || strings.HasSuffix(op.Path, "/plans") || op.OperationID == "getPlan" || op.OperationID == "getMe" {
-			continue // the plans and who one is, too, are what authentication reads
+		if op.Public() || strings.HasSuffix(op.Path, "/plans") || op.OperationID == "getPlan" || op.OperationID == "getMe" || op.OperationID == "listEngagementAgents" {
+			continue // the plans and who one is, too, are what authentication reads; built-in agents are in no table
 		}
 		got := x.do(t, x.sample(t, op)).Want(t, http.StatusInternalServerError)
 		if text := got.Error(t); text != "Internal error" {

@@ -664,7 +664,7 @@ type BehaviorOutcome struct {
 // Example: {"page":"/welcome"}
 type BehaviorProperties map[string]interface{}
 
-// BehaviorReport One event by its members, or a batch in `events`; not both.
+// BehaviorReport One event by its members, or a batch in `events`. With both, the event counts after the batch.
 type BehaviorReport struct {
 	// Events A batch, in any order.
 	Events []BehaviorEvent `json:"events,omitempty"`

@@ -51,21 +51,20 @@ func reported(batch []engagement.Behavior, outcomes []engagement.Outcome) []stri
 	return users
 }
 
+// fromAPIReport is the batch, and the event that the report's own members tell.
 func fromAPIReport(r gen.BehaviorReport) ([]engagement.Behavior, error) {
 	single := gen.BehaviorEvent{
 		EventID: r.EventID, UserID: r.UserID, Type: r.Type, At: r.At, DurationSeconds: r.DurationSeconds, Properties: r.Properties,
 	}
-	switch {
-	case r.Events == nil && (r.UserID == nil || r.Type == nil):
+	if r.Events == nil && (r.UserID == nil || r.Type == nil) {
 		return nil, fault.New(fault.Invalid, "An event needs user_id and type; a batch stands in events.")
-	case r.Events == nil:
-		return []engagement.Behavior{fromAPIEvent(single)}, nil
-	case single != gen.BehaviorEvent{}:
-		return nil, fault.New(fault.Invalid, "Send one event by its members, or a batch in events, not both.")
 	}
-	batch := make([]engagement.Behavior, len(r.Events))
+	batch := make([]engagement.Behavior, len(r.Events), len(r.Events)+1)
 	for i, e := range r.Events {
 		batch[i] = fromAPIEvent(e)
+	}
+	if single != (gen.BehaviorEvent{}) {
+		batch = append(batch, fromAPIEvent(single))
 	}
 	return batch, nil
 }

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// EventsMax is how many events a batch may hold.
-	EventsMax = 1000
+	// EventsMax is how many events may be recorded at once: a batch of 1,000 and one beside.
+	EventsMax = 1001
 	// future is how far clocks of reporters may be ahead.
 	future = 5 * time.Minute
 	// propertiesMax bounds what is kept of an event besides its figures, in bytes.

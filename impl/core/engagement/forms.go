@@ -30,7 +30,7 @@ type Motivation struct {
 	Recommendation string `json:"recommendation"`
 }
 
-// Behavior report: how engaged, how likely to leave, what to do.
+// BehaviorReport says how engaged someone is, how likely to leave, and what to do.
 type BehaviorReport struct {
 	Level          string  `json:"level"`
 	Score          float64 `json:"score"`

@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/model"
 	"parley/impl/core/provider"
 	"parley/impl/core/turn"
 )
@@ -160,7 +161,7 @@ func (s *Service) modelID(ctx context.Context, accountID string, wanted ...strin
 		if name == "" {
 			continue
 		}
-		m, err := s.Models.Named(ctx, accountID, name)
+		m, err := s.Models.Named(ctx, accountID, name, model.KindLLM)
 		if err == nil {
 			return m.ID, nil
 		}
