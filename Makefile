@@ -25,7 +25,7 @@ run: build ## Build and serve on 127.0.0.1:8080 with an embedded Postgres
 .PHONY: test
 test: ## Run all tests on a Postgres of their own, then name what of the document none exercised
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
-	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=20m $(TEST_FLAGS) $(PACKAGES) && \
+	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
 	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
 
 .PHONY: test-cost

@@ -91,7 +91,7 @@ func TestDeletingElsewhereEndsTheRunAtItsNextPiece(t *testing.T) {
 func TestDeletingAllSessionsCancelsThem(t *testing.T) {
 	t.Parallel()
 	d, dsn := dbtest.Own(t)
-	p, cancelled := hanging("canary")
+	p, cancelled := hanging("piece")
 	b := setupOn(t, d, dsn, p)
 	live := b.start(t, b.input("canary"))
 	kept := b.input("kept")
@@ -110,7 +110,11 @@ func TestDeletingAllSessionsCancelsThem(t *testing.T) {
 		t.Errorf("another app's messages: %+v", ms)
 	}
 	if found := search(t, dsn, "canary"); len(found) > 0 {
-		t.Errorf("text remains in %v", found)
+		t.Errorf("the question remains in %v", found)
+	}
+	// The other app's turn says the same pieces and keeps them.
+	if batches, err := d.TurnEvents(t.Context(), b.caller.AccountID, live.ID, 0); err != nil || len(batches) > 0 {
+		t.Errorf("of the answer remains %+v, %v", batches, err)
 	}
 }
 
