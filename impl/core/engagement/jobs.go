@@ -44,7 +44,12 @@ func (a *Advisor) prepare(ctx context.Context, r job.Run, args messageArgs) erro
 	if err != nil {
 		return err
 	}
+	by := "key"
 	row, err := a.Figures.DB.CallerByKey(ctx, r.AccountID, *rule.KeyID)
+	if errors.Is(err, db.ErrNotFound) {
+		by = "client"
+		row, err = a.Figures.DB.CallerByClient(ctx, r.AccountID, *rule.KeyID)
+	}
 	if errors.Is(err, db.ErrNotFound) {
 		return nil // the key is gone, and with it who pays
 	}
@@ -55,7 +60,7 @@ func (a *Advisor) prepare(ctx context.Context, r job.Run, args messageArgs) erro
 		return nil
 	}
 	caller := key.CallerOf(row)
-	caller.By = "key"
+	caller.By = by
 	ctx = idempotency.With(ctx, db.Claim{
 		AccountID: r.AccountID, AppID: caller.AppID, Key: "job " + r.ID, Fingerprint: []byte(r.ID), ExpiresAt: a.Figures.Now().Add(idempotency.Keep),
 	})

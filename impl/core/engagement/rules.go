@@ -37,16 +37,16 @@ type RuleInput struct {
 	AgentID, Prompt          string // of a message
 }
 
-// CreateRule makes a rule for the caller's account. A message is paid by the key that made the rule, so
-// that only keys can make such a rule; an agent that does not exist is a NotFound fault.
+// CreateRule makes a rule for the caller's account. A message is paid by the key or OAuth client that made the
+// rule, so that people cannot make such a rule; an agent that does not exist is a NotFound fault.
 func (a *Advisor) CreateRule(ctx context.Context, caller key.Caller, in RuleInput) (db.EngagementRule, error) {
 	r := db.EngagementRule{
 		AccountID: caller.AccountID, ID: id.New("rule_"), Name: in.Name, Figure: in.Figure, Comparison: in.Comparison, Threshold: in.Threshold,
 		Action: in.Action, Prompt: in.Prompt, CreatedAt: a.Figures.Now(),
 	}
 	if in.Action == Message {
-		if caller.By != "key" {
-			return db.EngagementRule{}, fault.New(fault.Invalid, "action: a message needs an API key, which pays for it.")
+		if caller.By == "user" {
+			return db.EngagementRule{}, fault.New(fault.Invalid, "action: a message needs an API key or an OAuth client, which pays for it.")
 		}
 		if in.AgentID == "" || in.Prompt == "" {
 			return db.EngagementRule{}, fault.New(fault.Invalid, "action: a message needs agent_id and prompt.")
