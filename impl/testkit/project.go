@@ -56,7 +56,7 @@ func (a Account) Prompt(t testing.TB, c db.ProjectConversation, question, answer
 	o := project.Options{PromptID: id.Number(), Prompt: question, AskedAt: at, Metadata: project.Metadata{RequestSource: "api"}}
 	row := db.Turn{
 		AccountID: a.ID, ID: id.New(id.Turn), Surface: project.Surface, ConversationID: &c.SessionID, AppID: "app_none", KeyID: "key_none",
-		ModelID: "parley-builtin", State: db.TurnRunning, Owner: "srv_none", LeaseUntil: at.Add(testLease), Options: encode(t, o), CreatedAt: at,
+		ModelID: "parley-builtin", State: db.TurnRunning, Owner: "srv_none", Lease: testLease, Options: encode(t, o), CreatedAt: at,
 	}
 	if _, err := a.server.DB.BeginTurn(ctx, row, db.Beginning{Question: &db.Message{ID: id.New(id.Message), Content: question}}); err != nil {
 		t.Fatal(err)
