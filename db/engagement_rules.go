@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // EngagementRule does something when a figure of an end user crosses a threshold.
@@ -63,23 +65,26 @@ func (q *Queries) DeleteEngagementRule(ctx context.Context, accountID, ruleID st
 	return q.execOne(ctx, `delete from engagement_rules where account_id = $1 and rule_id = $2`, accountID, ruleID)
 }
 
-// InsertEngagementHit notes that a rule's condition holds for a user; false when it did already.
-func (q *Queries) InsertEngagementHit(ctx context.Context, accountID, ruleID, userID string, at time.Time) (bool, error) {
-	n, err := q.exec(ctx, `
+// InsertEngagementHits notes that a rule's condition holds for users, and returns those for whom it did not before.
+func (q *Queries) InsertEngagementHits(ctx context.Context, accountID, ruleID string, userIDs []string, at time.Time) ([]string, error) {
+	began := []string{}
+	err := q.list(ctx, &began, `
 		insert into engagement_rule_hits (account_id, rule_id, user_id, at)
-		select account_id, rule_id, $3, $4
-		from engagement_rules
-		where account_id = $1 and rule_id = $2
-		on conflict on constraint engagement_rule_hits_pkey do nothing`,
-		accountID, ruleID, userID, at)
-	return n == 1, err
+		select r.account_id, r.rule_id, u.user_id, $4
+		from engagement_rules r, unnest($3::text[]) as u (user_id)
+		where r.account_id = $1 and r.rule_id = $2
+		order by u.user_id
+		on conflict on constraint engagement_rule_hits_pkey do nothing
+		returning user_id`,
+		accountID, ruleID, pq.Array(userIDs), at)
+	return began, err
 }
 
-// DeleteEngagementHit notes that a rule's condition does not hold for a user.
-func (q *Queries) DeleteEngagementHit(ctx context.Context, accountID, ruleID, userID string) error {
+// DeleteEngagementHits notes that a rule's condition does not hold for users.
+func (q *Queries) DeleteEngagementHits(ctx context.Context, accountID, ruleID string, userIDs []string) error {
 	_, err := q.exec(ctx, `
 		delete from engagement_rule_hits
-		where account_id = $1 and rule_id = $2 and user_id = $3`,
-		accountID, ruleID, userID)
+		where account_id = $1 and rule_id = $2 and user_id = any($3)`,
+		accountID, ruleID, pq.Array(userIDs))
 	return err
 }

@@ -30,7 +30,7 @@ func (n tenant) storeEngagement(d *db.DB) func(context.Context) error {
 		}, 1); err != nil {
 			return err
 		}
-		_, err := d.InsertEngagementHit(ctx, n.account, n.rule, n.user, now())
+		_, err := d.InsertEngagementHits(ctx, n.account, n.rule, []string{n.user}, now())
 		return err
 	}
 }

@@ -97,11 +97,11 @@ func (n tenant) calls() []call {
 		}},
 		{"EngagementRules", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.EngagementRules(ctx, a, "", 10) }},
 		{"EngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.EngagementRule(ctx, a, n.rule) }},
-		{"InsertEngagementHit", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return d.InsertEngagementHit(ctx, a, n.rule, "another", now())
+		{"InsertEngagementHits", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.InsertEngagementHits(ctx, a, n.rule, []string{"another"}, now())
 		}},
-		{"DeleteEngagementHit", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return did(d.DeleteEngagementHit(ctx, a, n.rule, n.user))
+		{"DeleteEngagementHits", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteEngagementHits(ctx, a, n.rule, []string{n.user}))
 		}},
 		{"DeleteEngagementRule", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.DeleteEngagementRule(ctx, a, n.rule))

@@ -158,7 +158,7 @@ func (a *App) router() (http.Handler, error) {
 func (a *App) newAdvisor() *engagement.Advisor {
 	return &engagement.Advisor{
 		Figures: &engagement.Service{DB: a.database.DB, Now: now}, Agents: &agent.Service{DB: a.database.DB, Models: a.Models, Now: now},
-		Conversations: &conversation.Service{DB: a.database.DB, Models: a.Models, Turns: a.turns, Now: now},
+		Conversations: a.projects.Conversations,
 		Turns:         a.turns, Surface: engagementapi.Name,
 	}
 }

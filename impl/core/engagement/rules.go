@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"parley/db"
 	"parley/impl/core/event"
@@ -101,30 +102,47 @@ func (s *Service) Apply(ctx context.Context, accountID string, portraits []Portr
 	}
 	return s.DB.InTx(ctx, func(q *db.Queries) error {
 		for _, r := range rules {
-			for _, p := range portraits {
-				if err := s.apply(ctx, q, r, p); err != nil {
-					return err
-				}
+			if err := s.apply(ctx, q, r, portraits); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-func (s *Service) apply(ctx context.Context, q *db.Queries, r db.EngagementRule, p Portrait) error {
-	value := p.value(r.Figure)
-	if holds := r.Comparison == Below && value < r.Threshold || r.Comparison == Above && value > r.Threshold; !holds {
-		return q.DeleteEngagementHit(ctx, r.AccountID, r.ID, p.UserID)
+// apply takes two statements, however many users there are, and one for each crossing.
+func (s *Service) apply(ctx context.Context, q *db.Queries, r db.EngagementRule, portraits []Portrait) error {
+	values, met, unmet := map[string]float64{}, []string{}, []string{}
+	for _, p := range portraits {
+		value := p.value(r.Figure)
+		values[p.UserID] = value
+		if r.Comparison == Below && value < r.Threshold || r.Comparison == Above && value > r.Threshold {
+			met = append(met, p.UserID)
+		} else {
+			unmet = append(unmet, p.UserID)
+		}
 	}
-	now := s.Now()
-	began, err := q.InsertEngagementHit(ctx, r.AccountID, r.ID, p.UserID, now)
-	if err != nil || !began {
+	if err := q.DeleteEngagementHits(ctx, r.AccountID, r.ID, unmet); err != nil {
 		return err
 	}
-	if r.Action == Message {
-		return job.Enqueue(ctx, q, now, job.New{AccountID: r.AccountID, Kind: MessageKind, Args: messageArgs{r.ID, p.UserID}})
+	now := s.Now()
+	began, err := q.InsertEngagementHits(ctx, r.AccountID, r.ID, met, now)
+	if err != nil {
+		return err
 	}
-	return event.Record(ctx, q, r.AccountID, event.EngagementRuleMet, now, ruleMet{r.ID, p.UserID, r.Figure, value, r.Threshold})
+	for _, user := range began {
+		if err := s.act(ctx, q, r, user, values[user], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) act(ctx context.Context, q *db.Queries, r db.EngagementRule, user string, value float64, now time.Time) error {
+	if r.Action == Message {
+		return job.Enqueue(ctx, q, now, job.New{AccountID: r.AccountID, Kind: MessageKind, Args: messageArgs{r.ID, user}})
+	}
+	return event.Record(ctx, q, r.AccountID, event.EngagementRuleMet, now, ruleMet{r.ID, user, r.Figure, value, r.Threshold})
 }
 
 func (p Portrait) value(name string) float64 {
