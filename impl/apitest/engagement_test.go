@@ -108,6 +108,19 @@ func TestAnAnalysisCanBeRecomputedByHand(t *testing.T) {
 	}
 }
 
+// Only a summary is a turn; what was computed without one is repeated as it was, too.
+func TestARepeatedAnalysisIsTheFirstOne(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	x.report(t, `{"user_id":"ann","type":"post"}`)
+	r := keyed(testkit.Request{Path: "/api/v1/analyze?user_id=ann&timeframe=last_2_days", Body: `{"metrics":["frequency"]}`}, "analysis")
+	first := x.do(t, r).Want(t, http.StatusOK)
+	x.report(t, `{"user_id":"ann","type":"post"}`)
+	if again := x.do(t, r); !same(first, again) || again.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("first %s, again %s", first.Body, again.Body)
+	}
+}
+
 func near(a, b float64) bool { return a-b < 2e-6 && b-a < 2e-6 }
 
 func TestEveryBuiltInAgentAnswersInItsForm(t *testing.T) {

@@ -74,7 +74,8 @@ func (o *operation) beginsTurn(r *http.Request) bool {
 		return o.turn
 	}
 	members, _ := b.value.(map[string]any)
-	return o.turn && members[o.turnWhen] != nil
+	asked := members[o.turnWhen]
+	return o.turn && asked != nil && asked != false // which is what validation fills in
 }
 
 // newClaim is the request as its claim: who sends it under which key, and a

@@ -48,7 +48,7 @@ type operation struct {
 
 	repeatable bool   // takes an Idempotency-Key
 	turn       bool   // is answered by a turn
-	turnWhen   string // only when the body has this member; "": always
+	turnWhen   string // only when the body has this member, and not as false; "": always
 	visited    bool   // takes the token of an end user beside the key
 	success    int    // the status of its success
 
