@@ -25,12 +25,14 @@ const (
 var errCancelled = fault.New(fault.Canceled, "The answer was cancelled.")
 
 // run is one turn at work. Its fields belong to its goroutine, but for the log,
-// which the flusher shares.
+// which the flusher shares, and for what never changes: the name that it is held
+// under, the turn's id and whether it is stored.
 type run struct {
 	engine   *Engine
 	live     *Live
 	ctx      context.Context
 	turn     db.Turn
+	held     db.Held // of turn, whose other fields change
 	model    db.Model
 	provider provider.Provider
 	prompt   []provider.Message
@@ -69,7 +71,7 @@ func (e *Engine) newRun(in Input, offers []offer) *run {
 		t.Options = encode(in.Options)
 	}
 	r := &run{
-		engine: e, live: newLive(t, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, sampling: in.Sampling, work: in.Work,
+		engine: e, live: newLive(t, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, held: t.Held(), sampling: in.Sampling, work: in.Work,
 		fallbacks: offers[1:], tokens: most, next: 1, first: 1, knowledge: in.Knowledge,
 	}
 	r.take(offers[0])

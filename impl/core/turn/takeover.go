@@ -126,7 +126,7 @@ func (e *Engine) held() []db.Held {
 	var held []db.Held
 	for _, a := range e.live {
 		if a.run.log.held() {
-			held = append(held, a.run.turn.Held())
+			held = append(held, a.run.held)
 		}
 	}
 	return held
