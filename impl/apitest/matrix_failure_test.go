@@ -13,6 +13,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	"parley/impl/api/chats"
 	engagementapi "parley/impl/api/engagement"
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
@@ -77,6 +78,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
 			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})),
+			panicking(chats.New(nil)),
 		},
 	})
 	if err != nil {
@@ -139,8 +141,8 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 		}
 	}
 	for _, op := range testkit.Operations() {
-		if op.Public() || strings.HasSuffix(op.Path, "/plans") || op.OperationID == "getPlan" || op.OperationID == "getMe" || op.OperationID == "listEngagementAgents" {
-			continue // the plans and who one is, too, are what authentication reads; built-in agents are in no table
+		if op.Public() || strings.HasSuffix(op.Path, "/plans") || op.OperationID == "getPlan" || op.OperationID == "getMe" || op.OperationID == "listEngagementAgents" || op.OperationID == "listFlowTemplates" {
+			continue // the plans and who one is, too, are what authentication reads; built-in agents and templates are in no table
 		}
 		got := x.do(t, x.sample(t, op)).Want(t, http.StatusInternalServerError)
 		if text := got.Error(t); text != "Internal error" {

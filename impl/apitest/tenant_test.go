@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -84,6 +85,9 @@ func idName(op *testkit.Operation, parameter string) string {
 	if parameter == "session_id" && wantsProject(op) {
 		return "project_session" // of another form than other sessions
 	}
+	if op.OperationID == "sendChatInput" {
+		return "waiting_chat"
+	}
 	return parameter
 }
 
@@ -98,7 +102,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "chats", "engagement", "projects", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
@@ -120,6 +124,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"erasure_id":      x.Erasure(t).ID,
 		"delivery_id":     x.Delivery(t, hook.ID).ID,
 		"app_id":          x.key.AppID,
+		"flow_id":         x.Flow(t).ID,
 		"rule_id":         x.Rule(t).ID,
 		"end_user":        "customer-" + strings.ToLower(rand.Text()),
 		"client_id":       "",
@@ -137,6 +142,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
+	x.ids["chat_id"], x.ids["waiting_chat"] = x.Chat(t, x.ids["flow_id"]).ID, x.WaitingChat(t, x.ids["flow_id"], x.key.ID).ID
 	return x
 }
 
@@ -233,6 +239,8 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	switch op.OperationID {
 	case "createOfferedModel":
 		body["type"] = "embedding" // so that it is no default
+	case "createChat":
+		body["from_flow"] = x.idFor(t, "flow_id")
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":
@@ -301,10 +309,20 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		r.Header = map[string]string{"Cookie": scheme.Value.Name + "=" + text}
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
+	case scheme.Value.Type == "apiKey" && scheme.Value.In == openapi3.ParameterInHeader:
+		r.Header = map[string]string{scheme.Value.Name: text}
 	default:
 		r.Key = text
 	}
 	return r
+}
+
+// badRequest is the status of what breaks a rule of the document.
+func badRequest(op *testkit.Operation) int {
+	if op.Surface() == "chats" {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadRequest
 }
 
 // eachOperation runs a test for every operation of the document that wants a key.
