@@ -607,6 +607,8 @@ type ChatsTimestamp = string
 // ChatsValidationError What of the request breaks which rule.
 type ChatsValidationError struct {
 	// Detail The broken rules, at most 20 of them.
+	//
+	// Example: [{"loc":["body","name"],"msg":"is required","type":"required"}]
 	Detail []ChatsValidationItem `json:"detail"`
 }
 
@@ -731,9 +733,13 @@ type FlowChange struct {
 // Each edge is a chat between two nodes. They follow each other; what came of a chat is carried over to those after it. Code is not executed on the server.
 type FlowDefinition struct {
 	// Nodes The nodes.
+	//
+	// Example: [{"data":{"name":"Triage"},"id":"triage","type":"assistant"}]
 	Nodes []FlowElement `json:"nodes"`
 
 	// Edges The edges.
+	//
+	// Example: [{"data":{"max_turns":3},"source":"person","target":"triage"}]
 	Edges []FlowElement `json:"edges"`
 }
 
@@ -843,6 +849,8 @@ type FlowValidation struct {
 	Valid bool `json:"valid"`
 
 	// Problems Why not.
+	//
+	// Example: [{"node":"coder","reason":"Code is not executed on this server: set enable_code_execution to false."}]
 	Problems []FlowProblem `json:"problems"`
 }
 

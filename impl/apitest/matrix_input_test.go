@@ -289,7 +289,7 @@ func TestBodiesOverTheCeilingAreRefused(t *testing.T) {
 		}
 		r := x.sample(t, op)
 		r.Body = strings.Repeat(" ", ceiling)
-		wantBadRequest(t, x.do(t, r), "blanks of exactly the ceiling")
+		wantInvalid(t, badRequest(op), x.do(t, r), "blanks of exactly the ceiling")
 	})
 }
 

@@ -142,7 +142,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
-	x.ids["chat_id"], x.ids["waiting_chat"] = x.Chat(t, x.ids["flow_id"]).ID, x.WaitingChat(t, x.ids["flow_id"], x.key.ID).ID
+	x.ids["chat_id"], x.ids["waiting_chat"] = x.Chat(t, x.ids["flow_id"]).ID, x.WaitingChat(t, x.Flow(t, testkit.Asking).ID, x.key.ID).ID
 	return x
 }
 

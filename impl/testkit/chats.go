@@ -8,15 +8,18 @@ import (
 	"parley/impl/core/key"
 )
 
-// asking is a flow that asks a person at once, and is over with the answer. It asks no model.
-const asking = `{"nodes":[{"id":"a","type":"assistant","data":{"name":"Asker"}},{"id":"p","type":"user","data":{"name":"Person","human_input_mode":"ALWAYS"}}],
-	"edges":[{"source":"a","target":"p","data":{"max_turns":1}}]}`
+// silent is a flow that is over with the message that begins it: nobody in it answers.
+const silent = `{"nodes":[{"id":"a","type":"user","data":{"name":"Writer","human_input_mode":"NEVER"}},{"id":"b","type":"user","data":{"name":"Reader","human_input_mode":"NEVER"}}],
+	"edges":[{"source":"a","target":"b"}]}`
 
-// Flow stores a flow that asks a person at once, and is over with the answer.
-func (a Account) Flow(t testing.TB) db.Flow {
+// Asking is a flow that asks people only: two, in turn, for ever.
+const Asking = `{"nodes":[{"id":"a","type":"user","data":{"name":"Ann"}},{"id":"b","type":"user","data":{"name":"Bob"}}],"edges":[{"source":"a","target":"b"}]}`
+
+// Flow stores a flow; without a definition one that is over with the message that begins it.
+func (a Account) Flow(t testing.TB, definition ...string) db.Flow {
 	t.Helper()
-	name := "Asking"
-	f, err := a.server.App.Chats.CreateFlow(t.Context(), a.ID, chat.FlowInput{Name: &name, Definition: []byte(asking)})
+	name := "A flow"
+	f, err := a.server.App.Chats.CreateFlow(t.Context(), a.ID, chat.FlowInput{Name: &name, Definition: []byte(append(definition, silent)[0])})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +36,7 @@ func (a Account) Chat(t testing.TB, flowID string) db.Chat {
 	return c
 }
 
-// WaitingChat stores a chat that runs a flow at the key's expense; of Flow's it waits for a person.
+// WaitingChat stores a chat that runs a flow at the key's expense; of Asking it waits for a person.
 func (a Account) WaitingChat(t testing.TB, flowID, keyID string) db.Chat {
 	t.Helper()
 	c, _, err := a.server.App.Chats.Send(t.Context(), key.Caller{AccountID: a.ID, KeyID: keyID, By: "key"}, a.Chat(t, flowID).ID, "Hello")

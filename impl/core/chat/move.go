@@ -134,11 +134,21 @@ func (s *Service) store(ctx context.Context, m *move) error {
 	return err
 }
 
+// current reads a chat to be changed. It is in a transaction, so that a request with an Idempotency-Key claims it
+// before it sees what another one with the same key has changed.
+func (s *Service) current(ctx context.Context, accountID, chatID string) (c db.Chat, err error) {
+	err = s.DB.InTx(ctx, func(q *db.Queries) (err error) {
+		c, err = q.Chat(ctx, accountID, chatID)
+		return err
+	})
+	return c, missing(err, errMissing)
+}
+
 // change makes a change by compare-and-set, again when others change the chat meanwhile. Edit refuses what the
 // chat's state does not admit.
 func (s *Service) change(ctx context.Context, accountID, chatID string, edit func(m *move) error) (*move, error) {
 	for range conflictsMax {
-		c, err := s.Get(ctx, accountID, chatID)
+		c, err := s.current(ctx, accountID, chatID)
 		if err != nil {
 			return nil, err
 		}
