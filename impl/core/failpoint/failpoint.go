@@ -29,6 +29,9 @@ const (
 	ChatStored      Point = "chat-stored"      // it is stored, the next step has not begun
 )
 
-// All are the places.
+// All are the places, but for those of chats alone.
 var All = []Point{BeforeBegin, Begun, BeforeFlush, Flushed, BeforeEnd, Ended, Told, TakenOver, BeforeTakenEnd,
-	BeforeKept, Kept, EventDispatched, DeliverySent, DeliveryNoted, ChatBegun, ChatAsked, ChatAnswered, ChatStored}
+	BeforeKept, Kept, EventDispatched, DeliverySent, DeliveryNoted}
+
+// Chats are the places that a step of a chat comes by, with those of its turn.
+var Chats = []Point{BeforeBegin, Begun, BeforeEnd, Ended, ChatBegun, ChatAsked, ChatAnswered, ChatStored}

@@ -152,7 +152,7 @@ func (f *Flow) open(s *State, seq *sequence) Message {
 	i := seq.Queue[0]
 	e := f.edges[i]
 	seq.Queue, seq.Done = seq.Queue[1:], append(seq.Done, i)
-	text := e.message
+	var text string
 	switch {
 	case seq.Owner != "" && len(seq.Carry) == 0:
 		below := s.Sequences[len(s.Sequences)-2].Talk
