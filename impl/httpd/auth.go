@@ -15,6 +15,7 @@ type contextKey int
 const (
 	callerKey contextKey = iota
 	noteKey
+	socketsKey
 )
 
 // Caller returns who sent the request. Only operations without a credential
@@ -108,7 +109,7 @@ func checkOwnOrigin(r *http.Request) error {
 	return nil
 }
 
-// presentedKeys returns the keys in the header and the query.
+// presentedKeys returns the keys in the headers and the query.
 func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	var found []string
 	if o.bearer {
@@ -125,6 +126,13 @@ func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	}
 	if o.header != "" {
 		found = append(found, r.Header.Values(o.header)...)
+	}
+	if o.protocol != "" {
+		for _, p := range OfferedProtocols(r) {
+			if text, ok := strings.CutPrefix(p, o.protocol); ok {
+				found = append(found, text)
+			}
+		}
 	}
 	if o.query != "" {
 		found = append(found, r.URL.Query()[o.query]...)
