@@ -48,11 +48,32 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 			return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different API keys.")
 		}
 	}
+	if o.socket {
+		noteOf(r.Context()).again = e.again(r, o, found[0])
+	}
 	c, err := e.keys.Authenticate(r.Context(), found[0])
 	if err != nil || !o.visited {
 		return c, err
 	}
 	return e.visit(r, c, found[0])
+}
+
+// again checks a credential once more as the request's gates did.
+func (e *Edge) again(r *http.Request, o *operation, credentialText string) func(context.Context) (key.Caller, error) {
+	origin := r.Header.Get("Origin")
+	return func(ctx context.Context) (key.Caller, error) {
+		c, err := e.keys.Authenticate(ctx, credentialText)
+		if err == nil && o.visited {
+			c, err = e.visit(r, c, credentialText)
+		}
+		if err != nil {
+			return key.Caller{}, err
+		}
+		if !c.May(o.scopes...) || !c.AdmitsOrigin(origin) {
+			return key.Caller{}, errNoKey
+		}
+		return c, nil
+	}
 }
 
 // EndUserHeader carries the token of the end user for whom a request is sent,

@@ -28,6 +28,8 @@ type note struct {
 	fault     *fault.Error
 	uploads   map[string]*Upload // of a multipart form, by the names of its parts
 	body      []byte             // as it was sent, once it was checked
+
+	again func(context.Context) (key.Caller, error) // of a WebSocket: see Again
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }

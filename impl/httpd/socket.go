@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"parley/impl/core/fault"
+	"parley/impl/core/key"
 )
 
 // protocolHeader lists the subprotocols that a client offers. A browser, which
@@ -32,15 +33,14 @@ func Upgrade(w http.ResponseWriter, r *http.Request, protocols ...string) (*webs
 	})
 }
 
-// Draining is closed when the server is about to stop: then a handler of a
-// WebSocket ends what it is doing and closes the connection.
-func Draining(ctx context.Context) <-chan struct{} {
-	s, ok := ctx.Value(socketsKey).(*sockets)
-	if !ok {
-		return nil
-	}
-	return s.draining
-}
+// Draining ends when the server is about to stop: then a handler of a WebSocket
+// ends what it is doing and closes the connection.
+func Draining(ctx context.Context) context.Context { return ctx.Value(socketsKey).(*sockets).draining }
+
+// Again decides anew who the sender of a request is and whether they may still
+// make it: a WebSocket lasts longer than that can be taken for granted. Faults
+// are those of the request itself.
+func Again(ctx context.Context) (key.Caller, error) { return noteOf(ctx).again(ctx) }
 
 // OfferedProtocols lists the subprotocols that the client offers.
 func OfferedProtocols(r *http.Request) []string { return listed(r.Header, protocolHeader) }
@@ -85,9 +85,8 @@ func listed(h http.Header, name string) []string {
 
 // sockets counts the open WebSockets: the server's own shutdown knows nothing of them.
 type sockets struct {
-	draining chan struct{}
-	ended    context.Context
-	end      context.CancelFunc
+	draining, ended context.Context
+	drain, end      context.CancelFunc
 
 	mu      sync.Mutex
 	leaving bool
@@ -95,7 +94,8 @@ type sockets struct {
 }
 
 func newSockets() *sockets {
-	s := &sockets{draining: make(chan struct{})}
+	s := &sockets{}
+	s.draining, s.drain = context.WithCancel(context.Background())
 	s.ended, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -124,11 +124,9 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 func (e *Edge) Drain(ctx context.Context) {
 	s := e.sockets
 	s.mu.Lock()
-	if !s.leaving {
-		s.leaving = true
-		close(s.draining)
-	}
+	s.leaving = true
 	s.mu.Unlock()
+	s.drain()
 	gone := make(chan struct{})
 	go func() { s.open.Wait(); close(gone) }()
 	select {

@@ -36,7 +36,7 @@ func socketServer(t *testing.T) (*Edge, *httptest.Server) {
 		defer cancel()
 		go func() {
 			select {
-			case <-Draining(ctx):
+			case <-Draining(ctx).Done():
 				_ = c.Close(websocket.StatusGoingAway, "") // the reader below sees it
 			case <-ctx.Done():
 			}
