@@ -88,6 +88,9 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		}
 	}
 	r.Path = withQuery(r.Path, query)
+	if op.WebSocket() {
+		r.Header = handshake()
+	}
 	if op.JSONBody() != nil {
 		r.Body = x.body(t, op)
 	}
@@ -95,6 +98,13 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		r.Body = x.form(t, op)
 	}
 	return r
+}
+
+// handshake are the headers that ask for a WebSocket.
+func handshake() map[string]string {
+	return map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	}
 }
 
 // form is the first example of the operation's form, ids and secrets replaced.
@@ -199,6 +209,9 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		r.Body = body
 	case scheme.Value.In == openapi3.ParameterInCookie:
 		r.Header = map[string]string{"Cookie": scheme.Value.Name + "=" + text}
+	case scheme.Value.Extensions["x-key-prefix"] != nil:
+		r.Header = maps.Clone(r.Header)
+		r.Header[scheme.Value.Name] = scheme.Value.Extensions["x-key-prefix"].(string) + text
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
 	case scheme.Value.Type == "apiKey" && scheme.Value.In == openapi3.ParameterInHeader:

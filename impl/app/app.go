@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +44,7 @@ import (
 // App is a server: its services, its router and what has to be ended.
 type App struct {
 	*Services
-	Handler  http.Handler
+	Handler  *httpd.Edge
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
 	// Knowledge keeps what agents and apps answer from.
@@ -123,7 +122,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 }
 
 // router puts the surfaces behind the edge.
-func (a *App) router() (http.Handler, error) {
+func (a *App) router() (*httpd.Edge, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
@@ -205,9 +204,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	stopped := make(chan struct{})
 	go func() { a.jobs.Stop(grace); close(stopped) }()
+	drained := make(chan struct{})
+	go func() { a.Handler.Drain(grace); close(drained) }()
 	// Requests that have arrived may still begin turns, and streams end when their
 	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	<-drained
 	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -222,6 +224,11 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 // Close ends what New started and the database. It may follow Serve.
 func (a *App) Close(ctx context.Context) error {
 	a.cancel()
+	ended, cancel := context.WithCancel(ctx)
+	cancel() // nobody waits for open sockets here
+	if a.Handler != nil {
+		a.Handler.Drain(ended)
+	}
 	if a.turns != nil {
 		a.turns.Stop(ctx)
 	}

@@ -16,6 +16,7 @@ const (
 	callerKey contextKey = iota
 	noteKey
 	mountKey
+	socketsKey
 )
 
 // Caller returns who sent the request. Only operations without a credential
@@ -48,11 +49,32 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 			return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different API keys.")
 		}
 	}
+	if o.socket {
+		noteOf(r.Context()).again = e.again(r, o, found[0])
+	}
 	c, err := e.keys.Authenticate(r.Context(), found[0])
 	if err != nil || !o.visited {
 		return c, err
 	}
 	return e.visit(r, c, found[0])
+}
+
+// again checks a credential once more as the request's gates did.
+func (e *Edge) again(r *http.Request, o *operation, credentialText string) func(context.Context) (key.Caller, error) {
+	origin := r.Header.Get("Origin")
+	return func(ctx context.Context) (key.Caller, error) {
+		c, err := e.keys.Authenticate(ctx, credentialText)
+		if err == nil && o.visited {
+			c, err = e.visit(r, c, credentialText)
+		}
+		if err != nil {
+			return key.Caller{}, err
+		}
+		if !c.May(o.scopes...) || !c.AdmitsOrigin(origin) {
+			return key.Caller{}, errNoKey
+		}
+		return c, nil
+	}
 }
 
 // EndUserHeader carries the token of the end user for whom a request is sent,
@@ -109,7 +131,7 @@ func checkOwnOrigin(r *http.Request) error {
 	return nil
 }
 
-// presentedKeys returns the keys in the header and the query.
+// presentedKeys returns the keys in the headers and the query.
 func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	var found []string
 	if o.bearer {
@@ -126,6 +148,13 @@ func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	}
 	if o.header != "" {
 		found = append(found, r.Header.Values(o.header)...)
+	}
+	if o.protocol != "" {
+		for _, p := range OfferedProtocols(r) {
+			if text, ok := strings.CutPrefix(p, o.protocol); ok {
+				found = append(found, text)
+			}
+		}
 	}
 	if o.query != "" {
 		found = append(found, r.URL.Query()[o.query]...)

@@ -84,6 +84,7 @@ type Edge struct {
 	mux      *chi.Mux
 	methods  map[string][]string // by pattern, for Allow and CORS
 	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
+	sockets  *sockets
 }
 
 // New builds the router. It fails when the document does not load, or when
@@ -96,6 +97,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{
 		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log,
 		mux:      chi.NewRouter(),
+		sockets:  newSockets(),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
@@ -148,6 +150,12 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 			e.write(w, r, e.surfaces[o.surface], err)
 			return
 		}
+		if o.socket {
+			if err := e.sockets.serve(w, r, next); err != nil {
+				e.write(w, r, e.surfaces[o.surface], err)
+			}
+			return
+		}
 		e.serve(w, r, o, next)
 	})
 }
@@ -197,6 +205,9 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 	}
 	if err := o.validate(w, r); err != nil {
 		return r, err
+	}
+	if o.socket {
+		return r, checkHandshake(w, r)
 	}
 	return r, o.checkBodyKey(r)
 }
