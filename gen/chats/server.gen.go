@@ -591,6 +591,19 @@ type ChatText struct {
 	Content *string `json:"content,omitempty"`
 }
 
+// ChatTicket What opens the WebSocket of one chat.
+type ChatTicket struct {
+	// Ticket The ticket, for the parameter `ticket`.
+	//
+	// Example: parley_ct_eyJhIjoiYWNjdCJ90000000000000000000000000000000000000000000000000
+	Ticket string `json:"ticket"`
+
+	// Expires A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Expires ChatsTimestamp `json:"expires"`
+}
+
 // ChatsError What went wrong.
 type ChatsError struct {
 	// Detail A sentence for the developer. It never repeats what was sent.
@@ -1260,6 +1273,9 @@ type ServerInterface interface {
 	// SendChatMessage Begin a run with a message
 	// (POST /chats/{chat_id}/messages)
 	SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
+	// CreateChatTicket Make a ticket for a page
+	// (POST /chats/{chat_id}/tickets)
+	CreateChatTicket(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
 	// ListFlowTemplates List the templates
 	// (GET /flow-templates)
 	ListFlowTemplates(w http.ResponseWriter, r *http.Request)
@@ -1341,6 +1357,12 @@ func (_ Unimplemented) ListChatMessages(w http.ResponseWriter, r *http.Request, 
 // SendChatMessage Begin a run with a message
 // (POST /chats/{chat_id}/messages)
 func (_ Unimplemented) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateChatTicket Make a ticket for a page
+// (POST /chats/{chat_id}/tickets)
+func (_ Unimplemented) CreateChatTicket(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1725,6 +1747,32 @@ func (siw *ServerInterfaceWrapper) SendChatMessage(w http.ResponseWriter, r *htt
 	handler.ServeHTTP(w, r)
 }
 
+// CreateChatTicket operation middleware
+func (siw *ServerInterfaceWrapper) CreateChatTicket(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "chat_id" -------------
+	var chatID ChatIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "chat_id", chi.URLParam(r, "chat_id"), &chatID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "chat_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateChatTicket(w, r, chatID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListFlowTemplates operation middleware
 func (siw *ServerInterfaceWrapper) ListFlowTemplates(w http.ResponseWriter, r *http.Request) {
 
@@ -2085,6 +2133,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/chats/{chat_id}/messages", wrapper.SendChatMessage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/chats/{chat_id}/tickets", wrapper.CreateChatTicket)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/flow-templates", wrapper.ListFlowTemplates)
@@ -3410,6 +3461,128 @@ func (response SendChatMessage503JSONResponse) VisitSendChatMessageResponse(w ht
 	return err
 }
 
+type CreateChatTicketRequestObject struct {
+	ChatID ChatIDPath `json:"chat_id"`
+}
+
+type CreateChatTicketResponseObject interface {
+	VisitCreateChatTicketResponse(w http.ResponseWriter) error
+}
+
+type CreateChatTicket200JSONResponse ChatTicket
+
+func (response CreateChatTicket200JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response CreateChatTicket401JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response CreateChatTicket403JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response CreateChatTicket404JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response CreateChatTicket422JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response CreateChatTicket429JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response CreateChatTicket500JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateChatTicket503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response CreateChatTicket503JSONResponse) VisitCreateChatTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListFlowTemplatesRequestObject struct {
 }
 
@@ -4476,6 +4649,9 @@ type StrictServerInterface interface {
 	// SendChatMessage Begin a run with a message
 	// (POST /chats/{chat_id}/messages)
 	SendChatMessage(ctx context.Context, request SendChatMessageRequestObject) (SendChatMessageResponseObject, error)
+	// CreateChatTicket Make a ticket for a page
+	// (POST /chats/{chat_id}/tickets)
+	CreateChatTicket(ctx context.Context, request CreateChatTicketRequestObject) (CreateChatTicketResponseObject, error)
 	// ListFlowTemplates List the templates
 	// (GET /flow-templates)
 	ListFlowTemplates(ctx context.Context, request ListFlowTemplatesRequestObject) (ListFlowTemplatesResponseObject, error)
@@ -4790,6 +4966,32 @@ func (sh *strictHandler) SendChatMessage(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendChatMessageResponseObject); ok {
 		if err := validResponse.VisitSendChatMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateChatTicket operation middleware
+func (sh *strictHandler) CreateChatTicket(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+	var request CreateChatTicketRequestObject
+
+	request.ChatID = chatID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateChatTicket(ctx, request.(CreateChatTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateChatTicket")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateChatTicketResponseObject); ok {
+		if err := validResponse.VisitCreateChatTicketResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

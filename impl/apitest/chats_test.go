@@ -395,6 +395,7 @@ func TestListsOfChatsHavePages(t *testing.T) {
 	if link := got.Header.Get("Link"); !strings.Contains(link, "cursor=1&limit=1") || !strings.Contains(string(got.Body), `"One"`) {
 		t.Errorf("messages %s, %s", got.Body, link)
 	}
+	x.Flow(t)
 	if flows := x.do(t, testkit.Request{Path: "/flows?limit=1"}); flows.Header.Get("Link") == "" {
 		t.Errorf("flows %s", flows.Body)
 	}

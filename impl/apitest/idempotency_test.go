@@ -24,6 +24,7 @@ const keyHeader = "Idempotency-Key"
 // unrepeatable are the POSTs that take no Idempotency-Key, with the reason.
 var unrepeatable = map[string]string{
 	"cancelChat":           "a run ends once, however often it is asked",
+	"createChatTicket":     "stores nothing; another ticket costs nothing and lapses",
 	"validateFlow":         "changes nothing",
 	"cancelTurn":           "a turn ends once, however often it is stopped",
 	"cancelModelResponse":  "a response ends once, however often it is stopped",

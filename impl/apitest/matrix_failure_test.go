@@ -78,7 +78,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
 			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})),
-			panicking(chats.New(nil)),
+			panicking(chats.New(nil, nil)),
 		},
 	})
 	if err != nil {

@@ -215,7 +215,11 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
 	case scheme.Value.Type == "apiKey" && scheme.Value.In == openapi3.ParameterInHeader:
-		r.Header = map[string]string{scheme.Value.Name: text}
+		r.Header = maps.Clone(r.Header)
+		if r.Header == nil {
+			r.Header = map[string]string{}
+		}
+		r.Header[scheme.Value.Name] = text
 	default:
 		r.Key = text
 	}

@@ -154,7 +154,7 @@ func (a *App) router() (*httpd.Edge, error) {
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
-			chatsapi.New(a.Chats),
+			chatsapi.New(a.Chats, a.Keys),
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
 		},

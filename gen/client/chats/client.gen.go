@@ -381,6 +381,19 @@ type ChatText struct {
 	Content *string `json:"content,omitempty"`
 }
 
+// ChatTicket What opens the WebSocket of one chat.
+type ChatTicket struct {
+	// Ticket The ticket, for the parameter `ticket`.
+	//
+	// Example: parley_ct_eyJhIjoiYWNjdCJ90000000000000000000000000000000000000000000000000
+	Ticket string `json:"ticket"`
+
+	// Expires A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Expires ChatsTimestamp `json:"expires"`
+}
+
 // ChatsError What went wrong.
 type ChatsError struct {
 	// Detail A sentence for the developer. It never repeats what was sent.
@@ -1004,6 +1017,13 @@ type ClientInterface interface {
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
 	SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateChatTicket Make a ticket for a page
+	//
+	// A ticket opens the WebSocket of this chat and nothing else, for one minute and as often as needed. A page gets it from its own server and connects to `/chats/{chat_id}/ws?ticket=…`; the connection lasts longer than the ticket, for as long as the key that made it.
+	//
+	// Corresponds with POST /chats/{chat_id}/tickets (the `CreateChatTicket` operationId).
+	CreateChatTicket(ctx context.Context, chatID ChatIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFlowTemplates List the templates
 	//
 	// The gallery of flows that come with the server. A chat can run one as it is (`from_type: template`), or a flow can begin as a copy of one.
@@ -1324,6 +1344,23 @@ func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath,
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
 func (c *Client) SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendChatMessageRequest(c.Server, chatID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateChatTicket Make a ticket for a page
+//
+// A ticket opens the WebSocket of this chat and nothing else, for one minute and as often as needed. A page gets it from its own server and connects to `/chats/{chat_id}/ws?ticket=…`; the connection lasts longer than the ticket, for as long as the key that made it.
+//
+// Corresponds with POST /chats/{chat_id}/tickets (the `CreateChatTicket` operationId).
+func (c *Client) CreateChatTicket(ctx context.Context, chatID ChatIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateChatTicketRequest(c.Server, chatID)
 	if err != nil {
 		return nil, err
 	}
@@ -2013,6 +2050,40 @@ func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, content
 	return req, nil
 }
 
+// NewCreateChatTicketRequest constructs an http.Request for the CreateChatTicket method
+func NewCreateChatTicketRequest(server string, chatID ChatIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "chat_id", chatID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/chats/%s/tickets", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListFlowTemplatesRequest constructs an http.Request for the ListFlowTemplates method
 func NewListFlowTemplatesRequest(server string) (*http.Request, error) {
 	var err error
@@ -2547,6 +2618,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
 	SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
+
+	// CreateChatTicketWithResponse Make a ticket for a page
+	//
+	// A ticket opens the WebSocket of this chat and nothing else, for one minute and as often as needed. A page gets it from its own server and connects to `/chats/{chat_id}/ws?ticket=…`; the connection lasts longer than the ticket, for as long as the key that made it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /chats/{chat_id}/tickets (the `CreateChatTicket` operationId).
+	CreateChatTicketWithResponse(ctx context.Context, chatID ChatIDPath, reqEditors ...RequestEditorFn) (*CreateChatTicketResult, error)
 
 	// ListFlowTemplatesWithResponse List the templates
 	//
@@ -3523,6 +3603,96 @@ func (r SendChatMessageResult) ContentType() string {
 	return ""
 }
 
+type CreateChatTicketResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ChatTicket
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateChatTicketResult) GetJSON200() *ChatTicket {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateChatTicketResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateChatTicketResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateChatTicketResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateChatTicketResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateChatTicketResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateChatTicketResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateChatTicketResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateChatTicketResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateChatTicketResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateChatTicketResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateChatTicketResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListFlowTemplatesResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4473,6 +4643,21 @@ func (c *ClientWithResponses) SendChatMessageWithResponse(ctx context.Context, c
 	return ParseSendChatMessageResult(rsp)
 }
 
+// CreateChatTicketWithResponse Make a ticket for a page
+//
+// A ticket opens the WebSocket of this chat and nothing else, for one minute and as often as needed. A page gets it from its own server and connects to `/chats/{chat_id}/ws?ticket=…`; the connection lasts longer than the ticket, for as long as the key that made it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /chats/{chat_id}/tickets (the `CreateChatTicket` operationId).
+func (c *ClientWithResponses) CreateChatTicketWithResponse(ctx context.Context, chatID ChatIDPath, reqEditors ...RequestEditorFn) (*CreateChatTicketResult, error) {
+	rsp, err := c.CreateChatTicket(ctx, chatID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateChatTicketResult(rsp)
+}
+
 // ListFlowTemplatesWithResponse List the templates
 //
 // The gallery of flows that come with the server. A chat can run one as it is (`from_type: template`), or a flow can begin as a copy of one.
@@ -5356,6 +5541,81 @@ func ParseSendChatMessageResult(rsp *http.Response) (*SendChatMessageResult, err
 			return nil, err
 		}
 		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateChatTicketResult parses an HTTP response from a CreateChatTicketWithResponse call
+func ParseCreateChatTicketResult(rsp *http.Response) (*CreateChatTicketResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateChatTicketResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChatTicket
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ChatsUnprocessable

@@ -21,6 +21,9 @@ func writeFault(_ *http.Request, f *fault.Error) (int, string, []byte) {
 	case fault.Unauthenticated:
 		value = gen.ChatsError{Detail: unknownCaller}
 	case fault.Invalid:
+		if f.Code == httpd.BadHandshake {
+			break
+		}
 		status, value = http.StatusUnprocessableEntity, toAPIValidationError(f)
 	case fault.Unprocessable:
 		value = gen.ChatsValidationError{Detail: []gen.ChatsValidationItem{{

@@ -100,6 +100,16 @@ func (s *Service) Listen(ctx context.Context, dsn string) {
 // Stop ends all following: the server is shutting down.
 func (s *Service) Stop() { s.hub.stop.Do(func() { close(s.hub.stopped) }) }
 
+// Stopping tells whether Stop was called.
+func (s *Service) Stopping() bool {
+	select {
+	case <-s.hub.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // changed hints that a chat has changed; a follower who misses it finds out by looking.
 func (s *Service) changed(ctx context.Context, chatID string) {
 	s.hub.wake(chatID)
