@@ -131,8 +131,8 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 			where account_id = $1 and conversation_id = $4 and $11::text <> '' and exists (select 1 from funded)
 			returning last_seq
 		), asked as (
-			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at)
-			select $1, $4, last_seq, $11, 'user', $12, $2, $10
+			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at, image_ids)
+			select $1, $4, last_seq, $11, 'user', $12, $2, $10, $35::text[]
 			from (select last_seq from touched union all select last_seq from created) numbered
 			where $11::text <> ''
 		), turn as (
@@ -154,7 +154,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		t.CreatedAt, m.ID, m.Content, t.Lease.Microseconds(), t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx))
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx), m.ImageIDs)
 	return b, err
 }
 

@@ -109,6 +109,7 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"model_alias":     "",
 		"conversation_id": x.Conversation(t, nil).ID,
 		"image_id":        x.Image(t).ID,
+		"upload_id":       x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID,
 		"file_name":       x.fileName(t),
 		"session_id":      session.ID,
 		"turn_id":         x.Turn(t).ID,

@@ -20,6 +20,9 @@ import (
 // asyncWait is how long a request waits that allows an early answer and does not say.
 const asyncWait = 20 * time.Second
 
+// linkLife is how long an address of what people sent leads to it.
+const linkLife = 24 * time.Hour
+
 // pictures turns images into the words of seed 002, with addresses that lead to them.
 type pictures struct {
 	links *file.Links
@@ -31,7 +34,16 @@ func (p pictures) url(ctx context.Context, i db.Image) string {
 	if base == "" {
 		base = httpd.Origin(ctx)
 	}
-	return base + p.links.Path(i.AccountID, i.ID, i.MediaType, time.Time{})
+	return base + p.links.Path(i.AccountID, i.ID, i.MediaType, p.expiry(i))
+}
+
+// expiry is when an address of an image ends that is made now; zero: never. What
+// people sent is private, what was made is public to whoever has the address.
+func (p pictures) expiry(i db.Image) time.Time {
+	if i.Purpose != db.ImageUpload {
+		return time.Time{}
+	}
+	return p.links.Now().Add(linkLife).Truncate(time.Second)
 }
 
 func (p pictures) toAPIImage(ctx context.Context, i db.Image) gen.Image {
