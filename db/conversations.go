@@ -39,7 +39,7 @@ type Message struct {
 	Citations      types.NullJSONText `db:"citations"`
 	TurnID         *string            `db:"turn_id"`
 	ModelID        *string            `db:"model_id"`
-	ImageID        *string            `db:"image_id"` // the picture that it shows, which may be gone
+	ImageID        *string            `db:"image_id"`  // the picture that it shows, which may be gone
 	ImageIDs       pq.StringArray     `db:"image_ids"` // the pictures that its sender put into it, likewise
 	CreatedAt      time.Time          `db:"created_at"`
 }

@@ -1006,7 +1006,7 @@ type Export struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
-// ExportArchive A zip with `manifest.json` and files of JSON lines.
+// ExportArchive A zip with `manifest.json`, files of JSON lines, and pictures.
 type ExportArchive = openapi_types.File
 
 // ExportList Exports, newest first.

@@ -1008,7 +1008,7 @@ type Export struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
-// ExportArchive A zip with `manifest.json` and files of JSON lines.
+// ExportArchive A zip with `manifest.json`, files of JSON lines, and pictures.
 type ExportArchive = openapi_types.File
 
 // ExportList Exports, newest first.
@@ -3351,7 +3351,7 @@ type ClientInterface interface {
 
 	// DownloadExport Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -4661,7 +4661,7 @@ func (c *Client) GetExport(ctx context.Context, exportID ExportIDPath, reqEditor
 
 // DownloadExport Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -10360,7 +10360,7 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadExportWithResponse Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -19484,7 +19484,7 @@ func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, exportI
 
 // DownloadExportWithResponse Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -91,7 +91,7 @@ type manifest struct {
 	Scope     string           `json:"scope"`
 	Subject   string           `json:"subject,omitempty"`
 	CreatedAt time.Time        `json:"created_at"`
-	Records   map[string]int64 `json:"records"` // by file
+	Records   map[string]int64 `json:"records"`  // by file
 	Pictures  int              `json:"pictures"` // under images/, by the ids in images.jsonl
 }
 
