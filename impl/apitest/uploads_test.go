@@ -74,9 +74,9 @@ func TestUploadsAreStoredListedShownAndDeleted(t *testing.T) {
 	if m, err := png.Decode(bytes.NewReader(shown.Body)); err != nil || m.Bounds().Dx() != 30 {
 		t.Errorf("downloaded %v", err)
 	}
-	x.do(t, testkit.Request{Path: "/api/v1/images/" + x.ids["image_id"]}).Want(t, http.StatusOK)
-	x.do(t, testkit.Request{Path: uploadsPath + "/" + x.ids["image_id"]}).Want(t, http.StatusNotFound)
-	x.do(t, testkit.Request{Method: http.MethodDelete, Path: uploadsPath + "/" + x.ids["image_id"]}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Path: "/api/v1/images/" + x.id(t, "image_id")}).Want(t, http.StatusOK)
+	x.do(t, testkit.Request{Path: uploadsPath + "/" + x.id(t, "image_id")}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Method: http.MethodDelete, Path: uploadsPath + "/" + x.id(t, "image_id")}).Want(t, http.StatusNotFound)
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: uploadsPath + "/" + first.ID}).Want(t, http.StatusNoContent)
 	x.do(t, testkit.Request{Path: uploadsPath + "/" + first.ID}).Want(t, http.StatusNotFound)
 	x.download(t, first.URL, nil).Want(t, http.StatusNotFound)

@@ -210,6 +210,6 @@ func TestAnAccountSwitchesTheServersModels(t *testing.T) {
 	set(object{"enabled_here": true}).Want(t, http.StatusOK)
 	x.do(t, ask).Want(t, http.StatusOK)
 	set(object{"enabled": false}).Want(t, http.StatusForbidden)
-	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/" + x.ids["model_id"], Body: object{"enabled_here": false}}).Want(t, http.StatusBadRequest)
+	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/" + x.id(t, "model_id"), Body: object{"enabled_here": false}}).Want(t, http.StatusBadRequest)
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/none", Body: object{"enabled_here": false}}).Want(t, http.StatusNotFound)
 }
