@@ -1167,6 +1167,12 @@ type ListAgentsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
 // ListConversationsParams defines parameters for ListConversations.
 type ListConversationsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1449,7 +1455,7 @@ type ServerInterface interface {
 	ListAgents(w http.ResponseWriter, r *http.Request, params ListAgentsParams)
 	// CreateAgent Create an agent
 	// (POST /api/v1/agents)
-	CreateAgent(w http.ResponseWriter, r *http.Request)
+	CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams)
 	// DeleteAgent Delete an agent
 	// (DELETE /api/v1/agents/{agent_id})
 	DeleteAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
@@ -1533,7 +1539,7 @@ func (_ Unimplemented) ListAgents(w http.ResponseWriter, r *http.Request, params
 
 // CreateAgent Create an agent
 // (POST /api/v1/agents)
-func (_ Unimplemented) CreateAgent(w http.ResponseWriter, r *http.Request) {
+func (_ Unimplemented) CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1735,8 +1741,35 @@ func (siw *ServerInterfaceWrapper) ListAgents(w http.ResponseWriter, r *http.Req
 // CreateAgent operation middleware
 func (siw *ServerInterfaceWrapper) CreateAgent(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAgentParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer PreferHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAgent(w, r)
+		siw.Handler.CreateAgent(w, r, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2942,7 +2975,8 @@ func (response ListAgents503JSONResponse) VisitListAgentsResponse(w http.Respons
 }
 
 type CreateAgentRequestObject struct {
-	Body *CreateAgentJSONRequestBody
+	Params CreateAgentParams
+	Body   *CreateAgentJSONRequestBody
 }
 
 type CreateAgentResponseObject interface {
@@ -2971,6 +3005,30 @@ func (response CreateAgent201JSONResponse) VisitCreateAgentResponse(w http.Respo
 		w.Header().Set("Parley-Turn", fmt.Sprint(*response.Headers.ParleyTurn))
 	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent202ResponseHeaders struct {
+	Location   string
+	ParleyTurn string
+}
+
+type CreateAgent202JSONResponse struct {
+	Body    Agent
+	Headers CreateAgent202ResponseHeaders
+}
+
+func (response CreateAgent202JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6823,8 +6881,10 @@ func (sh *strictHandler) ListAgents(w http.ResponseWriter, r *http.Request, para
 }
 
 // CreateAgent operation middleware
-func (sh *strictHandler) CreateAgent(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams) {
 	var request CreateAgentRequestObject
+
+	request.Params = params
 
 	var body CreateAgentJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {

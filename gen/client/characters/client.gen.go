@@ -996,6 +996,12 @@ type ListAgentsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
 // ListConversationsParams defines parameters for ListConversations.
 type ListConversationsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1219,10 +1225,13 @@ type ClientInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAgent Create an agent
 	//
@@ -1233,10 +1242,13 @@ type ClientInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAgent Delete an agent
 	//
@@ -1605,11 +1617,14 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *Client) CreateAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAgentRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1629,11 +1644,14 @@ func (c *Client) CreateAgentWithBody(ctx context.Context, contentType string, bo
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *Client) CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAgentRequest(c.Server, body)
+func (c *Client) CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2317,18 +2335,18 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 }
 
 // NewCreateAgentRequest calls the generic CreateAgent builder with application/json body
-func NewCreateAgentRequest(server string, body CreateAgentJSONRequestBody) (*http.Request, error) {
+func NewCreateAgentRequest(server string, params *CreateAgentParams, body CreateAgentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAgentRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAgentRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAgentRequestWithBody constructs an http.Request for the CreateAgent method, with any body, and a specified content type
-func NewCreateAgentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAgentRequestWithBody(server string, params *CreateAgentParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2352,6 +2370,21 @@ func NewCreateAgentRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3446,10 +3479,13 @@ type ClientWithResponsesInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
+	CreateAgentWithBodyWithResponse(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
 
 	// CreateAgentWithResponse Create an agent
 	//
@@ -3460,10 +3496,13 @@ type ClientWithResponsesInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithResponse(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
+	CreateAgentWithResponse(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
 
 	// DeleteAgentWithResponse Delete an agent
 	//
@@ -3994,11 +4033,19 @@ type CreateAgentResult201Headers struct {
 	ParleyTurn *string
 }
 
+// CreateAgentResult202Headers the declared response headers of an HTTP 202 response for CreateAgent
+type CreateAgentResult202Headers struct {
+	Location   string
+	ParleyTurn string
+}
+
 type CreateAgentResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Agent
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Agent
 	// JSON400 the response for an HTTP 400 `application/json` response
 	JSON400 *CharactersBadRequest
 	// JSON401 the response for an HTTP 401 `application/json` response
@@ -4025,11 +4072,18 @@ type CreateAgentResult struct {
 	JSON503 *CharactersUnavailable
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAgentResult201Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateAgentResult202Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
 func (r CreateAgentResult) GetJSON201() *Agent {
 	return r.JSON201
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateAgentResult) GetJSON202() *Agent {
+	return r.JSON202
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
@@ -6349,11 +6403,14 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
-	rsp, err := c.CreateAgentWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
+	rsp, err := c.CreateAgentWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6369,11 +6426,14 @@ func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Contex
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *ClientWithResponses) CreateAgentWithResponse(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
-	rsp, err := c.CreateAgent(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAgentWithResponse(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
+	rsp, err := c.CreateAgent(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7073,6 +7133,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 		}
 		response.JSON201 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest CharactersBadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7177,6 +7244,23 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			headers.ParleyTurn = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 202:
+		var headers CreateAgentResult202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers202 = &headers
 	}
 
 	return response, nil

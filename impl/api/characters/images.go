@@ -107,11 +107,7 @@ func (x images) CreateImage(ctx context.Context, request gen.CreateImageRequestO
 	if err != nil {
 		return nil, err
 	}
-	var limit <-chan time.Time
-	if wait, async := preference(text(request.Params.Prefer)); async {
-		limit = time.After(wait)
-	}
-	row, err := x.service.Wait(ctx, caller.AccountID, begun.ID, limit)
+	row, err := x.service.Wait(ctx, caller.AccountID, begun.ID, patience(text(request.Params.Prefer)))
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +120,15 @@ func (x images) CreateImage(ctx context.Context, request gen.CreateImageRequestO
 	return gen.CreateImage201JSONResponse{
 		Body: x.toAPIImage(ctx, row), Headers: gen.CreateImage201ResponseHeaders{Location: location, ParleyTurn: *row.TurnID},
 	}, nil
+}
+
+// patience fires when a request with a Prefer header is to be answered; nil: not before its end.
+func patience(header string) <-chan time.Time {
+	wait, async := preference(header)
+	if !async {
+		return nil
+	}
+	return time.After(wait)
 }
 
 // preference reads a Prefer header: whether 202 is welcome, and after how long.
