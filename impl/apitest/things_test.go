@@ -77,8 +77,11 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"session_id":      func(x tenant, t *testing.T) string { return x.session(t, x.key.AppID).ID },
 		"source_id":       tenant.projectSource,
 		"turn_id":         func(x tenant, t *testing.T) string { return x.Turn(t).ID },
-		"user_id":         func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
-		"webhook_id":      func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
+		"upload_id": func(x tenant, t *testing.T) string {
+			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID
+		},
+		"user_id":    func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
+		"webhook_id": func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
 	}
 }
 
