@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -39,19 +40,27 @@ type Model struct {
 	CreatedAt         time.Time `db:"created_at"`
 	// FallbackIDs are the models that answer, in order, when this one's provider refuses or is down.
 	FallbackIDs pq.StringArray `db:"fallback_ids"`
+	Vision      *bool          `db:"vision"` // whether it sees pictures; nil: nobody said so
+	// EnabledHere tells whether the account that asks lets it answer; only OfferedModels and OfferedModel say so.
+	EnabledHere bool `db:"enabled_here"`
 }
 
 const (
 	providerColumns = `account_id, provider_id, name, kind, base_url, sealed_key, created_at`
 	modelColumns    = `account_id, model_id, provider_id, kind, name, upstream_name, context_tokens, max_output_tokens,
-	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at, fallback_ids`
+	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at, fallback_ids, vision`
 )
 
-// usable restricts models m to the enabled ones that account $1 may use. A model of
+// usable restricts models m to the enabled ones that account $1 may use and has not switched off. A model of
 // its own hides everyone's with the same id.
-const usable = `m.account_id in ($1, '') and m.enabled and not exists (
+const usable = `m.account_id in ($1, '') and m.enabled and ` + switchedOn + ` and not exists (
 			select 1 from models own
 			where own.account_id = $1 and own.model_id = m.model_id and own.enabled and m.account_id <> $1)`
+
+// switchedOn restricts models m to those that account $1 lets answer.
+const switchedOn = `(m.account_id = $1 or not exists (
+			select 1 from model_switches off
+			where off.account_id = $1 and off.model_id = m.model_id))`
 
 // PutProvider stores a provider or replaces its name, kind, address and key.
 func (q *Queries) PutProvider(ctx context.Context, p Provider) error {
@@ -90,17 +99,19 @@ func (q *Queries) Providers(ctx context.Context, accountID string) ([]Provider, 
 }
 
 // PutModel stores a model, or refreshes what its provider says of it and
-// enables it; a price and fallbacks that an administrator set stay.
+// enables it; a price and fallbacks that an administrator set stay, and whether
+// it sees pictures when its provider does not tell.
 func (q *Queries) PutModel(ctx context.Context, m Model) error {
 	_, err := q.exec(ctx, `
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		on conflict (account_id, model_id) do update
 		set provider_id = excluded.provider_id, kind = excluded.kind, name = excluded.name,
 			upstream_name = excluded.upstream_name, context_tokens = excluded.context_tokens,
-			max_output_tokens = excluded.max_output_tokens, rank = excluded.rank, enabled = excluded.enabled`,
+			max_output_tokens = excluded.max_output_tokens, rank = excluded.rank, enabled = excluded.enabled,
+			vision = coalesce(excluded.vision, models.vision)`,
 		m.AccountID, m.ID, m.ProviderID, m.Kind, m.Name, m.UpstreamName, m.ContextTokens, m.MaxOutputTokens,
-		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, pq.Array(append([]string{}, m.FallbackIDs...)))
+		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, pq.Array(append([]string{}, m.FallbackIDs...)), m.Vision)
 	return err
 }
 
@@ -133,15 +144,55 @@ func (q *Queries) SetModelFallbacks(ctx context.Context, accountID, modelID stri
 		accountID, modelID, pq.Array(append([]string{}, fallbackIDs...)))
 }
 
-// Model returns an enabled model that the account may use, its own before everyone's.
+// wantedModel names a model as an account means it.
+type wantedModel struct{ accountID, modelID string }
+
+// Model returns an enabled model that the account may use, its own before
+// everyone's. Those of requests that ask together share a statement.
+func (d *DB) Model(ctx context.Context, accountID, modelID string) (Model, error) {
+	if d.inActOf(ctx) {
+		return d.Queries.Model(ctx, accountID, modelID)
+	}
+	m, err := d.models.do(ctx, wantedModel{accountID, modelID})
+	if err != nil || m == nil {
+		return Model{}, cmp.Or(err, ErrNotFound)
+	}
+	return *m, nil
+}
+
+// Model is DB.Model inside a transaction.
 func (q *Queries) Model(ctx context.Context, accountID, modelID string) (Model, error) {
-	var m Model
-	err := q.get(ctx, &m, `
-		select `+modelColumns+`
-		from models m
-		where `+usable+` and model_id = $2`,
-		accountID, modelID)
-	return m, err
+	found, err := q.wantedModels(ctx, []wantedModel{{accountID, modelID}})
+	if err != nil || found[0] == nil {
+		return Model{}, cmp.Or(err, ErrNotFound)
+	}
+	return *found[0], nil
+}
+
+// wantedModels finds models; nil where there is none.
+func (q *Queries) wantedModels(ctx context.Context, wanted []wantedModel) ([]*Model, error) {
+	accounts, models := make([]string, len(wanted)), make([]string, len(wanted))
+	for i, w := range wanted {
+		accounts[i], models[i] = w.accountID, w.modelID
+	}
+	var rows []struct {
+		N int `db:"n"`
+		Model
+	}
+	err := q.list(ctx, &rows, `
+		select distinct on (w.n) w.n - 1 as n, `+modelColumns+`
+		from unnest($1::text[], $2::text[]) with ordinality w(of_account, wanted, n)
+		join models m on m.account_id = any(array[w.of_account, '']) and m.model_id = w.wanted and m.enabled
+		where m.account_id = w.of_account or not exists (
+			select 1 from model_switches off
+			where off.account_id = w.of_account and off.model_id = m.model_id)
+		order by w.n, m.account_id desc`,
+		pq.Array(accounts), pq.Array(models))
+	found := make([]*Model, len(wanted))
+	for i := range rows {
+		found[rows[i].N] = &rows[i].Model
+	}
+	return found, err
 }
 
 // ModelOnceOffered returns a model whether or not it is still enabled.

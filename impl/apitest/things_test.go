@@ -79,7 +79,10 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"session_id":      func(x tenant, t *testing.T) string { return x.session(t, x.key.AppID).ID },
 		"source_id":       tenant.projectSource,
 		"turn_id":         func(x tenant, t *testing.T) string { return x.Turn(t).ID },
-		"user_id":         func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
+		"upload_id": func(x tenant, t *testing.T) string {
+			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID
+		},
+		"user_id": func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
 		"waiting_chat": func(x tenant, t *testing.T) string {
 			return x.WaitingChat(t, x.Flow(t, testkit.Asking).ID, x.key.ID).ID
 		},

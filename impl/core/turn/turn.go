@@ -75,10 +75,13 @@ type Input struct {
 	Begins       bool               // the conversation is new: it is stored with the turn or not at all
 	Agent        *db.Agent          // nil: no persona
 	ModelID      string             // "": the conversation's, the agent's, the default
+	Model        *db.Model          // a model that the caller has just found, in place of ModelID
 	SystemPrompt string             // beside the agent's persona
 	History      []provider.Message // what the model reads before the question
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
+	ImageIDs     []string           // the pictures that Question shows; stored with it
+	Images       []string           // the same as the model gets them, see tokens.Message
 	Sampling     Sampling           // how the model shall write
 	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
 	Work         *Work              // in place of a chat; History and Question are not read
