@@ -34,7 +34,7 @@ func (x tenant) dial(t *testing.T, chatID, query string) talk {
 	if !strings.Contains(query, "ticket=") {
 		header.Set("X-API-KEY", x.key.Text)
 	}
-	conn, _, err := websocket.Dial(t.Context(), x.server.URL+"/v1/chats/"+chatID+"/ws"+query, &websocket.DialOptions{HTTPHeader: header})
+	conn, _, err := websocket.Dial(t.Context(), x.server.URL+"/v1/chats/"+chatID+"/ws"+query, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // the library closes it
 	if err != nil {
 		t.Fatal(err)
 	}

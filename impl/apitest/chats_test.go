@@ -336,38 +336,6 @@ func TestBothMountsAnswerAlike(t *testing.T) {
 	x.do(t, testkit.Request{Path: "/v1/chat"}).Want(t, http.StatusNotFound)
 }
 
-// A run without money, or whose key is gone, ends with a reason.
-func TestRunsThatCannotBePaidTellWhy(t *testing.T) {
-	t.Parallel()
-	x := tenantOf(t, testkit.Shared(t), testkit.Unlimited, 0)
-	x.Upstream(t, providertest.SSE("Hi"))
-	x.Price(t, testkit.UpstreamModel, 1_000_000, 1_000_000)
-	id := x.chatOf(t, duet(1))
-	x.say(t, id, "Begin").Want(t, http.StatusOK)
-	if c := x.chatIs(t, id, "error"); c.Reason == nil || *c.Reason != "Insufficient account balance" {
-		t.Errorf("chat %+v", c)
-	}
-	waiting := x.WaitingChat(t, x.flowOf(t, triage2), x.id(t, "key_id")).ID
-	x.Revoke(t, x.id(t, "key_id"))
-	x.input(t, waiting, "Go on").Want(t, http.StatusOK)
-	if c := x.chatIs(t, waiting, "error"); c.Reason == nil || !strings.Contains(*c.Reason, "key that pays") {
-		t.Errorf("chat %+v", c)
-	}
-}
-
-// triage2 asks the person first.
-var triage2 = fmt.Sprintf(`{"nodes":[{"id":"a","type":"assistant","data":{"name":"Triage","model":%q}},{"id":"p","type":"user","data":{"name":"Me"}}],
-	"edges":[{"source":"a","target":"p"}]}`, testkit.UpstreamModel)
-
-func TestPeopleDoNotPayForRuns(t *testing.T) {
-	t.Parallel()
-	x := newTenant(t)
-	r := testkit.Request{Path: "/chats/" + x.id(t, "chat_id") + "/messages", Body: `{"message":"Hi"}`, Key: x.prepare(t).owner.Session}
-	if got := x.server.Do(t, r).Want(t, http.StatusUnprocessableEntity); !strings.Contains(string(got.Body), "pays for it") {
-		t.Errorf("refused with %s", got.Body)
-	}
-}
-
 func TestListsOfChatsHavePages(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
