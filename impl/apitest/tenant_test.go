@@ -98,7 +98,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "realtime", "admin", "operator"))
 	session := x.session(t, x.key.AppID)
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
