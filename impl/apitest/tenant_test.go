@@ -47,6 +47,7 @@ func (x tenant) prepare(t *testing.T) *people {
 		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
 		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
 		x.ids["model_alias"], x.ids["response_id"] = testkit.Canary(), x.Response(t)
+		x.ids["realtime_session"] = x.RealtimeSession(t, x.key.AppID)
 		if _, _, err := x.server.App.Models.PutAlias(t.Context(), db.Everyone, x.ids["model_alias"], model.BuiltInLLM); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +59,7 @@ func (x tenant) prepare(t *testing.T) *people {
 // wantsPeople tells whether requests to the operation name what prepare makes.
 func wantsPeople(op *testkit.Operation) bool {
 	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
-		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "{response_id}") || strings.Contains(op.Path, "/sign-")
+		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "{response_id}") || strings.Contains(op.Path, "/realtime/sessions/") || strings.Contains(op.Path, "/sign-")
 }
 
 // prepareProject makes the tenant's project with what it holds, which only operations of projects name.
@@ -84,6 +85,9 @@ func idName(op *testkit.Operation, parameter string) string {
 	if parameter == "session_id" && wantsProject(op) {
 		return "project_session" // of another form than other sessions
 	}
+	if parameter == "session_id" && op.Surface() == "realtime" {
+		return "realtime_session"
+	}
 	return parameter
 }
 
@@ -103,38 +107,39 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
 	x.ids = map[string]string{
-		"account_id":      x.ID,
-		"agent_id":        x.Agent(t).ID,
-		"plan_name":       "",
-		"model_alias":     "",
-		"conversation_id": x.Conversation(t, nil).ID,
-		"image_id":        x.Image(t).ID,
-		"file_name":       x.fileName(t),
-		"session_id":      session.ID,
-		"turn_id":         x.Turn(t).ID,
-		"response_id":     "",
-		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
-		"key_id":          x.Key(t).ID,
-		"webhook_id":      hook.ID,
-		"export_id":       x.Export(t).ID,
-		"erasure_id":      x.Erasure(t).ID,
-		"delivery_id":     x.Delivery(t, hook.ID).ID,
-		"app_id":          x.key.AppID,
-		"rule_id":         x.Rule(t).ID,
-		"end_user":        "customer-" + strings.ToLower(rand.Text()),
-		"client_id":       "",
-		"project_id":      "",
-		"project_session": "",
-		"prompt_id":       "",
-		"file_id":         "",
-		"page_id":         "",
-		"citation_id":     "",
-		"source_id":       "",
-		"user_id":         "",
-		"llm_id":          x.Model(t).ID,
-		"model_id":        x.Model(t).ID,
-		"provider_id":     x.provider(t).ID,
-		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
+		"account_id":       x.ID,
+		"agent_id":         x.Agent(t).ID,
+		"plan_name":        "",
+		"model_alias":      "",
+		"conversation_id":  x.Conversation(t, nil).ID,
+		"image_id":         x.Image(t).ID,
+		"file_name":        x.fileName(t),
+		"session_id":       session.ID,
+		"turn_id":          x.Turn(t).ID,
+		"response_id":      "",
+		"realtime_session": "",
+		"budget_id":        x.budget(t, "key", x.key.ID, "month", plenty).ID,
+		"key_id":           x.Key(t).ID,
+		"webhook_id":       hook.ID,
+		"export_id":        x.Export(t).ID,
+		"erasure_id":       x.Erasure(t).ID,
+		"delivery_id":      x.Delivery(t, hook.ID).ID,
+		"app_id":           x.key.AppID,
+		"rule_id":          x.Rule(t).ID,
+		"end_user":         "customer-" + strings.ToLower(rand.Text()),
+		"client_id":        "",
+		"project_id":       "",
+		"project_session":  "",
+		"prompt_id":        "",
+		"file_id":          "",
+		"page_id":          "",
+		"citation_id":      "",
+		"source_id":        "",
+		"user_id":          "",
+		"llm_id":           x.Model(t).ID,
+		"model_id":         x.Model(t).ID,
+		"provider_id":      x.provider(t).ID,
+		"sd_model_id":      x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
 	return x

@@ -112,21 +112,6 @@ func (e RealtimeFormatType) Valid() bool {
 	}
 }
 
-// Defines values for RealtimeFormatRate.
-const (
-	RealtimeFormatRateN24000 RealtimeFormatRate = 24000
-)
-
-// Valid indicates whether the value is a known member of the RealtimeFormatRate enum.
-func (e RealtimeFormatRate) Valid() bool {
-	switch e {
-	case RealtimeFormatRateN24000:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for RealtimeItemObject.
 const (
 	RealtimeItemObjectRealtimeItem RealtimeItemObject = "realtime.item"
@@ -434,13 +419,19 @@ type OpenaiErrorBody struct {
 // RealtimeAudio How audio comes and goes.
 type RealtimeAudio struct {
 	// Input What is heard.
+	//
+	// Example: {"format":{"rate":24000,"type":"audio/pcm"}}
 	Input *RealtimeAudio_Input `json:"input,omitempty"`
 
 	// Output What is spoken.
+	//
+	// Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
 	Output *RealtimeAudio_Output `json:"output,omitempty"`
 }
 
 // RealtimeAudio_Input What is heard.
+//
+// Example: {"format":{"rate":24000,"type":"audio/pcm"}}
 type RealtimeAudio_Input struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
@@ -453,6 +444,8 @@ type RealtimeAudio_Input struct {
 }
 
 // RealtimeAudio_Output What is spoken.
+//
+// Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
 type RealtimeAudio_Output struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
@@ -538,6 +531,8 @@ type RealtimeBetaSession struct {
 	ExpiresAt int64 `json:"expires_at"`
 
 	// ClientSecret The secret.
+	//
+	// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
 	ClientSecret RealtimeBetaSession_ClientSecret `json:"client_secret"`
 }
 
@@ -547,6 +542,8 @@ type RealtimeBetaSession struct {
 type RealtimeBetaSessionObject string
 
 // RealtimeBetaSession_ClientSecret The secret.
+//
+// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
 type RealtimeBetaSession_ClientSecret struct {
 	// Value The secret. It is shown this once.
 	//
@@ -578,6 +575,8 @@ type RealtimeClientSecret struct {
 // RealtimeClientSecretCreate A secret to make.
 type RealtimeClientSecretCreate struct {
 	// ExpiresAfter When the secret ends.
+	//
+	// Example: {"anchor":"created_at","seconds":600}
 	ExpiresAfter *RealtimeClientSecretCreate_ExpiresAfter `json:"expires_after,omitempty"`
 
 	// Session The settings of a session.
@@ -590,6 +589,8 @@ type RealtimeClientSecretCreate struct {
 type RealtimeClientSecretCreateExpiresAfterAnchor string
 
 // RealtimeClientSecretCreate_ExpiresAfter When the secret ends.
+//
+// Example: {"anchor":"created_at","seconds":600}
 type RealtimeClientSecretCreate_ExpiresAfter struct {
 	// Anchor From when the seconds count.
 	//
@@ -612,18 +613,13 @@ type RealtimeFormat struct {
 	// Rate Samples a second.
 	//
 	// Example: 24000
-	Rate *RealtimeFormatRate `json:"rate,omitempty"`
+	Rate *int32 `json:"rate,omitempty"`
 }
 
 // RealtimeFormatType Samples of 16 bits, or G.711.
 //
 // Example: audio/pcm
 type RealtimeFormatType string
-
-// RealtimeFormatRate Samples a second.
-//
-// Example: 24000
-type RealtimeFormatRate int32
 
 // RealtimeInstructions What the model is told beside an agent's persona.
 //
@@ -658,6 +654,8 @@ type RealtimeItem struct {
 	Role *RealtimeItemRole `json:"role,omitempty"`
 
 	// Content What a message says.
+	//
+	// Example: [{"text":"Hello!","type":"input_text"}]
 	Content []RealtimePart `json:"content,omitempty"`
 
 	// CallID Which call it is, or is the result of.
@@ -1024,6 +1022,8 @@ type RealtimeStoredSession struct {
 	OutputTokens int64 `json:"output_tokens"`
 
 	// Items The items in the order of the conversation.
+	//
+	// Example: [{"content":[{"text":"Hello!","type":"input_text"}],"id":"item_1","object":"realtime.item","role":"user","status":"completed","type":"message"}]
 	Items []RealtimeItem `json:"items"`
 }
 
@@ -1051,7 +1051,7 @@ type RealtimeTool struct {
 
 	// Parameters Its parameters as a JSON schema.
 	//
-	// Example: {"properties":{"city":{"type":"string"}},"type":"object"}
+	// Example: {"type":"object"}
 	Parameters map[string]interface{} `json:"parameters,omitempty"`
 }
 

@@ -30,7 +30,7 @@ type message struct {
 // "" without one.
 func (s shape) obey(ctx context.Context, session *realtime.Session, raw []byte) (eventID string, err error) {
 	if err := httpd.CheckJSON(raw); err != nil {
-		return "", err
+		return "", fault.New(fault.Invalid, "The message is not valid JSON, or names a member twice.").Coded("invalid_json").Because(err)
 	}
 	var m message
 	if err := decode(raw, &m, "", false); err != nil {
@@ -86,6 +86,9 @@ func (s shape) updateSession(ctx context.Context, session *realtime.Session, m m
 	settings, err := s.apply(current, m.Session, "session")
 	if err != nil {
 		return err
+	}
+	if settings.Model == session.Model() {
+		settings.Model = current.Model // as its client was told
 	}
 	if settings.Model != current.Model {
 		return broken("session/model", "enum", "cannot be changed while the session is open").Coded("cannot_update_model")

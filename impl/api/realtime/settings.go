@@ -210,6 +210,9 @@ func (c change) apply(s realtime.Settings, at string) (realtime.Settings, error)
 	if len(c.modalities) == 1 && c.modalities[0] == "audio" {
 		return s, errSpeech
 	}
+	if c.model != nil {
+		s.Model = *c.model
+	}
 	if c.instructions != nil {
 		if len(*c.instructions) > instructionsMax {
 			return s, broken(at+"/instructions", "maxLength", "must have at most 100000 bytes")
