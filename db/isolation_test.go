@@ -294,7 +294,7 @@ func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
 	}
 	conflicts := map[string]error{
 		"InsertRealtimeItems": d.InsertRealtimeItems(t.Context(), stranger, owner.realtimeSession(), []db.RealtimeItem{{ID: unique("item_"), Item: `{}`}}, db.Spoken{}, now()),
-		"InsertMessages": d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
+		"InsertMessages":      d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
 	}
 	_, conflicts["InsertDelivery"] = d.InsertDelivery(t.Context(), db.Delivery{AccountID: stranger, ID: unique("dlv_"), WebhookID: owner.webhook, EventID: owner.event, CreatedAt: now()})
 	foreignKey, foreignModel := owner.keyRow(), owner.modelRow()

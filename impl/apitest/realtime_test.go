@@ -625,4 +625,3 @@ func TestRealtimeSurvivesAShutdownInOrder(t *testing.T) {
 		t.Errorf("the connection ends with %v", err)
 	}
 }
-
