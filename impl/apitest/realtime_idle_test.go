@@ -45,7 +45,7 @@ func TestRealtimeIdleSessionsAreSmall(t *testing.T) {
 	for _, c := range all {
 		_ = c.CloseNow() // nothing is to be said
 	}
-	if *idleSessions >= 1000 && each > 2*idleBytesMax {
+	if *idleSessions >= 1000 && each > idleBytesMax {
 		t.Errorf("an idle session takes %d bytes with both ends", each)
 	}
 }

@@ -50,10 +50,10 @@ func (a API) connect(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if l.conn, err = httpd.Upgrade(w, r, "realtime", betaProtocol); err != nil {
-		return // the client has been told
-	}
-	l.serve(r.Context())
+	httpd.Detach(w, r, func(ctx context.Context, c *websocket.Conn) {
+		l.conn = c
+		l.serve(ctx)
+	}, "realtime", betaProtocol)
 }
 
 // link is a connection with its session.
