@@ -18,6 +18,7 @@ var erased = map[string]string{
 	"projects": "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_images": "go, with their files", "project_profiles": "go",
 	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
 	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
+	"realtime_sessions": "go with their conversations", "realtime_items": "go with their sessions", "realtime_secrets": "go",
 	"collections": "go, with their files", "collection_links": "go with their collections", "collection_terms": "go with their collections",
 	"sources": "go with their collections", "pages": "go with their collections", "chunks": "go with their pages",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",

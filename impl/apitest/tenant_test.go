@@ -30,6 +30,9 @@ func idName(op *testkit.Operation, parameter string) string {
 	if parameter == "session_id" && op.Surface() == "projects" {
 		return "project_session" // of another form than other sessions
 	}
+	if parameter == "session_id" && op.Surface() == "realtime" {
+		return "realtime_session"
+	}
 	return parameter
 }
 
@@ -44,7 +47,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s, things: &things{}}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "realtime", "admin", "operator"))
 	return x
 }
 
@@ -84,6 +87,9 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		}
 	}
 	r.Path = withQuery(r.Path, query)
+	if op.WebSocket() {
+		r.Header = handshake()
+	}
 	if op.JSONBody() != nil {
 		r.Body = x.body(t, op)
 	}
@@ -91,6 +97,13 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		r.Body = x.form(t, op)
 	}
 	return r
+}
+
+// handshake are the headers that ask for a WebSocket.
+func handshake() map[string]string {
+	return map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	}
 }
 
 // form is the first example of the operation's form, ids and secrets replaced.
@@ -193,6 +206,9 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		r.Body = body
 	case scheme.Value.In == openapi3.ParameterInCookie:
 		r.Header = map[string]string{"Cookie": scheme.Value.Name + "=" + text}
+	case scheme.Value.Extensions["x-key-prefix"] != nil:
+		r.Header = maps.Clone(r.Header)
+		r.Header[scheme.Value.Name] = scheme.Value.Extensions["x-key-prefix"].(string) + text
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
 	default:
