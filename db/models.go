@@ -180,22 +180,12 @@ func (q *Queries) wantedModels(ctx context.Context, wanted []wantedModel) ([]*Mo
 		Model
 	}
 	err := q.list(ctx, &rows, `
-<<<<<<< HEAD
-		select distinct on (w.n) w.n - 1 as n, m.account_id, m.model_id, m.provider_id, m.kind, m.name, m.upstream_name, m.context_tokens,
-			m.max_output_tokens, m.input_micros_per_1k, m.output_micros_per_1k, m.image_micros, m.rank, m.enabled, m.created_at, m.fallback_ids, m.vision
-		from unnest($1::text[], $2::text[]) with ordinality w(account_id, model_id, n)
-		join models m on m.account_id = any(array[w.account_id, '']) and m.model_id = w.model_id and m.enabled
-		where m.account_id = w.account_id or not exists (
-			select 1 from model_switches off
-			where off.account_id = w.account_id and off.model_id = w.model_id)
-=======
 		select distinct on (w.n) w.n - 1 as n, `+modelColumns+`
 		from unnest($1::text[], $2::text[]) with ordinality w(of_account, wanted, n)
 		join models m on m.account_id = any(array[w.of_account, '']) and m.model_id = w.wanted and m.enabled
 		where m.account_id = w.of_account or not exists (
 			select 1 from model_switches off
 			where off.account_id = w.of_account and off.model_id = m.model_id)
->>>>>>> main
 		order by w.n, m.account_id desc`,
 		pq.Array(accounts), pq.Array(models))
 	found := make([]*Model, len(wanted))
