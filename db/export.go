@@ -51,6 +51,7 @@ var exportTables = []exportTable{
 	{name: "chunks", where: wholeAccount, omit: []string{"terms", "embedding"}},
 	{name: "models", where: wholeAccount},
 	{name: "model_aliases", where: wholeAccount},
+	{name: "model_switches", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},

@@ -25,9 +25,9 @@ var erased = map[string]string{
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
-	"model_aliases": "stay: the operator's configuration",
-	"models":        "go with their providers; the ledger keeps their ids",
-	"providers":     "go",
+	"model_aliases": "stay: the operator's configuration", "model_switches": "stay: ids",
+	"models":    "go with their providers; the ledger keeps their ids",
+	"providers": "go",
 }
 
 // A new table has to say what exports show of it and what an erasure leaves of it.

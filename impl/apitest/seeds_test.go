@@ -87,8 +87,14 @@ func instant(t *testing.T, text string) time.Time {
 // seeded002 is an account in the state that the examples of seed 002 show.
 func seeded002(t *testing.T) tenant {
 	t.Helper()
+	return seeded002With(t, plenty)
+}
+
+// seeded002With is seeded002 with credit in micro-units.
+func seeded002With(t *testing.T, credit int64) tenant {
+	t.Helper()
 	s := testkit.Shared(t)
-	x := tenant{Account: s.Account(t, testkit.Unlimited, plenty), server: s}
+	x := tenant{Account: s.Account(t, testkit.Unlimited, credit), server: s}
 	x.key = x.Key(t)
 	x.Model(t, testkit.Priced(30_000, 60_000), func(m *db.Model) { m.ID, m.Name, m.Rank = "model_abc123", "GPT-4", 1 })
 	x.Model(t, testkit.Priced(75_000, 150_000), func(m *db.Model) {

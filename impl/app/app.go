@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
 		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
-		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
+		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now, Shown: a.Images.Shown},
 	}
 	a.advisor = a.newAdvisor()
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {

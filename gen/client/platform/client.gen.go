@@ -1017,7 +1017,7 @@ type Export struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
-// ExportArchive A zip with `manifest.json` and files of JSON lines.
+// ExportArchive A zip with `manifest.json`, files of JSON lines, and pictures.
 type ExportArchive = openapi_types.File
 
 // ExportList Exports, newest first.
@@ -1639,10 +1639,20 @@ type OfferedModel struct {
 	// Example: 1024
 	MaxOutput int32 `json:"max_output"`
 
+	// Vision Whether it sees pictures in messages; absent when nobody said so, then pictures are passed on and its provider decides.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled bool `json:"enabled"`
+
+	// EnabledHere Whether this account lets it answer; counts for models that are offered to every account.
+	//
+	// Example: true
+	EnabledHere bool `json:"enabled_here"`
 
 	// Shared Whether it is offered to every account.
 	//
@@ -1701,6 +1711,11 @@ type OfferedModelCreate struct {
 	//
 	// Example: 1024
 	MaxOutput *int32 `json:"max_output,omitempty"`
+
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
 }
 
 // OfferedModelID Names the model in requests.
@@ -1738,10 +1753,20 @@ type OfferedModelUpdate struct {
 	// Example: 20000
 	ImageMicros *int64 `json:"image_micros,omitempty"`
 
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled *bool `json:"enabled,omitempty"`
+
+	// EnabledHere Whether this account lets a model of the server answer; takes no scope `operator`, and is 400 on a model of the account's own.
+	//
+	// Example: false
+	EnabledHere *bool `json:"enabled_here,omitempty"`
 }
 
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
@@ -2598,6 +2623,9 @@ type StateCookieParameter = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 
@@ -3332,7 +3360,7 @@ type ClientInterface interface {
 
 	// DownloadExport Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -3427,7 +3455,8 @@ type ClientInterface interface {
 
 	// UpdateOfferedModelWithBody Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3436,7 +3465,8 @@ type ClientInterface interface {
 
 	// UpdateOfferedModel Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4640,7 +4670,7 @@ func (c *Client) GetExport(ctx context.Context, exportID ExportIDPath, reqEditor
 
 // DownloadExport Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -4845,7 +4875,8 @@ func (c *Client) DeleteOfferedModel(ctx context.Context, modelID OfferedModelIDP
 
 // UpdateOfferedModelWithBody Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4864,7 +4895,8 @@ func (c *Client) UpdateOfferedModelWithBody(ctx context.Context, modelID Offered
 
 // UpdateOfferedModel Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10337,7 +10369,7 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadExportWithResponse Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10446,7 +10478,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOfferedModelWithBodyWithResponse Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10455,7 +10488,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOfferedModelWithResponse Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19459,7 +19493,7 @@ func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, exportI
 
 // DownloadExportWithResponse Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19634,7 +19668,8 @@ func (c *ClientWithResponses) DeleteOfferedModelWithResponse(ctx context.Context
 
 // UpdateOfferedModelWithBodyWithResponse Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19649,7 +19684,8 @@ func (c *ClientWithResponses) UpdateOfferedModelWithBodyWithResponse(ctx context
 
 // UpdateOfferedModelWithResponse Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
