@@ -56,6 +56,8 @@ var exportTables = []exportTable{
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},
+	{name: "realtime_sessions", where: ofTheTalk},
+	{name: "realtime_items", where: ofTheTalk},
 	{name: "images", where: ofItsImages},
 	{name: "turns", where: turnsInScope, omit: []string{"owner", "generation", "lease_until"}},
 	{name: "turn_events", where: ofItsTurn},
@@ -100,6 +102,7 @@ var notExported = map[string]string{
 	"collection_terms":   "counts of words of what is shown",
 	"chat_events":        "what is shown with chats and messages, once more",
 	"engagement_undated": "times of events, shown with the events",
+	"realtime_secrets":   "settings of secrets that live for two hours at most",
 	"jobs":               "work of the server; holds ids of what is shown elsewhere",
 }
 

@@ -19,6 +19,7 @@ var erased = map[string]string{
 	"flows": "go", "flow_versions": "go with their flows", "chats": "go", "chat_messages": "go with their chats", "chat_events": "go with their chats", "chat_turns": "go with their chats",
 	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
 	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
+	"realtime_sessions": "go with their conversations", "realtime_items": "go with their sessions", "realtime_secrets": "go",
 	"collections": "go, with their files", "collection_links": "go with their collections", "collection_terms": "go with their collections",
 	"sources": "go with their collections", "pages": "go with their collections", "chunks": "go with their pages",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",

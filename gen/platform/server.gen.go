@@ -161,6 +161,9 @@ const (
 	KeyScopeProjects        KeyScope = "projects"
 	KeyScopeProjectsRead    KeyScope = "projects:read"
 	KeyScopeProjectsWrite   KeyScope = "projects:write"
+	KeyScopeRealtime        KeyScope = "realtime"
+	KeyScopeRealtimeRead    KeyScope = "realtime:read"
+	KeyScopeRealtimeWrite   KeyScope = "realtime:write"
 	KeyScopeWebchat         KeyScope = "webchat"
 	KeyScopeWebchatRead     KeyScope = "webchat:read"
 	KeyScopeWebchatWrite    KeyScope = "webchat:write"
@@ -210,6 +213,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeProjectsRead:
 		return true
 	case KeyScopeProjectsWrite:
+		return true
+	case KeyScopeRealtime:
+		return true
+	case KeyScopeRealtimeRead:
+		return true
+	case KeyScopeRealtimeWrite:
 		return true
 	case KeyScopeWebchat:
 		return true

@@ -15,8 +15,8 @@ import (
 	"parley/impl/testkit"
 )
 
-// talk is a test's end of a chat's WebSocket.
-type talk struct {
+// chatTalk is a test's end of a chat's WebSocket.
+type chatTalk struct {
 	t    *testing.T
 	conn *websocket.Conn
 }
@@ -28,7 +28,7 @@ type heard struct {
 }
 
 // dial connects to a chat. The key goes into the header, unless the query has a ticket.
-func (x tenant) dial(t *testing.T, chatID, query string) talk {
+func (x tenant) dial(t *testing.T, chatID, query string) chatTalk {
 	t.Helper()
 	header := http.Header{}
 	if !strings.Contains(query, "ticket=") {
@@ -39,10 +39,10 @@ func (x tenant) dial(t *testing.T, chatID, query string) talk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
-	return talk{t, conn}
+	return chatTalk{t, conn}
 }
 
-func (c talk) send(text string) {
+func (c chatTalk) send(text string) {
 	c.t.Helper()
 	if err := c.conn.Write(c.t.Context(), websocket.MessageText, []byte(text)); err != nil {
 		c.t.Fatal(err)
@@ -50,7 +50,7 @@ func (c talk) send(text string) {
 }
 
 // until reads up to an event of a name whose data has a text, and returns it.
-func (c talk) until(event, text string) heard {
+func (c chatTalk) until(event, text string) heard {
 	c.t.Helper()
 	for {
 		_, raw, err := c.conn.Read(c.t.Context())

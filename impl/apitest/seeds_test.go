@@ -141,6 +141,26 @@ func TestSeed002IsReplayed(t *testing.T) {
 	}
 }
 
+// The samples of seed 000 that are requests; tools/sdk/realtime runs its WebSocket sample itself.
+func TestSeed000IsReplayed(t *testing.T) {
+	t.Parallel()
+	x, all := newTenant(t), examples(t, "000")
+	var answer struct{ Agent, Response string }
+	x.replay(t, all["generate"], http.StatusOK).JSON(t, &answer)
+	if answer.Agent != "motivation_mapping" || answer.Response == "" {
+		t.Errorf("generate: %+v", answer)
+	}
+	var analysis struct{ Metrics []struct{ Name string } }
+	x.replay(t, all["analyze"], http.StatusOK).JSON(t, &analysis)
+	if len(analysis.Metrics) != 2 || analysis.Metrics[0].Name != "participation" || analysis.Metrics[1].Name != "consistency" {
+		t.Errorf("analyze: %+v", analysis)
+	}
+	k := x.talkTo(t, "model=gpt-4o-realtime-preview-2024-12-17", inBeta())
+	if got := k.hear("session.created"); in(got, "session", "modalities", 0) != "text" {
+		t.Errorf("the WebSocket begins with %v", got)
+	}
+}
+
 // seeded003 is an app in the state that the examples of seed 003 show.
 func seeded003(t *testing.T) tenant {
 	t.Helper()

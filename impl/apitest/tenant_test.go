@@ -34,6 +34,9 @@ func idName(op *testkit.Operation, parameter string) string {
 	if op.OperationID == "sendChatInput" {
 		return "waiting_chat"
 	}
+	if parameter == "session_id" && op.Surface() == "realtime" {
+		return "realtime_session"
+	}
 	return parameter
 }
 
@@ -48,7 +51,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s, things: &things{}}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "chats", "engagement", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "chats", "engagement", "projects", "realtime", "admin", "operator"))
 	return x
 }
 

@@ -82,11 +82,12 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"upload_id": func(x tenant, t *testing.T) string {
 			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID
 		},
-		"user_id": func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
+		"user_id":          func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
+		"webhook_id":       func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
+		"realtime_session": func(x tenant, t *testing.T) string { return x.RealtimeSession(t, x.key.AppID) },
 		"waiting_chat": func(x tenant, t *testing.T) string {
 			return x.WaitingChat(t, x.Flow(t, testkit.Asking).ID, x.key.ID).ID
 		},
-		"webhook_id": func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
 	}
 }
 

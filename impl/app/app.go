@@ -18,6 +18,7 @@ import (
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/projects"
+	realtimeapi "parley/impl/api/realtime"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
@@ -35,6 +36,7 @@ import (
 	"parley/impl/core/limit"
 	"parley/impl/core/privacy"
 	"parley/impl/core/project"
+	"parley/impl/core/realtime"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -127,6 +129,7 @@ func (a *App) router() (*httpd.Edge, error) {
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
 	conversations := a.projects.Conversations
+	limits := &limit.Limiter{DB: a.database.DB, Now: now}
 	personas := characters.Services{
 		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 	}
@@ -136,7 +139,7 @@ func (a *App) router() (*httpd.Edge, error) {
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
-		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
+		Limits:         limits,
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
 		Saw:            a.Watch.Saw,
@@ -157,6 +160,9 @@ func (a *App) router() (*httpd.Edge, error) {
 			chatsapi.New(a.Chats, a.Keys),
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
+			realtimeapi.New(&realtime.Service{
+				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+			}, now),
 		},
 	})
 }

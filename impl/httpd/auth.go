@@ -59,14 +59,22 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 	return e.visit(r, c, found[0])
 }
 
-// again checks a credential once more as the request's gates did.
+// again checks a credential once more as the request's gates did. It holds on to
+// the request only where that names an end user.
 func (e *Edge) again(r *http.Request, o *operation, credentialText string) func(context.Context) (key.Caller, error) {
 	origin := r.Header.Get("Origin")
-	return func(ctx context.Context) (key.Caller, error) {
-		c, err := e.keys.Authenticate(ctx, credentialText)
-		if err == nil && o.visited {
-			c, err = e.visit(r, c, credentialText)
+	find := e.keys.Authenticate
+	if o.visited {
+		find = func(ctx context.Context, text string) (key.Caller, error) {
+			c, err := e.keys.Authenticate(ctx, text)
+			if err != nil {
+				return c, err
+			}
+			return e.visit(r, c, text)
 		}
+	}
+	return func(ctx context.Context) (key.Caller, error) {
+		c, err := find(ctx, credentialText)
 		if err != nil {
 			return key.Caller{}, err
 		}

@@ -97,7 +97,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{
 		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log,
 		mux:      chi.NewRouter(),
-		sockets:  newSockets(),
+		sockets:  newSockets(cfg.Log),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}

@@ -3,7 +3,10 @@ package httpd
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +37,33 @@ func Upgrade(w http.ResponseWriter, r *http.Request, protocols ...string) (*webs
 	return websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: protocols, InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled,
 	})
+}
+
+// Detach completes the handshake as Upgrade does and serves the connection after
+// the handler has returned, so that a long silence costs neither the request nor
+// the stack of the gates that it passed. Of the request's context what belongs to
+// the edge goes on: the caller, Again, Draining. A panic ends the connection alone.
+func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, *websocket.Conn), protocols ...string) {
+	c, err := Upgrade(w, r, protocols...)
+	if err != nil {
+		return // the client has been told
+	}
+	s, note := r.Context().Value(socketsKey).(*sockets), noteOf(r.Context())
+	ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(context.WithValue(context.Background(),
+		socketsKey, s), noteKey, note), callerKey, Caller(r.Context())))
+	s.open.Add(1) // before the handler's own is done
+	go func() {
+		defer s.open.Done()
+		defer cancel()
+		defer context.AfterFunc(s.ended, cancel)()
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error("panic", "request", note.requestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				_ = c.CloseNow() // it is of no more use
+			}
+		}()
+		serve(ctx, c)
+	}()
 }
 
 // Draining ends when the server is about to stop: then a handler of a WebSocket
@@ -88,6 +118,7 @@ func listed(h http.Header, name string) []string {
 
 // sockets counts the open WebSockets: the server's own shutdown knows nothing of them.
 type sockets struct {
+	log             *slog.Logger
 	draining, ended context.Context
 	drain, end      context.CancelFunc
 
@@ -96,8 +127,8 @@ type sockets struct {
 	open    sync.WaitGroup
 }
 
-func newSockets() *sockets {
-	s := &sockets{}
+func newSockets(log *slog.Logger) *sockets {
+	s := &sockets{log: log}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.ended, s.end = context.WithCancel(context.Background())
 	return s

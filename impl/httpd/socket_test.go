@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -26,13 +25,9 @@ const socketDocument = `{"openapi": "3.0.3", "info": {"title": "t", "version": "
 // socketServer serves one WebSocket that says back what it hears, until the server drains.
 func socketServer(t *testing.T) (*Edge, *httptest.Server) {
 	t.Helper()
-	handler := func(w http.ResponseWriter, r *http.Request) {
-		c, err := Upgrade(w, r, "talk")
-		if err != nil {
-			return
-		}
+	serve := func(ctx context.Context, c *websocket.Conn) {
 		defer func() { _ = c.CloseNow() }() // after the handshake of closing, if there was one
-		ctx, cancel := context.WithCancel(r.Context())
+		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
 			select {
@@ -43,10 +38,23 @@ func socketServer(t *testing.T) (*Edge, *httptest.Server) {
 		}()
 		for {
 			kind, data, err := c.Read(ctx)
+			if string(data) == "panic" {
+				panic("as was asked")
+			}
 			if err != nil || c.Write(ctx, kind, data) != nil {
 				return
 			}
 		}
+	}
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Stays") != "" {
+			c, err := Upgrade(w, r, "talk")
+			if err == nil {
+				serve(r.Context(), c)
+			}
+			return
+		}
+		Detach(w, r, serve, "talk")
 	}
 	e, err := New(Config{
 		Document: []byte(socketDocument), Limits: unlimited(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Fallback: jsonFault,
@@ -92,31 +100,60 @@ func TestSocketPassesTheGates(t *testing.T) {
 	}
 }
 
-func TestSocketTakesItsKeyFromTheProtocolsAndNeverChoosesIt(t *testing.T) {
-	e, server := socketServer(t)
-	c, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http")+"/talk?model=m", &websocket.DialOptions{ //nolint:bodyclose // the socket is the body
-		Subprotocols: []string{"key." + goodKey, "talk"}, HTTPHeader: http.Header{"Origin": {"https://good.example"}},
+// dialTalk connects with the key among the subprotocols.
+func dialTalk(t *testing.T, server *httptest.Server, stays string) *websocket.Conn {
+	t.Helper()
+	c, res, err := websocket.Dial(t.Context(), server.URL+"/talk?model=m", &websocket.DialOptions{ //nolint:bodyclose // the socket is the body
+		Subprotocols: []string{"key." + goodKey, "talk"}, HTTPHeader: http.Header{"Origin": {"https://good.example"}, "X-Stays": {stays}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.CloseNow() }) // closed already, or not worth a word
 	if c.Subprotocol() != "talk" || res.Header.Get("X-RateLimit-Limit") == "" {
 		t.Errorf("chose %q; headers %v", c.Subprotocol(), res.Header)
 	}
-	if err := c.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, data, err := c.Read(t.Context()); err != nil || string(data) != "hello" {
-		t.Fatalf("%s, %v", data, err)
+	return c
+}
+
+func TestSocketTakesItsKeyFromTheProtocolsAndNeverChoosesIt(t *testing.T) {
+	e, server := socketServer(t)
+	detached, staying := dialTalk(t, server, ""), dialTalk(t, server, "true")
+	for _, c := range []*websocket.Conn{detached, staying} {
+		if err := c.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, data, err := c.Read(t.Context()); err != nil || string(data) != "hello" {
+			t.Fatalf("%s, %v", data, err)
+		}
 	}
 	drained := make(chan struct{})
 	go func() { e.Drain(t.Context()); close(drained) }()
-	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
-		t.Errorf("a drained server ends the socket with %v", err)
+	for _, c := range []*websocket.Conn{detached, staying} {
+		if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+			t.Errorf("a drained server ends the socket with %v", err)
+		}
 	}
 	<-drained
 	if w := send(e, http.MethodGet, "/talk?model=m", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-Websocket-Version", "13",
 		"Sec-Websocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("a drained server answers %d", w.Code)
+	}
+}
+
+func TestAPanicEndsItsSocketAlone(t *testing.T) {
+	_, server := socketServer(t)
+	c, other := dialTalk(t, server, ""), dialTalk(t, server, "")
+	if err := c.Write(t.Context(), websocket.MessageText, []byte("panic")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(t.Context()); err == nil {
+		t.Error("the socket goes on")
+	}
+	if err := other.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, data, err := other.Read(t.Context()); err != nil || string(data) != "hello" {
+		t.Errorf("%s, %v", data, err)
 	}
 }
