@@ -27,6 +27,7 @@ const (
 		or ($2::text = 'end_user' and end_user = $3))`
 	ofTheSession  = `session_id in (select conversation_id from conversations where account_id = $1 and ` + conversationsInScope + `)`
 	ofTheUser     = `($2::text = 'account' or ($2::text = 'end_user' and user_id = $3))`
+	ofItsChats    = `($2::text = 'account' or ($2::text = 'app' and chat_id in (select chat_id from chats where account_id = $1 and app_id = $3)))`
 	ofItsAppsKeys = `($2::text = 'account' or ($2::text = 'app' and app_id = $3))`
 )
 
@@ -69,6 +70,11 @@ var exportTables = []exportTable{
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},
 	{name: "audit_events", where: wholeAccount},
+	{name: "flows", where: wholeAccount},
+	{name: "flow_versions", where: wholeAccount},
+	{name: "chats", where: ofItsAppsKeys, omit: []string{"state"}},
+	{name: "chat_messages", where: ofItsChats},
+	{name: "chat_turns", where: ofItsChats},
 	{name: "engagement_events", where: ofTheUser},
 	{name: "engagement_slots", where: ofTheUser},
 	{name: "engagement_states", where: ofTheUser},
@@ -94,6 +100,7 @@ var notExported = map[string]string{
 	"ledger_heads":       "where the numbering of the ledger stands",
 	"idempotency_keys":   "answers that are shown elsewhere, kept for a day",
 	"collection_terms":   "counts of words of what is shown",
+	"chat_events":        "what is shown with chats and messages, once more",
 	"engagement_undated": "times of events, shown with the events",
 	"realtime_secrets":   "settings of secrets that live for two hours at most",
 	"jobs":               "work of the server; holds ids of what is shown elsewhere",

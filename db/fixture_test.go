@@ -80,6 +80,7 @@ func newTenant(t testing.TB, d *db.DB) tenant {
 	n.storeCredentials(t, d)
 	n.storeKnowledge(t, d)
 	n.storeImages(t, d)
+	n.storeChats(t, d)
 	return n
 }
 

@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls(), n.realtimeCalls()), []call{
+	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls(), n.realtimeCalls(), n.chatCalls()), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -271,6 +271,7 @@ func TestEveryMethodIsHeldToItsAccount(t *testing.T) {
 	maps.Copy(covered, credentialsApart)
 	maps.Copy(covered, knowledgeApart)
 	maps.Copy(covered, projectsApart)
+	maps.Copy(covered, chatsApart)
 	for _, c := range (tenant{}).calls() {
 		covered[c.name] = "a call"
 	}

@@ -18,6 +18,7 @@ import (
 	"net/url"
 
 	"parley/gen/client/characters"
+	"parley/gen/client/chats"
 	"parley/gen/client/engagement"
 	"parley/gen/client/oauth"
 	"parley/gen/client/openai"
@@ -42,6 +43,7 @@ func Check(response *http.Response, body []byte) error { return wire.Check(respo
 // Client speaks to one server with one key. It is safe for concurrent use.
 type Client struct {
 	Characters *characters.ClientWithResponses
+	Chats      *chats.ClientWithResponses
 	Engagement *engagement.ClientWithResponses
 	Oauth      *oauth.ClientWithResponses
 	Openai     *openai.ClientWithResponses
@@ -119,6 +121,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if c.Characters, err = newCharacters(baseURL, o); err != nil {
 		return nil, fmt.Errorf("characters client: %w", err)
 	}
+	if c.Chats, err = newChats(baseURL, o); err != nil {
+		return nil, fmt.Errorf("chats client: %w", err)
+	}
 	if c.Engagement, err = newEngagement(baseURL, o); err != nil {
 		return nil, fmt.Errorf("engagement client: %w", err)
 	}
@@ -152,6 +157,14 @@ func newCharacters(baseURL string, o options) (*characters.ClientWithResponses, 
 		opts = append(opts, characters.WithRequestEditorFn(edit))
 	}
 	return characters.NewClientWithResponses(baseURL, opts...)
+}
+
+func newChats(baseURL string, o options) (*chats.ClientWithResponses, error) {
+	opts := []chats.ClientOption{chats.WithHTTPClient(o.http)}
+	for _, edit := range o.edit {
+		opts = append(opts, chats.WithRequestEditorFn(edit))
+	}
+	return chats.NewClientWithResponses(baseURL, opts...)
 }
 
 func newEngagement(baseURL string, o options) (*engagement.ClientWithResponses, error) {

@@ -3309,6 +3309,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -3323,6 +3326,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // ImageIDPath defines model for ImageIdPath.
 type ImageIDPath = string

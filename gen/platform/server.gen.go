@@ -146,6 +146,9 @@ const (
 	KeyScopeCharacters      KeyScope = "characters"
 	KeyScopeCharactersRead  KeyScope = "characters:read"
 	KeyScopeCharactersWrite KeyScope = "characters:write"
+	KeyScopeChats           KeyScope = "chats"
+	KeyScopeChatsRead       KeyScope = "chats:read"
+	KeyScopeChatsWrite      KeyScope = "chats:write"
 	KeyScopeEngagement      KeyScope = "engagement"
 	KeyScopeEngagementRead  KeyScope = "engagement:read"
 	KeyScopeEngagementWrite KeyScope = "engagement:write"
@@ -180,6 +183,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeCharactersRead:
 		return true
 	case KeyScopeCharactersWrite:
+		return true
+	case KeyScopeChats:
+		return true
+	case KeyScopeChatsRead:
+		return true
+	case KeyScopeChatsWrite:
 		return true
 	case KeyScopeEngagement:
 		return true
@@ -525,6 +534,7 @@ func (e WebhookDeliveryState) Valid() bool {
 // Defines values for WebhookEventKind.
 const (
 	WebhookEventKindBalanceLow        WebhookEventKind = "balance.low"
+	WebhookEventKindChatWaiting       WebhookEventKind = "chat.waiting"
 	WebhookEventKindEngagementRuleMet WebhookEventKind = "engagement.rule_met"
 	WebhookEventKindErasureDone       WebhookEventKind = "erasure.done"
 	WebhookEventKindExportReady       WebhookEventKind = "export.ready"
@@ -540,6 +550,8 @@ const (
 func (e WebhookEventKind) Valid() bool {
 	switch e {
 	case WebhookEventKindBalanceLow:
+		return true
+	case WebhookEventKindChatWaiting:
 		return true
 	case WebhookEventKindEngagementRuleMet:
 		return true
@@ -2445,7 +2457,7 @@ type WebhookDeliveryState string
 type WebhookDescription = string
 
 // WebhookEventKind What happened: `message.created` an answer was completed, `turn.failed` one failed, `balance.low` balance and holds together fell below the account's `balance_low_micros` (told once, and again only after they were above it),
-// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out, `engagement.rule_met` a figure of an end user crossed the threshold of a rule.
+// `key.created`, `key.revoked` (deactivated or deleted), `key.rotated`, `key.unusual_usage` (with `reason`: `new_origin` or `new_network` with its `place`, `high_rate` with the `requests` of this hour and the `usual_requests`; at most one of a reason a day), `export.ready` an archive can be downloaded, `erasure.done` an erasure was carried out, `chat.waiting` the run of a chat waits for a person (with `chat_id` and `run`), `engagement.rule_met` a figure of an end user crossed the threshold of a rule.
 //
 // Example: message.created
 type WebhookEventKind string
@@ -2564,6 +2576,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -2581,6 +2596,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // IfNoneMatchHeader defines model for IfNoneMatchHeader.
 type IfNoneMatchHeader = string

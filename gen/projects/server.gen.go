@@ -4204,6 +4204,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // CitationIDPath defines model for CitationIdPath.
 type CitationIDPath = int64
 
@@ -4221,6 +4224,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // HeightQuery defines model for HeightQuery.
 type HeightQuery = string

@@ -2,6 +2,7 @@ package apitest_test
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,7 +36,11 @@ func TestEveryOperationSucceedsWithEveryCredential(t *testing.T) {
 			if !streams(op) {
 				continue
 			}
-			r.Header = map[string]string{"Accept": "text/event-stream"}
+			r.Header = maps.Clone(r.Header)
+			if r.Header == nil {
+				r.Header = map[string]string{}
+			}
+			r.Header["Accept"] = "text/event-stream"
 			if got := x.server.Do(t, r); got.Header.Get("Content-Type") != "text/event-stream" {
 				t.Errorf("with %s: no stream but %d %s", credential, got.Status, got.Header.Get("Content-Type"))
 			}

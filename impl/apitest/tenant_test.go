@@ -3,6 +3,7 @@ package apitest_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ func idName(op *testkit.Operation, parameter string) string {
 	if parameter == "session_id" && op.Surface() == "realtime" {
 		return "realtime_session"
 	}
+	if op.OperationID == "sendChatInput" {
+		return "waiting_chat"
+	}
 	return parameter
 }
 
@@ -47,7 +51,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s, things: &things{}}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "realtime", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "chats", "engagement", "projects", "realtime", "admin", "operator"))
 	return x
 }
 
@@ -140,6 +144,8 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	switch op.OperationID {
 	case "createOfferedModel":
 		body["type"] = "embedding" // so that it is no default
+	case "createChat":
+		body["from_flow"] = x.id(t, "flow_id")
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":
@@ -211,10 +217,24 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		r.Header[scheme.Value.Name] = scheme.Value.Extensions["x-key-prefix"].(string) + text
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
+	case scheme.Value.Type == "apiKey" && scheme.Value.In == openapi3.ParameterInHeader:
+		r.Header = maps.Clone(r.Header)
+		if r.Header == nil {
+			r.Header = map[string]string{}
+		}
+		r.Header[scheme.Value.Name] = text
 	default:
 		r.Key = text
 	}
 	return r
+}
+
+// badRequest is the status of what breaks a rule of the document.
+func badRequest(op *testkit.Operation) int {
+	if op.Surface() == "chats" {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusBadRequest
 }
 
 // eachOperation runs a test for every operation of the document that wants a key.

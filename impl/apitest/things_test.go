@@ -51,6 +51,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"agent_id":        func(x tenant, t *testing.T) string { return x.Agent(t).ID },
 		"app_id":          func(x tenant, _ *testing.T) string { return x.key.AppID },
 		"budget_id":       func(x tenant, t *testing.T) string { return x.budget(t, "key", x.key.ID, "month", plenty).ID },
+		"chat_id":         func(x tenant, t *testing.T) string { return x.Chat(t, x.id(t, "flow_id")).ID },
 		"citation_id":     func(x tenant, t *testing.T) string { return x.id(t, "page_id") },
 		"client_id":       func(x tenant, t *testing.T) string { return x.prepare(t).secrets["client_id"] },
 		"conversation_id": func(x tenant, t *testing.T) string { return x.Conversation(t, nil).ID },
@@ -60,6 +61,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"export_id":       func(x tenant, t *testing.T) string { return x.Export(t).ID },
 		"file_id":         func(x tenant, t *testing.T) string { return strconv.FormatInt(x.Picture(t), 10) },
 		"file_name":       tenant.fileName,
+		"flow_id":         func(x tenant, t *testing.T) string { return x.Flow(t).ID },
 		"image_id":        func(x tenant, t *testing.T) string { return x.Image(t).ID },
 		"key_id":          func(x tenant, t *testing.T) string { return x.Key(t).ID },
 		"llm_id":          func(x tenant, t *testing.T) string { return x.Model(t).ID },
@@ -83,6 +85,9 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"user_id":          func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
 		"webhook_id":       func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
 		"realtime_session": func(x tenant, t *testing.T) string { return x.RealtimeSession(t, x.key.AppID) },
+		"waiting_chat": func(x tenant, t *testing.T) string {
+			return x.WaitingChat(t, x.Flow(t, testkit.Asking).ID, x.key.ID).ID
+		},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"parley/gen"
 	"parley/impl/api/characters"
+	chatsapi "parley/impl/api/chats"
 	engagementapi "parley/impl/api/engagement"
 	"parley/impl/api/oauth"
 	"parley/impl/api/openai"
@@ -24,6 +25,7 @@ import (
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
+	"parley/impl/core/chat"
 	"parley/impl/core/conversation"
 	"parley/impl/core/engagement"
 	"parley/impl/core/file"
@@ -50,6 +52,7 @@ type App struct {
 	// Knowledge keeps what agents and apps answer from.
 	Knowledge *knowledge.Service
 	Images    *image.Service
+	Chats     *chat.Service
 	Watch     *key.Watch
 	FirstKey  string // the text of the first key; "" unless this start made it
 
@@ -91,7 +94,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
-	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode}
+	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode, chat.Surface: chatsapi.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
@@ -105,6 +108,10 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now, Shown: a.Images.Shown},
 	}
 	a.advisor = a.newAdvisor()
+	a.Chats = chat.New(chat.Services{
+		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Log: log, Now: now,
+	})
+	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -150,6 +157,7 @@ func (a *App) router() (*httpd.Edge, error) {
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
+			chatsapi.New(a.Chats, a.Keys),
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
@@ -197,6 +205,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	a.stopping.Store(true)
+	a.Chats.Stop()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
 	stopped := make(chan struct{})

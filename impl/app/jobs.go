@@ -21,6 +21,7 @@ func (a *App) worker() *job.Runner {
 	a.Repeats.Handle(r)
 	a.projects.Handle(r)
 	a.advisor.Handle(r)
+	a.Chats.Handle(r)
 	a.Images.Handle(r)
 	a.Users.Handle(r)
 	a.Knowledge.Handle(r)

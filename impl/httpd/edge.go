@@ -43,6 +43,9 @@ type Surface struct {
 	Challenge string
 	// Fault turns a fault into the surface's own status, content type and body.
 	Fault func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
+	// Also is a prefix under which the surface's paths are served, too; "" for none. What belongs there is
+	// decided by the first segment after it.
+	Also string
 	// Mount registers the generated routes on r. Fail is what the generated
 	// wrapper must call for errors of binding, decoding and handlers.
 	Mount func(r chi.Router, fail func(http.ResponseWriter, *http.Request, error))
@@ -80,6 +83,7 @@ type Edge struct {
 	fallback Surface
 	mux      *chi.Mux
 	methods  map[string][]string // by pattern, for Allow and CORS
+	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
 	sockets  *sockets
 }
 
@@ -106,11 +110,14 @@ func New(cfg Config) (*Edge, error) {
 		e.surfaces[s.Name] = s
 		s.Mount(e.mux.With(e.admit), e.failer(s))
 	}
-	return e, e.compareRoutes()
+	if err := e.compareRoutes(); err != nil {
+		return nil, err
+	}
+	return e, e.mountAlso()
 }
 
 // ServeHTTP serves one request.
-func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, e.unmounted(r)) }
 
 func clientIP(trusted []netip.Prefix) func(http.Handler) http.Handler {
 	if len(trusted) == 0 {

@@ -22,6 +22,9 @@ import (
 // cannot set headers, puts its key among them.
 const protocolHeader = "Sec-Websocket-Protocol"
 
+// BadHandshake is the code of the Invalid fault of a handshake that asks for a WebSocket in a wrong way.
+const BadHandshake = "bad_handshake"
+
 // Upgrade completes the handshake of a request that the edge has let through to
 // an operation with x-websocket. Of the protocols that the client offers it
 // chooses one that is listed, so never one that carries a key; none when there
@@ -92,10 +95,10 @@ func checkHandshake(w http.ResponseWriter, r *http.Request) error {
 	}
 	keys := r.Header.Values("Sec-Websocket-Key")
 	if len(keys) != 1 {
-		return fault.New(fault.Invalid, "The WebSocket handshake needs one Sec-WebSocket-Key.")
+		return fault.New(fault.Invalid, "The WebSocket handshake needs one Sec-WebSocket-Key.").Coded(BadHandshake)
 	}
 	if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(raw) != 16 {
-		return fault.New(fault.Invalid, "The Sec-WebSocket-Key must be 16 bytes in base64.")
+		return fault.New(fault.Invalid, "The Sec-WebSocket-Key must be 16 bytes in base64.").Coded(BadHandshake)
 	}
 	return nil
 }

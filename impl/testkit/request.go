@@ -130,12 +130,16 @@ func (r Response) Events(t testing.TB) []wire.Event {
 func (r Response) Error(t testing.TB) string {
 	t.Helper()
 	var body struct {
-		Error json.RawMessage
-		Data  struct{ Message string }
+		Error  json.RawMessage
+		Detail json.RawMessage
+		Data   struct{ Message string }
 	}
 	r.JSON(t, &body)
 	if body.Data.Message != "" {
 		return body.Data.Message // the projects' shape
+	}
+	if body.Detail != nil {
+		body.Error = body.Detail // the chats' shape
 	}
 	var object struct{ Message string }
 	if json.Unmarshal(body.Error, &object) == nil {

@@ -294,6 +294,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -308,6 +311,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // ImageIDPath defines model for ImageIdPath.
 type ImageIDPath = string

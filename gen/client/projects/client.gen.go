@@ -4012,6 +4012,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // CitationIDPath defines model for CitationIdPath.
 type CitationIDPath = int64
 
@@ -4029,6 +4032,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // HeightQuery defines model for HeightQuery.
 type HeightQuery = string

@@ -245,6 +245,9 @@ type AgentIDPath = string
 // BudgetIDPath defines model for BudgetIdPath.
 type BudgetIDPath = string
 
+// ChatIDPath defines model for ChatIdPath.
+type ChatIDPath = string
+
 // ClientIDPath defines model for ClientIdPath.
 type ClientIDPath = string
 
@@ -259,6 +262,9 @@ type ErasureIDPath = string
 
 // ExportIDPath defines model for ExportIdPath.
 type ExportIDPath = string
+
+// FlowIDPath defines model for FlowIdPath.
+type FlowIDPath = string
 
 // ImageIDPath defines model for ImageIdPath.
 type ImageIDPath = string

@@ -31,10 +31,12 @@ const (
 	WebhookTest     = "webhook.test" // sent to one webhook, on request
 	// EngagementRuleMet says that a figure of an end user crossed a rule's threshold.
 	EngagementRuleMet = "engagement.rule_met"
+	// ChatWaiting says that the run of a chat waits for a person.
+	ChatWaiting = "chat.waiting"
 )
 
 // Kinds are what a webhook can subscribe to.
-var Kinds = []string{BalanceLow, EngagementRuleMet, ErasureDone, ExportReady, KeyCreated, KeyRevoked, KeyRotated, KeyUnusualUsage, MessageCreated, TurnFailed}
+var Kinds = []string{BalanceLow, ChatWaiting, EngagementRuleMet, ErasureDone, ExportReady, KeyCreated, KeyRevoked, KeyRotated, KeyUnusualUsage, MessageCreated, TurnFailed}
 
 // New is an event of the account with data as its payload.
 func New(accountID, kind string, now time.Time, data any) (db.Event, error) {

@@ -23,8 +23,15 @@ const (
 	EventDispatched Point = "event-dispatched" // an event has become deliveries, its job has not ended
 	DeliverySent    Point = "delivery-sent"    // a webhook was called, that it was is not stored
 	DeliveryNoted   Point = "delivery-noted"   // it is stored, the job has not ended
+	ChatBegun       Point = "chat-begun"       // the turn of a chat's step has begun, that it has is not stored with the chat
+	ChatAsked       Point = "chat-asked"       // it is stored, nobody waits for the answer
+	ChatAnswered    Point = "chat-answered"    // the turn has ended, its answer is not stored with the chat
+	ChatStored      Point = "chat-stored"      // it is stored, the next step has not begun
 )
 
-// All are the places.
+// All are the places, but for those of chats alone.
 var All = []Point{BeforeBegin, Begun, BeforeFlush, Flushed, BeforeEnd, Ended, Told, TakenOver, BeforeTakenEnd,
 	BeforeKept, Kept, EventDispatched, DeliverySent, DeliveryNoted}
+
+// Chats are the places that a step of a chat comes by, with those of its turn.
+var Chats = []Point{BeforeBegin, Begun, BeforeEnd, Ended, ChatBegun, ChatAsked, ChatAnswered, ChatStored}

@@ -97,6 +97,9 @@ func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error)
 	if strings.HasPrefix(text, string(credential.Ephemeral)) {
 		return s.authenticateEphemeral(ctx, text)
 	}
+	if isTicket(text) {
+		return s.authenticateTicket(ctx, text)
+	}
 	kind, genuine := s.Credentials.Genuine(text)
 	find := s.finder(kind)
 	if !genuine || find == nil {

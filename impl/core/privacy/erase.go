@@ -48,6 +48,9 @@ func (s *Service) carryOut(ctx context.Context, r job.Run, e db.Erasure) error {
 		return err
 	}
 	if e.Scope != db.ScopeConversation {
+		if _, err := s.DB.EraseChats(ctx, e.AccountID, e.Scope, e.Subject, e.CreatedAt); err != nil {
+			return err
+		}
 		if err := s.DB.EraseLooseTurns(ctx, e.AccountID, e.Scope, e.Subject, e.CreatedAt); err != nil {
 			return err
 		}
@@ -130,6 +133,9 @@ func (s *Service) retain(ctx context.Context, _ job.Run) error {
 			if n, err = s.DB.EraseConversationsBefore(ctx, a.AccountID, before, eraseBatch); err != nil {
 				return err
 			}
+		}
+		if _, err := s.DB.EraseChatsBefore(ctx, a.AccountID, before); err != nil {
+			return err
 		}
 		if err := s.DB.EraseLooseTurns(ctx, a.AccountID, db.ScopeAccount, "", before); err != nil {
 			return err

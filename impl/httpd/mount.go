@@ -1,0 +1,56 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// mountAlso notes which paths are served under a second prefix. None of them may be a path of the document.
+func (e *Edge) mountAlso() error {
+	e.mounts = map[string]string{}
+	for pattern, methods := range e.methods {
+		also := e.surfaces[e.doc.find(methods[0], pattern).surface].Also
+		if also == "" {
+			continue
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(pattern, "/"), "/")
+		e.mounts[also+"/"+first] = also
+	}
+	for pattern := range e.methods {
+		if also := e.mounts[firstTwo(pattern)]; also != "" {
+			return fmt.Errorf("%s is served at %s, too", pattern, also)
+		}
+	}
+	return nil
+}
+
+// firstTwo are the first two segments of a path.
+func firstTwo(path string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	first, rest, _ := strings.Cut(path[1:], "/")
+	second, _, _ := strings.Cut(rest, "/")
+	return "/" + first + "/" + second
+}
+
+// unmounted is the request at the document's path.
+func (e *Edge) unmounted(r *http.Request) *http.Request {
+	also := e.mounts[firstTwo(r.URL.Path)]
+	if also == "" {
+		return r
+	}
+	plain := r.WithContext(context.WithValue(r.Context(), mountKey, also))
+	at := *r.URL
+	at.Path, at.RawPath = strings.TrimPrefix(at.Path, also), strings.TrimPrefix(at.RawPath, also)
+	plain.URL = &at
+	return plain
+}
+
+// Mounted is the prefix of the request's path before the document's; "" for none.
+func Mounted(ctx context.Context) string {
+	also, _ := ctx.Value(mountKey).(string)
+	return also
+}
