@@ -16,6 +16,7 @@ import (
 	"parley/db"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/model"
 	"parley/impl/testkit"
 )
@@ -76,13 +77,31 @@ func (x tenant) prepareProject(t *testing.T) {
 	x.ids["source_id"] = strconv.FormatInt(source.Number, 10)
 }
 
+// prepareKnowledge makes the document and the site that the operation names, of the tenant's app or agent.
+func (x tenant) prepareKnowledge(t *testing.T, op *testkit.Operation) {
+	t.Helper()
+	holder, prefix := knowledge.App(x.key.AppID), ""
+	if op.Surface() == "characters" {
+		holder, prefix = knowledge.Agent(x.ids["agent_id"]), "agent_"
+	}
+	if strings.Contains(op.Path, "{document_id}") && x.ids[prefix+"document_id"] == "" {
+		x.ids[prefix+"document_id"] = x.Document(t, holder, "hours.txt", "We open at nine.").ID
+	}
+	if strings.Contains(op.Path, "{site_id}") && x.ids[prefix+"site_id"] == "" {
+		x.ids[prefix+"site_id"] = x.Site(t, holder, "http://127.0.0.1:9/").ID
+	}
+}
+
 // wantsProject tells whether requests to the operation name what prepareProject makes.
 func wantsProject(op *testkit.Operation) bool { return op.Surface() == "projects" }
 
 // idName is what the tenant calls what a parameter of the operation names.
 func idName(op *testkit.Operation, parameter string) string {
-	if parameter == "session_id" && wantsProject(op) {
+	switch {
+	case parameter == "session_id" && wantsProject(op):
 		return "project_session" // of another form than other sessions
+	case (parameter == "document_id" || parameter == "site_id") && op.Surface() == "characters":
+		return "agent_" + parameter
 	}
 	return parameter
 }
@@ -123,6 +142,8 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 		"rule_id":         x.Rule(t).ID,
 		"end_user":        "customer-" + strings.ToLower(rand.Text()),
 		"client_id":       "",
+		"document_id":     "",
+		"site_id":         "",
 		"project_id":      "",
 		"project_session": "",
 		"prompt_id":       "",
@@ -169,6 +190,7 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	if wantsProject(op) {
 		x.prepareProject(t)
 	}
+	x.prepareKnowledge(t, op)
 	r := testkit.Request{Method: op.Method, Path: op.Path}
 	query := url.Values{}
 	for _, p := range op.Params {

@@ -4024,6 +4024,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -4080,6 +4083,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // SourceIDPath defines model for SourceIdPath.
 type SourceIDPath = int64
