@@ -225,6 +225,10 @@ func TestForeignIdsLookMissing(t *testing.T) {
 			x.prepareProject(t)
 			stranger.prepareProject(t)
 		}
+		if wantsKnowledge(op) {
+			x.prepareKnowledge(t)
+			stranger.prepareKnowledge(t)
+		}
 		deleted := false
 		for name := range x.ids {
 			if x.ids[name] == "" {

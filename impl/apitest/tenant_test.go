@@ -42,6 +42,7 @@ type people struct {
 func (x tenant) prepare(t *testing.T) *people {
 	t.Helper()
 	x.prepareProject(t)
+	x.prepareKnowledge(t)
 	x.people.once.Do(func() {
 		client, token := x.OauthClient(t, "", "webchat")
 		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
@@ -77,19 +78,21 @@ func (x tenant) prepareProject(t *testing.T) {
 	x.ids["source_id"] = strconv.FormatInt(source.Number, 10)
 }
 
-// prepareKnowledge makes the document and the site that the operation names, of the tenant's app or agent.
-func (x tenant) prepareKnowledge(t *testing.T, op *testkit.Operation) {
+// prepareKnowledge makes the documents and sites of the tenant's app and agent, which few operations name.
+func (x tenant) prepareKnowledge(t *testing.T) {
 	t.Helper()
-	holder, prefix := knowledge.App(x.key.AppID), ""
-	if op.Surface() == "characters" {
-		holder, prefix = knowledge.Agent(x.ids["agent_id"]), "agent_"
+	if x.ids["document_id"] != "" {
+		return
 	}
-	if strings.Contains(op.Path, "{document_id}") && x.ids[prefix+"document_id"] == "" {
+	for prefix, holder := range map[string]knowledge.Holder{"": knowledge.App(x.key.AppID), "agent_": knowledge.Agent(x.ids["agent_id"])} {
 		x.ids[prefix+"document_id"] = x.Document(t, holder, "hours.txt", "We open at nine.").ID
-	}
-	if strings.Contains(op.Path, "{site_id}") && x.ids[prefix+"site_id"] == "" {
 		x.ids[prefix+"site_id"] = x.Site(t, holder, "http://127.0.0.1:9/").ID
 	}
+}
+
+// wantsKnowledge tells whether requests to the operation name what prepareKnowledge makes.
+func wantsKnowledge(op *testkit.Operation) bool {
+	return strings.Contains(op.Path, "{document_id}") || strings.Contains(op.Path, "{site_id}")
 }
 
 // wantsProject tells whether requests to the operation name what prepareProject makes.
@@ -122,40 +125,42 @@ func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant
 	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	x.people, x.secrets = &people{}, map[string]string{}
 	x.ids = map[string]string{
-		"account_id":      x.ID,
-		"agent_id":        x.Agent(t).ID,
-		"plan_name":       "",
-		"model_alias":     "",
-		"conversation_id": x.Conversation(t, nil).ID,
-		"image_id":        x.Image(t).ID,
-		"file_name":       x.fileName(t),
-		"session_id":      session.ID,
-		"turn_id":         x.Turn(t).ID,
-		"response_id":     "",
-		"budget_id":       x.budget(t, "key", x.key.ID, "month", plenty).ID,
-		"key_id":          x.Key(t).ID,
-		"webhook_id":      hook.ID,
-		"export_id":       x.Export(t).ID,
-		"erasure_id":      x.Erasure(t).ID,
-		"delivery_id":     x.Delivery(t, hook.ID).ID,
-		"app_id":          x.key.AppID,
-		"rule_id":         x.Rule(t).ID,
-		"end_user":        "customer-" + strings.ToLower(rand.Text()),
-		"client_id":       "",
-		"document_id":     "",
-		"site_id":         "",
-		"project_id":      "",
-		"project_session": "",
-		"prompt_id":       "",
-		"file_id":         "",
-		"page_id":         "",
-		"citation_id":     "",
-		"source_id":       "",
-		"user_id":         "",
-		"llm_id":          x.Model(t).ID,
-		"model_id":        x.Model(t).ID,
-		"provider_id":     x.provider(t).ID,
-		"sd_model_id":     x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
+		"account_id":        x.ID,
+		"agent_id":          x.Agent(t).ID,
+		"plan_name":         "",
+		"model_alias":       "",
+		"conversation_id":   x.Conversation(t, nil).ID,
+		"image_id":          x.Image(t).ID,
+		"file_name":         x.fileName(t),
+		"session_id":        session.ID,
+		"turn_id":           x.Turn(t).ID,
+		"response_id":       "",
+		"budget_id":         x.budget(t, "key", x.key.ID, "month", plenty).ID,
+		"key_id":            x.Key(t).ID,
+		"webhook_id":        hook.ID,
+		"export_id":         x.Export(t).ID,
+		"erasure_id":        x.Erasure(t).ID,
+		"delivery_id":       x.Delivery(t, hook.ID).ID,
+		"app_id":            x.key.AppID,
+		"rule_id":           x.Rule(t).ID,
+		"end_user":          "customer-" + strings.ToLower(rand.Text()),
+		"client_id":         "",
+		"document_id":       "",
+		"agent_document_id": "",
+		"agent_site_id":     "",
+		"site_id":           "",
+		"project_id":        "",
+		"project_session":   "",
+		"prompt_id":         "",
+		"file_id":           "",
+		"page_id":           "",
+		"citation_id":       "",
+		"source_id":         "",
+		"user_id":           "",
+		"llm_id":            x.Model(t).ID,
+		"model_id":          x.Model(t).ID,
+		"provider_id":       x.provider(t).ID,
+		"sd_model_id":       x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
 	}
 	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
 	return x
@@ -190,7 +195,9 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	if wantsProject(op) {
 		x.prepareProject(t)
 	}
-	x.prepareKnowledge(t, op)
+	if wantsKnowledge(op) {
+		x.prepareKnowledge(t)
+	}
 	r := testkit.Request{Method: op.Method, Path: op.Path}
 	query := url.Values{}
 	for _, p := range op.Params {
