@@ -3380,20 +3380,6 @@ func (response ListSites200JSONResponse) VisitListSitesResponse(w http.ResponseW
 	return err
 }
 
-type ListSites400JSONResponse struct{ WebchatBadRequestJSONResponse }
-
-func (response ListSites400JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListSites401JSONResponse struct {
 	WebchatUnauthorizedJSONResponse
 }

@@ -3344,8 +3344,6 @@ type ListSitesResult struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *SitePage
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *WebchatBadRequest
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *WebchatUnauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
@@ -3361,11 +3359,6 @@ type ListSitesResult struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ListSitesResult) GetJSON200() *SitePage {
 	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ListSitesResult) GetJSON400() *WebchatBadRequest {
-	return r.JSON400
 }
 
 // GetJSON401 returns the response for an HTTP 401 `application/json` response
@@ -4754,13 +4747,6 @@ func ParseListSitesResult(rsp *http.Response) (*ListSitesResult, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest WebchatBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest WebchatUnauthorized
