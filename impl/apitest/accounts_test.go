@@ -85,7 +85,7 @@ func TestPlansHoldFromTheNextRequest(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	path := "/api/v1/admin/plans/" + "new" + x.ids["plan_name"][4:]
+	path := "/api/v1/admin/plans/" + "new" + x.id(t, "plan_name")[4:]
 	var plan platform.Plan
 	x.want(t, http.MethodPut, path, `{"requests_per_minute":2}`, http.StatusCreated, &plan)
 	k := x.createKey(t, `{"name":"n","plan":"`+plan.Name+`"}`)
@@ -150,7 +150,7 @@ func TestWhatAdministratorsDoIsBooked(t *testing.T) {
 		t.Errorf("before everything: %+v", events)
 	}
 	x.prepare(t)
-	x.want(t, http.MethodPut, "/api/v1/admin/plans/"+x.ids["plan_name"], `{}`, http.StatusOK, nil)
+	x.want(t, http.MethodPut, "/api/v1/admin/plans/"+x.id(t, "plan_name"), `{}`, http.StatusOK, nil)
 	x.get(t, "/api/v1/admin/audit-events?of=server&action=plan.defined", &events)
 	if len(events) == 0 || events[0].Actor.Kind == "command" {
 		t.Errorf("the server's records: %+v", events)

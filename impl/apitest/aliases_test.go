@@ -46,7 +46,7 @@ func TestModelAliasesAreDefinedReadAndDeleted(t *testing.T) {
 		x.do(t, testkit.Request{Method: method, Path: path}).Want(t, http.StatusNotFound)
 	}
 	x.do(t, testkit.Request{Method: http.MethodPut, Path: path, Body: `{"model":"no-such"}`}).Want(t, http.StatusNotFound)
-	x.do(t, testkit.Request{Method: http.MethodPut, Path: path, Body: `{"model":"` + x.ids["llm_id"] + `"}`}).Want(t, http.StatusNotFound) // one account's
+	x.do(t, testkit.Request{Method: http.MethodPut, Path: path, Body: `{"model":"` + x.id(t, "llm_id") + `"}`}).Want(t, http.StatusNotFound) // one account's
 	x.do(t, testkit.Request{Method: http.MethodPut, Path: "/api/v1/admin/model-aliases/a*b", Body: `{"model":"parley-builtin"}`}).Want(t, http.StatusBadRequest)
 }
 

@@ -25,7 +25,7 @@ func (x tenant) budget(t *testing.T, kind, subject, period string, micros int64)
 
 func TestABudgetThroughItsLife(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "budget_id")
 	const path = "/api/v1/admin/budgets"
 	var made, seen platform.Budget
 	body := fmt.Sprintf(`{"kind":"key","subject":%q,"period":"day","amount_micros":1000}`, x.key.ID)

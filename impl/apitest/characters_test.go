@@ -97,9 +97,9 @@ func TestVerboseShowsTheModelsOwnReasoningAndNeverInventsAny(t *testing.T) {
 	for _, member := range []string{"reasoning_content", "reasoning"} {
 		x := newTenant(t)
 		x.Upstream(t, providertest.Reasoning(member, "They greet me.", "Hello."))
-		plain := x.send(t, x.ids["conversation_id"], `{"content":"Hi","llm_id":"upstream-model"}`)
-		verbose := x.send(t, x.ids["conversation_id"], `{"content":"Hi","llm_id":"upstream-model","verbose":true}`)
-		builtIn := x.send(t, x.ids["conversation_id"], `{"content":"Hi","verbose":true}`)
+		plain := x.send(t, x.id(t, "conversation_id"), `{"content":"Hi","llm_id":"upstream-model"}`)
+		verbose := x.send(t, x.id(t, "conversation_id"), `{"content":"Hi","llm_id":"upstream-model","verbose":true}`)
+		builtIn := x.send(t, x.id(t, "conversation_id"), `{"content":"Hi","verbose":true}`)
 		if plain.ThoughtProcess != nil || builtIn.ThoughtProcess != nil {
 			t.Errorf("%s: a thought process nobody asked for or had: %v, %v", member, plain.ThoughtProcess, builtIn.ThoughtProcess)
 		}
@@ -119,7 +119,7 @@ func TestStreamedThoughtsComeOnlyWhenVerbose(t *testing.T) {
 		var text, thought string
 		var whole *characters.Message
 		body := characters.MessageSend{Content: "Hi", Verbose: &verbose, LLMID: ptr(testkit.UpstreamModel)}
-		for e, err := range c.Characters.StreamSendMessage(t.Context(), x.ids["conversation_id"], body) {
+		for e, err := range c.Characters.StreamSendMessage(t.Context(), x.id(t, "conversation_id"), body) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestMessageMayNameAnotherModel(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	u := x.Upstream(t, providertest.SSE("From upstream."))
-	id := x.ids["conversation_id"]
+	id := x.id(t, "conversation_id")
 	one := x.send(t, id, `{"content":"One"}`)
 	two := x.send(t, id, `{"content":"Two","llm_id":"upstream-model"}`)
 	three := x.send(t, id, `{"content":"Three"}`)
@@ -167,7 +167,7 @@ func TestMessageMayNameAnotherModel(t *testing.T) {
 
 func TestCompletionStoresNoText(t *testing.T) {
 	t.Parallel()
-	x, canary := newTenant(t), testkit.Canary()
+	x, canary := tenantWith(t, "conversation_id"), testkit.Canary()
 	u := x.Upstream(t, providertest.SSE("answer "+canary))
 	body := map[string]any{"llm_id": testkit.UpstreamModel, "messages": []any{map[string]any{"role": "user", "content": "prompt " + canary}}}
 	x.do(t, testkit.Request{Path: "/api/v1/completions", Body: body}).Want(t, http.StatusOK)
@@ -184,7 +184,7 @@ func (x tenant) wantNoConversation(t *testing.T) {
 	t.Helper()
 	var list characters.ConversationList
 	x.get(t, "/api/v1/conversations", &list)
-	if len(list) != 1 || list[0].ID != x.ids["conversation_id"] {
+	if len(list) != 1 || list[0].ID != x.id(t, "conversation_id") {
 		t.Errorf("a conversation appeared: %+v", list)
 	}
 }
@@ -192,7 +192,7 @@ func (x tenant) wantNoConversation(t *testing.T) {
 // Pages follow Link to the end, without gaps or repetitions, in the list's order.
 func TestListsArePagedByLinks(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "agent_id")
 	for i := range 6 {
 		x.Agent(t, func(a *db.Agent) { a.Name = fmt.Sprint(i) })
 		x.Conversation(t, nil)
@@ -271,7 +271,7 @@ func TestNewestComeFirst(t *testing.T) {
 func TestAnyCursorIsAccepted(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	for _, path := range []string{"/api/v1/agents?", "/api/v1/conversations?", "/api/v1/models?type=llm&", "/api/v1/conversations/" + x.ids["conversation_id"] + "/messages?"} {
+	for _, path := range []string{"/api/v1/agents?", "/api/v1/conversations?", "/api/v1/models?type=llm&", "/api/v1/conversations/" + x.id(t, "conversation_id") + "/messages?"} {
 		for _, cursor := range []string{"a", "9223372036854775808", "-5", "1:2:3", "99999999999:x", "%27%20or%201=1--", "%F0%9F%98%80", strings.Repeat("z", 200)} {
 			x.do(t, testkit.Request{Path: path + "cursor=" + cursor}).Want(t, http.StatusOK)
 		}

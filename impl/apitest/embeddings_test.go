@@ -149,8 +149,8 @@ func TestEmbeddingsAreRefused(t *testing.T) {
 		{x, id, slices.Repeat([]string{"a"}, 2049), 400, "input", "invalid_value"},
 		{x, id, []int{100_256}, 400, "input[0]", "invalid_value"},
 		{x, "no-such", "a", 404, "model", "model_not_found"},
-		{x, x.ids["llm_id"], "a", 404, "model", "model_not_found"},
-		{x, newTenant(t).ids["llm_id"], "a", 404, "model", "model_not_found"},
+		{x, x.id(t, "llm_id"), "a", 404, "model", "model_not_found"},
+		{x, newTenant(t).id(t, "llm_id"), "a", 404, "model", "model_not_found"},
 		{poor, priced.ID, "a", 429, "", "insufficient_quota"},
 	} {
 		c.who.wantNothingStored(t, func() {

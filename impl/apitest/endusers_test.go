@@ -92,7 +92,7 @@ func TestAVisitorReachesTheirOwnSessionsAlone(t *testing.T) {
 		"another app's visitor":      {bearer: elsewhere, endUser: foreign},
 		"another account's visitor":  {bearer: farToken},
 		"a customer of that name":    {bearer: x.endUserToken(t, x.key.Text, map[string]any{"end_user": "Ada"})},
-		"the customer of a session":  {bearer: x.endUserToken(t, x.key.Text, map[string]any{"end_user": "Ada", "session_id": x.ids["session_id"]})},
+		"the customer of a session":  {bearer: x.endUserToken(t, x.key.Text, map[string]any{"end_user": "Ada", "session_id": x.id(t, "session_id")})},
 	} {
 		x.wantReach(t, name, v, sessionID, turnID, http.StatusNotFound)
 	}
@@ -205,7 +205,7 @@ func TestATokenOfASecretKeyReachesOneEndUser(t *testing.T) {
 	x.wantReach(t, "the end user", visitor{bearer: x.pageKey(t).Text, endUser: ada}, sessionID, turnID, http.StatusOK)
 
 	// A token for one session goes on with it, whoever began it.
-	mine := x.ids["session_id"]
+	mine := x.id(t, "session_id")
 	one := x.endUserToken(t, x.key.Text, map[string]any{"end_user": "Ada ✓", "session_id": mine})
 	if got, _, _ := x.begin(t, visitor{bearer: one}); got != mine {
 		t.Errorf("went on with %s instead of %s", got, mine)
@@ -237,7 +237,7 @@ func TestWhoMakesEndUserTokens(t *testing.T) {
 	ask(x.key.Text, map[string]any{"end_user": "Ada", "expires_in": 86401}).Want(t, http.StatusBadRequest)
 	elsewhere := x.session(t, x.Key(t).AppID)
 	ask(x.key.Text, map[string]any{"end_user": "Ada", "session_id": elsewhere.ID}).Want(t, http.StatusNotFound)
-	ask(x.key.Text, map[string]any{"end_user": "Ada", "session_id": newTenant(t).ids["session_id"]}).Want(t, http.StatusNotFound)
+	ask(x.key.Text, map[string]any{"end_user": "Ada", "session_id": newTenant(t).id(t, "session_id")}).Want(t, http.StatusNotFound)
 }
 
 func TestAnEndUserTokenEndsWithItsKey(t *testing.T) {

@@ -256,7 +256,7 @@ func TestARuleLetsAnAgentWrite(t *testing.T) {
 
 func TestRulesThatCannotWork(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "rule_id")
 	const rule = `{"name":"R","figure":"risk","comparison":"above","threshold":0.5,"action":"message"%s}`
 	for members, status := range map[string]int{
 		``: http.StatusBadRequest, `,"agent_id":"feedback_loop"`: http.StatusBadRequest, `,"prompt":"Hi"`: http.StatusBadRequest,

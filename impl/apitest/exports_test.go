@@ -47,13 +47,13 @@ func (x tenant) export(t *testing.T, order map[string]any) (platform.Export, map
 
 func TestOrdersNameWhatExists(t *testing.T) {
 	t.Parallel()
-	x, stranger := newTenant(t), newTenant(t)
+	x, stranger := tenantWith(t, "export_id", "erasure_id"), newTenant(t)
 	for _, path := range []string{exportsPath, erasuresPath} {
 		for _, step := range []struct {
 			body map[string]any
 			want int
 		}{
-			{map[string]any{"scope": "conversation", "subject": stranger.ids["session_id"]}, 404},
+			{map[string]any{"scope": "conversation", "subject": stranger.id(t, "session_id")}, 404},
 			{map[string]any{"scope": "conversation", "subject": "sess_none"}, 404},
 			{map[string]any{"scope": "app", "subject": stranger.key.AppID}, 404},
 			{map[string]any{"scope": "app"}, 409},
@@ -69,7 +69,7 @@ func TestOrdersNameWhatExists(t *testing.T) {
 
 func TestExportsExpireAndHoldNoSecrets(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "session_id")
 	s := x.server
 	w := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	e, files := x.export(t, map[string]any{"scope": "account"})

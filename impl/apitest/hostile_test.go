@@ -129,9 +129,14 @@ func TestHostileAddressesAndHeadersCostLittle(t *testing.T) {
 		"long origin":     {Path: "/api/v1/agents", Header: map[string]string{"Origin": "https://" + strings.Repeat("a", 30_000)}},
 		"long accept":     {Path: "/api/v1/agents", Header: map[string]string{"Accept": strings.Repeat("text/html,", 3000)}},
 	} {
-		start := cpuTime(t)
-		got := x.do(t, r)
-		if took := cpuTime(t) - start; got.Status >= 500 || len(got.Body) > hostileError && got.Status != http.StatusOK || took > 2*hostileTime {
+		var got testkit.Response
+		took := time.Hour
+		for tries := 0; tries < 4 && took > 2*hostileTime; tries++ { // the least is what it costs, as in measure
+			start := cpuTime(t)
+			got = x.do(t, r)
+			took = min(took, cpuTime(t)-start)
+		}
+		if got.Status >= 500 || len(got.Body) > hostileError && got.Status != http.StatusOK || took > 2*hostileTime {
 			t.Errorf("%s: status %d with %d bytes in %s", name, got.Status, len(got.Body), took)
 		}
 	}

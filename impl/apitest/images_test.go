@@ -46,7 +46,7 @@ func TestAnImageIsMadePaidShownAndDeleted(t *testing.T) {
 	x := newTenant(t)
 	before := x.Money(t)
 	got := x.do(t, testkit.Request{Path: "/api/v1/images", Body: map[string]any{
-		"prompt": "A serene beach at sunset with palm trees", "sd_model_id": x.painter(t), "conversation_id": x.ids["conversation_id"],
+		"prompt": "A serene beach at sunset with palm trees", "sd_model_id": x.painter(t), "conversation_id": x.id(t, "conversation_id"),
 	}}).Want(t, http.StatusCreated)
 	var made, again characters.Image
 	got.JSON(t, &made)
@@ -63,7 +63,7 @@ func TestAnImageIsMadePaidShownAndDeleted(t *testing.T) {
 		t.Errorf("a picture of %+v, %v", size, err)
 	}
 	var shown characters.MessageList
-	x.get(t, "/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", &shown)
+	x.get(t, "/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", &shown)
 	if len(shown) != 1 || shown[0].Content != "" || shown[0].Role != "agent" || shown[0].Image == nil || shown[0].Image.ID != made.ID || shown[0].Image.URL != made.URL {
 		t.Fatalf("the conversation shows %+v", shown)
 	}
@@ -71,7 +71,7 @@ func TestAnImageIsMadePaidShownAndDeleted(t *testing.T) {
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: got.Header.Get("Location")}).Want(t, http.StatusNotFound)
 	x.download(t, made.URL, nil).Want(t, http.StatusNotFound)
 	shown = nil
-	x.get(t, "/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", &shown)
+	x.get(t, "/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", &shown)
 	if len(shown) != 1 || shown[0].Image != nil {
 		t.Errorf("after the deletion the conversation shows %+v", shown)
 	}
@@ -86,7 +86,7 @@ func TestAnImageIsMadePaidShownAndDeleted(t *testing.T) {
 
 func TestImagesArePagedWithAllSixMembers(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "image_id")
 	x.Image(t, func(i *db.Image) { i.Purpose = db.ImageAvatar })
 	x.Image(t, func(i *db.Image) { i.Purpose = db.ImageUpload })
 	x.Image(t, func(i *db.Image) { i.State = db.ImageFailed })
@@ -114,7 +114,7 @@ func TestImagesArePagedWithAllSixMembers(t *testing.T) {
 	}
 	fresh := newTenant(t)
 	x.do(t, testkit.Request{Path: "/api/v1/images?page_size=101"}).Want(t, http.StatusBadRequest)
-	fresh.do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/images/" + fresh.ids["image_id"]}).Want(t, http.StatusNoContent)
+	fresh.do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/images/" + fresh.id(t, "image_id")}).Want(t, http.StatusNoContent)
 	if body := fresh.do(t, testkit.Request{Path: "/api/v1/images"}).Want(t, http.StatusOK).Body; string(bytes.TrimSpace(body)) !=
 		`{"data":[],"pagination":{"total_items":0,"current_page":1,"page_size":10,"total_pages":0,"next_page":null,"prev_page":null}}` {
 		t.Errorf("without images: %s", body)
@@ -130,12 +130,12 @@ func TestNoPictureIsMadeWithoutMoneyOrModel(t *testing.T) {
 		"/api/v1/agents": {"name": "Ada", "sd_model_id": priced},
 	} {
 		x.do(t, testkit.Request{Path: path, Body: body}).Want(t, http.StatusPaymentRequired)
-		for _, unknown := range []string{"no-such-model", x.ids["llm_id"]} {
+		for _, unknown := range []string{"no-such-model", x.id(t, "llm_id")} {
 			body["sd_model_id"] = unknown
 			x.do(t, testkit.Request{Path: path, Body: body}).Want(t, http.StatusBadRequest)
 		}
 	}
-	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.ids["agent_id"], Body: map[string]any{"sd_model_id": priced}}).
+	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.id(t, "agent_id"), Body: map[string]any{"sd_model_id": priced}}).
 		Want(t, http.StatusPaymentRequired)
 	if m := x.Money(t); m.BalanceMicros != imagePrice-1 || m.HeldMicros != 0 {
 		t.Errorf("money %+v", m)
@@ -146,13 +146,13 @@ func TestNoPictureIsMadeWithoutMoneyOrModel(t *testing.T) {
 		t.Errorf("agents %+v", list)
 	}
 	x.do(t, testkit.Request{Path: "/api/v1/images", Body: map[string]any{
-		"prompt": "A city", "sd_model_id": x.ids["sd_model_id"], "conversation_id": "conv_of_nobody",
+		"prompt": "A city", "sd_model_id": x.id(t, "sd_model_id"), "conversation_id": "conv_of_nobody",
 	}}).Want(t, http.StatusNotFound)
 }
 
 func TestAnAgentGetsItsPictureAndLosesIt(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "agent_id", "image_id")
 	sd := x.painter(t)
 	var made, again, changed characters.Agent
 	got := x.do(t, testkit.Request{Path: "/api/v1/agents", Body: map[string]any{
@@ -209,7 +209,7 @@ func TestAPictureThatIsNotWaitedForIsMadeNonetheless(t *testing.T) {
 		return x.do(t, testkit.Request{Path: got.Header.Get("Location")}).Status == http.StatusOK
 	})
 	patient := x.do(t, testkit.Request{
-		Path: "/api/v1/images", Body: map[string]any{"prompt": "A forest", "sd_model_id": x.ids["sd_model_id"]},
+		Path: "/api/v1/images", Body: map[string]any{"prompt": "A forest", "sd_model_id": x.id(t, "sd_model_id")},
 		Header: map[string]string{"Prefer": "wait=600; respond-async"},
 	})
 	patient.Want(t, http.StatusCreated)
@@ -218,14 +218,14 @@ func TestAPictureThatIsNotWaitedForIsMadeNonetheless(t *testing.T) {
 func TestConversationsAreChangedAndDeletedWithTheirPictures(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	path := "/api/v1/conversations/" + x.ids["conversation_id"]
-	made := x.paint(t, map[string]any{"prompt": "A forest", "sd_model_id": x.ids["sd_model_id"], "conversation_id": x.ids["conversation_id"]})
+	path := "/api/v1/conversations/" + x.id(t, "conversation_id")
+	made := x.paint(t, map[string]any{"prompt": "A forest", "sd_model_id": x.id(t, "sd_model_id"), "conversation_id": x.id(t, "conversation_id")})
 	var changed, again characters.Conversation
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{
-		"title": "Another", "agent_id": x.ids["agent_id"], "llm_id": x.ids["llm_id"], "system_prompt": "Be brief.",
+		"title": "Another", "agent_id": x.id(t, "agent_id"), "llm_id": x.id(t, "llm_id"), "system_prompt": "Be brief.",
 	}}).Want(t, http.StatusOK).JSON(t, &changed)
 	x.get(t, path, &again)
-	if again.Title != "Another" || again.AgentID == nil || *again.AgentID != x.ids["agent_id"] || again.LLMID != x.ids["llm_id"] || again.SystemPrompt != "Be brief." {
+	if again.Title != "Another" || again.AgentID == nil || *again.AgentID != x.id(t, "agent_id") || again.LLMID != x.id(t, "llm_id") || again.SystemPrompt != "Be brief." {
 		t.Errorf("changed %+v, then %+v", changed, again)
 	}
 	for member, want := range map[string]int{`{"llm_id":"nothing"}`: 400, `{"agent_id":"agent_nobody"}`: 404, `{"title":""}`: 400} {

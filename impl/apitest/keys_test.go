@@ -119,7 +119,7 @@ func TestAKeyIsAnsweredByItsAgentsOnly(t *testing.T) {
 	x.server.Do(t, testkit.Request{Path: "/api/v1/chat", Key: k.Key, Body: `{"message":"Hi"}`}).Want(t, http.StatusForbidden)
 
 	path := "/api/v1/keys/" + k.ID
-	foreign := newTenant(t).ids["agent_id"]
+	foreign := newTenant(t).id(t, "agent_id")
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{"agents": []string{foreign}}}).Want(t, http.StatusNotFound)
 	x.do(t, testkit.Request{Path: "/api/v1/keys", Body: map[string]any{"name": "n", "agents": []string{foreign}}}).Want(t, http.StatusNotFound)
 	var changed platform.Key

@@ -2,13 +2,14 @@ package apitest_test
 
 import (
 	"bytes"
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"parley/impl/core/credential"
 	"parley/impl/core/key"
@@ -20,9 +21,14 @@ func TestEveryOperationSucceedsWithEveryCredential(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
 		for _, credential := range credentials(op) {
 			x := newTenant(t)
-			others := x.prepare(t)
-			good := map[string]string{"oauth2": others.bearer, "sessionCookie": others.owner.Session}[credential]
-			r := present(x.sample(t, op), credential, cmp.Or(good, x.key.Text))
+			good := x.key.Text
+			switch credential {
+			case "oauth2":
+				good = x.prepare(t).bearer
+			case "sessionCookie":
+				good = x.prepare(t).owner.Session
+			}
+			r := present(x.sample(t, op), credential, good)
 			if got := x.server.Do(t, r); got.Status >= 300 {
 				t.Errorf("with %s: status %d: %s", credential, got.Status, got.Body)
 			}
@@ -217,29 +223,14 @@ func TestForeignIdsLookMissing(t *testing.T) {
 	t.Parallel()
 	eachOperation(t, func(t *testing.T, op *testkit.Operation) {
 		x, stranger := newTenant(t), newTenant(t)
-		if wantsPeople(op) {
-			x.prepare(t)
-			stranger.prepare(t)
-		}
-		if wantsProject(op) {
-			x.prepareProject(t)
-			stranger.prepareProject(t)
-		}
-		if wantsKnowledge(op) {
-			x.prepareKnowledge(t)
-			stranger.prepareKnowledge(t)
-		}
 		deleted := false
-		for name := range x.ids {
-			if x.ids[name] == "" {
-				continue // what only other operations name
-			}
-			missingID := missing(x.ids[name])
-			own, foreign, missing := x.naming(t, op, name, x.ids[name]), x.naming(t, op, name, stranger.ids[name]), x.naming(t, op, name, missingID)
-			if own == nil || op.Method == http.MethodPut { // which makes what is missing
+		for _, name := range named(op) {
+			if op.Method == http.MethodPut { // which makes what is missing
 				continue
 			}
-			f, m := x.do(t, *foreign), x.do(t, *missing)
+			foreignID, missingID := stranger.id(t, name), missing(x.id(t, name))
+			own := x.naming(t, op, name, x.id(t, name)) // names all else that is there before a deletion
+			f, m := x.do(t, x.naming(t, op, name, foreignID)), x.do(t, x.naming(t, op, name, missingID))
 			want := http.StatusNotFound
 			if op.OperationID == "getProject" || op.OperationID == "deleteProject" {
 				want = http.StatusForbidden // as clients of that API expect
@@ -249,7 +240,7 @@ func TestForeignIdsLookMissing(t *testing.T) {
 			}
 			if rulesOverAll(t, op) {
 				f = m // everybody's things are the operator's
-			} else if !bytes.Equal(masked(f.Body, stranger.ids[name]), masked(m.Body, missingID)) || f.Status != m.Status {
+			} else if !bytes.Equal(masked(f.Body, foreignID), masked(m.Body, missingID)) || f.Status != m.Status {
 				t.Errorf("%s: foreign %d %s, missing %d %s", name, f.Status, f.Body, m.Status, m.Body)
 			}
 			if f.Status != want {
@@ -259,7 +250,7 @@ func TestForeignIdsLookMissing(t *testing.T) {
 				continue
 			}
 			deleted = op.Method == http.MethodDelete
-			if got := x.do(t, *own); got.Status >= 300 {
+			if got := x.do(t, own); got.Status >= 300 {
 				t.Errorf("%s of one's own: %d %s", name, got.Status, got.Body)
 			}
 		}
@@ -278,26 +269,32 @@ func rulesOverAll(t *testing.T, op *testkit.Operation) bool {
 // missing is an id of the same form that nothing has.
 func missing(id string) string { return id[:len(id)-4] + "0000" }
 
-// naming returns a request that names something by an id; nil when the operation cannot.
-func (x tenant) naming(t *testing.T, op *testkit.Operation, name, id string) *testkit.Request {
-	t.Helper()
-	y := x
-	y.ids = map[string]string{}
-	for k, v := range x.ids {
-		y.ids[k] = v
-	}
-	y.ids[name] = id
-	r := y.sample(t, op)
-	if schema := op.JSONBody(); schema != nil && schema.Properties[name] != nil && name != "end_user" { // which a body chooses
-		r.Body.(map[string]any)[name] = id
-		return &r
-	}
-	for _, p := range op.Params {
-		if p.Value.In == "path" && idName(op, p.Value.Name) == name {
-			return &r
+// named lists what requests to the operation name, in the path and in the body.
+func named(op *testkit.Operation) []string {
+	var names []string
+	for name := range makers() {
+		inBody := namesInBody(op, name)
+		if inBody || slices.ContainsFunc(op.Params, func(p *openapi3.ParameterRef) bool { return p.Value.In == "path" && idName(op, p.Value.Name) == name }) {
+			names = append(names, name)
 		}
 	}
-	return nil
+	slices.Sort(names)
+	return names
+}
+
+func namesInBody(op *testkit.Operation, name string) bool {
+	schema := op.JSONBody()
+	return schema != nil && schema.Properties[name] != nil && name != "end_user" && !isOwnName(op, name) // which a body chooses
+}
+
+// naming returns a request that names something by an id.
+func (x tenant) naming(t *testing.T, op *testkit.Operation, name, id string) testkit.Request {
+	t.Helper()
+	r := x.choosing(name, id).sample(t, op)
+	if namesInBody(op, name) {
+		r.Body.(map[string]any)[name] = id
+	}
+	return r
 }
 
 // A session belongs to an app: another app of the same account does not see it.
@@ -310,7 +307,7 @@ func TestOtherAppsSessionsLookMissing(t *testing.T) {
 		r.Key = other.Text
 		x.server.Do(t, r).Want(t, http.StatusNotFound)
 	}
-	r := *x.naming(t, testkit.OperationOf("sendWebchatMessage"), "session_id", x.ids["session_id"])
+	r := x.naming(t, testkit.OperationOf("sendWebchatMessage"), "session_id", x.id(t, "session_id"))
 	r.Key = other.Text
 	x.server.Do(t, r).Want(t, http.StatusNotFound)
 }

@@ -92,7 +92,7 @@ func TestPanicsAreContained(t *testing.T) {
 	t.Parallel()
 	x, logs := newTenant(t), &testkit.Logs{}
 	server := panickingEdge(t, x.server, logs)
-	x.prepare(t)
+	x.everything(t)
 	x.server = &testkit.Server{URL: server.URL}
 	for _, op := range testkit.Operations() {
 		got := x.do(t, x.sample(t, op)).Want(t, http.StatusInternalServerError)
@@ -115,7 +115,7 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 	s := testkit.New(t)
 	x := tenantOf(t, s, testkit.Unlimited, plenty)
 	s.Do(t, present(x.sample(t, testkit.OperationOf("listAgents")), "bearerKey", x.key.Text)).Want(t, http.StatusOK)
-	x.prepare(t)
+	x.everything(t)
 	var others []string
 	if err := sql(t, s).Select(&others, `select table_name from information_schema.tables
 		where table_schema = 'public' and table_name <> all('{keys,key_hashes,accounts,apps,plans,rate_windows}')`); err != nil {
@@ -163,7 +163,7 @@ func TestOutageOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	s := testkit.New(t)
 	x := tenantOf(t, s, testkit.Unlimited, plenty)
-	x.prepare(t)
+	x.everything(t)
 	s.Database.Cut()
 	for _, op := range testkit.Operations() {
 		if atTheIssuer(op) {

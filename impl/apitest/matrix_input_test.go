@@ -139,7 +139,7 @@ func (x tenant) with(t *testing.T, op *testkit.Operation, p *openapi3.Parameter,
 	}
 	path, query, _ := strings.Cut(r.Path, "?")
 	if p.In == "path" {
-		r.Path = strings.Replace(path, x.ids[idName(op, p.Name)], url.PathEscape(text), 1)
+		r.Path = strings.Replace(path, x.id(t, idName(op, p.Name)), url.PathEscape(text), 1)
 		return r
 	}
 	values, err := url.ParseQuery(query)

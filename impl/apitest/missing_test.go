@@ -13,13 +13,12 @@ import (
 func TestChangesOfWhatAProjectLacksAreNotFound(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	x.prepareProject(t)
 	for operation, id := range map[string]string{
 		"syncProjectSource": "source_id", "updateProjectSource": "source_id", "updateMessageFeedback": "prompt_id",
 		"updateProjectConversation": "project_session", "updateProjectPageMetadata": "page_id",
 	} {
 		r := x.sample(t, testkit.OperationOf(operation))
-		r.Path = strings.Replace(r.Path, x.ids[id], missing(x.ids[id]), 1)
+		r.Path = strings.Replace(r.Path, x.id(t, id), missing(x.id(t, id)), 1)
 		x.do(t, r).Want(t, http.StatusNotFound)
 	}
 }

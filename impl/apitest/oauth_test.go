@@ -20,7 +20,7 @@ import (
 func (x tenant) grant(t *testing.T, edits map[string]string) testkit.Response {
 	t.Helper()
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {x.secrets["client_id"]}, "client_secret": {x.secrets["client_secret"]},
+		"grant_type": {"client_credentials"}, "client_id": {x.prepare(t).secrets["client_id"]}, "client_secret": {x.prepare(t).secrets["client_secret"]},
 	}
 	for name, value := range edits {
 		if form.Set(name, value); value == "" {
@@ -41,14 +41,14 @@ func (x tenant) token(t *testing.T, scope string) oauth.OauthToken {
 func (x tenant) introspect(t *testing.T, token string) oauth.OauthIntrospection {
 	t.Helper()
 	var got oauth.OauthIntrospection
-	form := url.Values{"token": {token}, "client_id": {x.secrets["client_id"]}, "client_secret": {x.secrets["client_secret"]}}
+	form := url.Values{"token": {token}, "client_id": {x.prepare(t).secrets["client_id"]}, "client_secret": {x.prepare(t).secrets["client_secret"]}}
 	x.server.Do(t, testkit.Request{Path: "/oauth/introspect", Body: form}).Want(t, http.StatusOK).JSON(t, &got)
 	return got
 }
 
 func (x tenant) revoke(t *testing.T, token string) {
 	t.Helper()
-	form := url.Values{"token": {token}, "client_id": {x.secrets["client_id"]}, "client_secret": {x.secrets["client_secret"]}}
+	form := url.Values{"token": {token}, "client_id": {x.prepare(t).secrets["client_id"]}, "client_secret": {x.prepare(t).secrets["client_secret"]}}
 	x.server.Do(t, testkit.Request{Path: "/oauth/revoke", Body: form}).Want(t, http.StatusOK)
 }
 
@@ -71,7 +71,7 @@ func TestATokenThroughItsLife(t *testing.T) {
 	if got := x.status(t, token.AccessToken); got != http.StatusForbidden {
 		t.Errorf("beyond its scopes a token gets %d", got)
 	}
-	if got := x.introspect(t, token.AccessToken); !got.Active || *got.ClientID != x.ids["client_id"] || *got.Scope != "webchat" || *got.Exp-*got.Iat != 3600 {
+	if got := x.introspect(t, token.AccessToken); !got.Active || *got.ClientID != x.id(t, "client_id") || *got.Scope != "webchat" || *got.Exp-*got.Iat != 3600 {
 		t.Errorf("introspected %+v", got)
 	}
 	x.revoke(t, token.AccessToken)
@@ -88,7 +88,7 @@ func TestATokenEndsWithItsTimeAndItsClient(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"]
+	path := "/api/v1/admin/oauth-clients/" + x.id(t, "client_id")
 	late := x.token(t, "")
 	if _, err := sql(t, x.server).Exec(`update oauth_tokens set expires_at = now() - interval '1 second' where account_id = $1`, x.ID); err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestATokenReachesNoFurtherThanItsClient(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"]
+	path := "/api/v1/admin/oauth-clients/" + x.id(t, "client_id")
 	scopes := func(list ...string) {
 		t.Helper()
 		x.do(t, testkit.Request{Method: http.MethodPatch, Path: path, Body: map[string]any{"scopes": list}}).Want(t, http.StatusOK)
@@ -155,7 +155,7 @@ func TestARotatedSecretWorksForItsGrace(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	path := "/api/v1/admin/oauth-clients/" + x.ids["client_id"] + "/rotate"
+	path := "/api/v1/admin/oauth-clients/" + x.id(t, "client_id") + "/rotate"
 	var second, third platform.OauthClientWithSecret
 	x.do(t, testkit.Request{Path: path, Body: `{"grace_seconds":60}`}).Want(t, http.StatusOK).JSON(t, &second)
 	x.grant(t, nil).Want(t, http.StatusOK)
@@ -184,8 +184,8 @@ func TestTokenErrors(t *testing.T) {
 		"no secret":             {map[string]string{"client_secret": ""}, 401, "invalid_client"},
 		"a key as secret":       {map[string]string{"client_secret": x.key.Text}, 401, "invalid_client"},
 		"an invented secret":    {map[string]string{"client_secret": "hunter2"}, 401, "invalid_client"},
-		"another's secret":      {map[string]string{"client_secret": stranger.secrets["client_secret"]}, 401, "invalid_client"},
-		"another's id":          {map[string]string{"client_id": stranger.secrets["client_id"]}, 401, "invalid_client"},
+		"another's secret":      {map[string]string{"client_secret": stranger.prepare(t).secrets["client_secret"]}, 401, "invalid_client"},
+		"another's id":          {map[string]string{"client_id": stranger.prepare(t).secrets["client_id"]}, 401, "invalid_client"},
 		"a part of the scopes":  {map[string]string{"scope": "webchat:read"}, 200, ""},
 		"an unknown parameter":  {map[string]string{"resource": "https://a.example"}, 200, ""},
 		"a scope that is empty": {map[string]string{"scope": ""}, 200, ""},
@@ -207,7 +207,7 @@ func TestClientsMayUseBasic(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	id, secret := x.secrets["client_id"], x.secrets["client_secret"]
+	id, secret := x.prepare(t).secrets["client_id"], x.prepare(t).secrets["client_secret"]
 	send := func(path, credentials string, form url.Values) testkit.Response {
 		t.Helper()
 		header := map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))}
@@ -231,7 +231,7 @@ func TestFormsAreValidated(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	x.prepare(t)
-	good := url.Values{"grant_type": {"client_credentials"}, "client_id": {x.secrets["client_id"]}, "client_secret": {x.secrets["client_secret"]}}.Encode()
+	good := url.Values{"grant_type": {"client_credentials"}, "client_id": {x.prepare(t).secrets["client_id"]}, "client_secret": {x.prepare(t).secrets["client_secret"]}}.Encode()
 	for _, path := range []string{"/oauth/token", "/oauth/introspect", "/oauth/revoke"} {
 		for body, want := range map[string]int{
 			good + "&token=a&token=b&grant_type=client_credentials": http.StatusBadRequest,
@@ -256,12 +256,12 @@ func TestTokensOfOthers(t *testing.T) {
 	x.prepare(t)
 	stranger.prepare(t)
 	_, colleague := x.OauthClient(t, "", "characters")
-	if !x.introspect(t, colleague.Text).Active || x.introspect(t, stranger.secrets["token"]).Active || x.introspect(t, x.key.Text).Active {
+	if !x.introspect(t, colleague.Text).Active || x.introspect(t, stranger.prepare(t).secrets["token"]).Active || x.introspect(t, x.key.Text).Active {
 		t.Error("the account is not the border of introspection")
 	}
 	x.revoke(t, colleague.Text)
-	x.revoke(t, stranger.secrets["token"])
-	if x.status(t, colleague.Text) != http.StatusOK || stranger.sessionsStatus(t, stranger.secrets["token"]) != http.StatusOK {
+	x.revoke(t, stranger.prepare(t).secrets["token"])
+	if x.status(t, colleague.Text) != http.StatusOK || stranger.sessionsStatus(t, stranger.prepare(t).secrets["token"]) != http.StatusOK {
 		t.Error("a client ended another's token")
 	}
 }

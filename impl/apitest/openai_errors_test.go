@@ -43,7 +43,7 @@ func TestUnknownModels(t *testing.T) {
 	_, err = client.Models.Get(t.Context(), "gpt-4o")
 	wantCode(err, http.StatusNotFound, "model_not_found")
 	x.Upstream(t)
-	for _, name := range []string{"gpt-4o", newTenant(t).ids["agent_id"], newTenant(t).ids["llm_id"], model.BuiltInSD} {
+	for _, name := range []string{"gpt-4o", newTenant(t).id(t, "agent_id"), newTenant(t).id(t, "llm_id"), model.BuiltInSD} {
 		_, err = client.Chat.Completions.New(t.Context(), hello(name))
 		wantCode(err, http.StatusNotFound, "model_not_found")
 	}

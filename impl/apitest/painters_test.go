@@ -97,14 +97,14 @@ func TestAFailingProviderCostsNothingAndLeavesNothing(t *testing.T) {
 		"a refusal":       {refuse(http.StatusBadRequest, `{"error":{"code":"content_policy_violation"}}`), http.StatusBadRequest},
 		"bad credentials": {refuse(http.StatusUnauthorized, "{}"), http.StatusBadGateway},
 	} {
-		x := newTenant(t)
+		x := tenantWith(t, "agent_id", "image_id")
 		p := providertest.NewPainter(t)
 		p.Answers(c.answer)
 		x.offered(t, model.ProviderOpenAI, p.URL+"/v1", "dall-e-test")
 		x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/dall-e-test", Body: map[string]any{"image_micros": imagePrice}})
 		before := x.Money(t)
 		for path, body := range map[string]map[string]any{
-			"/api/v1/images":         {"prompt": "A", "sd_model_id": "dall-e-test", "conversation_id": x.ids["conversation_id"]},
+			"/api/v1/images":         {"prompt": "A", "sd_model_id": "dall-e-test", "conversation_id": x.id(t, "conversation_id")},
 			"/api/v1/agents":         {"name": "A", "sd_model_id": "dall-e-test"},
 			"/v1/images/generations": {"prompt": "A", "model": "dall-e-test"},
 		} {
@@ -113,7 +113,7 @@ func TestAFailingProviderCostsNothingAndLeavesNothing(t *testing.T) {
 				t.Errorf("%s: %s", what, got.Body)
 			}
 		}
-		x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.ids["agent_id"], Body: `{"sd_model_id":"dall-e-test"}`}).Want(t, c.status)
+		x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.id(t, "agent_id"), Body: `{"sd_model_id":"dall-e-test"}`}).Want(t, c.status)
 		if after := x.Money(t); after != before {
 			t.Errorf("%s: money before %+v, after %+v", what, before, after)
 		}
@@ -122,7 +122,7 @@ func TestAFailingProviderCostsNothingAndLeavesNothing(t *testing.T) {
 		var messages characters.MessageList
 		x.get(t, "/api/v1/agents", &agents)
 		x.get(t, "/api/v1/images", &page)
-		x.get(t, "/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", &messages)
+		x.get(t, "/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", &messages)
 		if len(agents) != 1 || agents[0].AvatarURL != nil || page.Pagination.TotalItems != 1 || len(messages) != 0 {
 			t.Errorf("%s: left %+v, %+v, %+v", what, agents, page, messages)
 		}
@@ -144,14 +144,14 @@ func TestOpenaiClientsGetPicturesByAddressOrInBase64(t *testing.T) {
 		t.Errorf("%+v, %v", size, err)
 	}
 	x.do(t, testkit.Request{Path: "/v1/images/generations", Body: map[string]any{
-		"prompt": "A lighthouse", "size": "256x256", "response_format": "b64_json", "model": x.ids["sd_model_id"], "user": "customer-4711",
+		"prompt": "A lighthouse", "size": "256x256", "response_format": "b64_json", "model": x.id(t, "sd_model_id"), "user": "customer-4711",
 	}}).Want(t, http.StatusOK).JSON(t, &answer)
 	if raw, err := base64.StdEncoding.DecodeString(answer.Data[0].B64); err != nil || !bytes.Equal(raw, file) {
 		t.Errorf("the same prompt, another picture: %v", err)
 	}
 	p := providertest.NewPainter(t)
 	x.offered(t, model.ProviderOpenAI, p.URL+"/v1", "dall-e-test")
-	for name, want := range map[string]int{"no-such-model": http.StatusNotFound, "dall-e-test": http.StatusOK, x.ids["llm_id"]: http.StatusNotFound} {
+	for name, want := range map[string]int{"no-such-model": http.StatusNotFound, "dall-e-test": http.StatusOK, x.id(t, "llm_id"): http.StatusNotFound} {
 		x.do(t, testkit.Request{Path: "/v1/images/generations", Body: map[string]any{"prompt": "A", "model": name}}).Want(t, want)
 	}
 	broke := tenantOf(t, testkit.Shared(t), testkit.Unlimited, 0)
@@ -188,7 +188,7 @@ func TestProvidersAndModelsAreRuledByTheirOwners(t *testing.T) {
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/admin/models/" + sharedID}).Want(t, http.StatusNoContent)
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: path}).Want(t, http.StatusNoContent)
 	var failed platform.ProviderTest
-	x.do(t, testkit.Request{Path: "/api/v1/admin/providers/" + x.ids["provider_id"] + "/test", Body: `{}`}).Want(t, http.StatusOK).JSON(t, &failed)
+	x.do(t, testkit.Request{Path: "/api/v1/admin/providers/" + x.id(t, "provider_id") + "/test", Body: `{}`}).Want(t, http.StatusOK).JSON(t, &failed)
 	if failed.Ok || failed.Error == nil || failed.Offered {
 		t.Errorf("nobody answers: %+v", failed)
 	}
@@ -211,7 +211,7 @@ func TestAPlansStorageIsACeiling(t *testing.T) {
 		{Path: "/api/v1/images", Body: map[string]any{"prompt": "A", "sd_model_id": x.painter(t)}},
 		{Path: "/v1/images/generations", Body: map[string]any{"prompt": "A", "model": x.painter(t)}},
 		{Path: "/api/v1/agents", Body: map[string]any{"name": "A", "sd_model_id": x.painter(t)}},
-		{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.ids["agent_id"], Body: map[string]any{"sd_model_id": x.painter(t)}},
+		{Method: http.MethodPatch, Path: "/api/v1/agents/" + x.id(t, "agent_id"), Body: map[string]any{"sd_model_id": x.painter(t)}},
 	} {
 		x.do(t, r).Want(t, http.StatusConflict)
 	}

@@ -63,7 +63,7 @@ func TestAnAppAnswersFromItsDocumentsAndCitesThem(t *testing.T) {
 func TestAnAgentAnswersFromItsDocumentsOnEverySurface(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	agentID := x.ids["agent_id"]
+	agentID := x.id(t, "agent_id")
 	documentID := x.uploaded(t, "/api/v1/agents/"+agentID+"/documents")
 	message := map[string]any{"content": asked, "verbose": true}
 	conversation := map[string]any{"title": "Outages", "llm_id": "parley-builtin", "agent_id": agentID}
@@ -104,7 +104,7 @@ func TestAnAgentAnswersFromItsDocumentsOnEverySurface(t *testing.T) {
 func TestDocumentsAreListedByPagesAndSaidToFail(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	path := "/api/v1/agents/" + x.ids["agent_id"] + "/documents"
+	path := "/api/v1/agents/" + x.id(t, "agent_id") + "/documents"
 	for _, name := range []string{"one.txt", "two.txt", "three.bin"} {
 		kind := "text/plain"
 		if name == "three.bin" {

@@ -242,7 +242,7 @@ func TestResponsesSayWhatIsWrong(t *testing.T) {
 			t.Errorf("%v: %s", c.members, got.Body)
 		}
 	}
-	for _, id := range []string{"resp_nobody", strings.Replace(x.ids["turn_id"], "turn_", "resp_", 1)} { // missing, and no response
+	for _, id := range []string{"resp_nobody", strings.Replace(x.id(t, "turn_id"), "turn_", "resp_", 1)} { // missing, and no response
 		got := x.do(t, testkit.Request{Path: responsesPath + "/" + id}).Want(t, http.StatusNotFound)
 		if e := openaiError(t, got); e.Param != "" || e.Code != "response_not_found" {
 			t.Errorf("answer %s", got.Body)

@@ -61,11 +61,12 @@ func TestSessionsArePagedWithTheLatestFirst(t *testing.T) {
 func TestIncludeAllAddsOtherAppsEndedSessionsAndMessages(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	own := x.id(t, "session_id")
 	ended := x.session(t, x.key.AppID, func(c *db.Conversation) { c.LastMessageAt = time.Now().AddDate(0, -6, 0) })
 	other := x.session(t, x.Key(t).AppID)
-	stranger := newTenant(t)
+	foreign := newTenant(t).id(t, "session_id")
 	plain := x.sessions(t, "")
-	if got := sessionIDs(plain); !slices.Equal(got, []string{x.ids["session_id"]}) {
+	if got := sessionIDs(plain); !slices.Equal(got, []string{own}) {
 		t.Errorf("without include_all: %v", got)
 	}
 	if plain.Sessions[0].Messages != nil {
@@ -73,12 +74,12 @@ func TestIncludeAllAddsOtherAppsEndedSessionsAndMessages(t *testing.T) {
 	}
 	all := x.sessions(t, "?include_all=true")
 	got := sessionIDs(all)
-	for _, id := range []string{x.ids["session_id"], ended.ID, other.ID} {
+	for _, id := range []string{own, ended.ID, other.ID} {
 		if !slices.Contains(got, id) {
 			t.Errorf("include_all misses %s", id)
 		}
 	}
-	if len(got) != 3 || slices.Contains(got, stranger.ids["session_id"]) {
+	if len(got) != 3 || slices.Contains(got, foreign) {
 		t.Errorf("include_all shows %v", got)
 	}
 	for _, s := range all.Sessions {
@@ -148,7 +149,7 @@ func TestDeletionLeavesNoText(t *testing.T) {
 
 func TestDeletionOfAllSessionsIsTheAppsAndNeedsConfirmation(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "session_id")
 	x.session(t, x.key.AppID)
 	other := x.session(t, x.Key(t).AppID)
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/sessions"}).Want(t, http.StatusBadRequest)

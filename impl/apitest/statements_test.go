@@ -23,7 +23,7 @@ type ceiling struct {
 }
 
 // ceilings are those of the operations that clients call the most.
-func (x tenant) ceilings() map[string]ceiling {
+func (x tenant) ceilings(t *testing.T) map[string]ceiling {
 	hello := map[string]any{"message": "Hi"}
 	message := map[string]any{"model": "parley-builtin", "messages": []any{map[string]any{"role": "user", "content": "Hi"}}}
 	passing := map[string]any{"store": false}
@@ -36,18 +36,18 @@ func (x tenant) ceilings() map[string]ceiling {
 		// key, model, beginning, end
 		"a chat that begins": {post("/api/v1/chat", hello), 4, 2},
 		// and the session with its history
-		"a chat that goes on": {post("/api/v1/chat", map[string]any{"message": "Hi", "session_id": x.ids["session_id"]}), 6, 2},
+		"a chat that goes on": {post("/api/v1/chat", map[string]any{"message": "Hi", "session_id": x.id(t, "session_id")}), 6, 2},
 		// key, model twice (what its name means, what it costs), beginning, end
 		"a completion":             {post("/v1/chat/completions", message), 5, 2},
 		"a completion not stored":  {post("/v1/chat/completions", passing), 5, 2},
-		"a message to a character": {post("/api/v1/conversations/"+x.ids["conversation_id"]+"/messages", map[string]any{"content": "Hi"}), 6, 2},
-		"an agent":                 {get("/api/v1/agents/" + x.ids["agent_id"]), 2, 0},
-		"a conversation":           {get("/api/v1/conversations/" + x.ids["conversation_id"]), 2, 0},
+		"a message to a character": {post("/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", map[string]any{"content": "Hi"}), 6, 2},
+		"an agent":                 {get("/api/v1/agents/" + x.id(t, "agent_id")), 2, 0},
+		"a conversation":           {get("/api/v1/conversations/" + x.id(t, "conversation_id")), 2, 0},
 		"the agents":               {get("/api/v1/agents?limit=20"), 2, 0},
 		// key, models, aliases, agents
 		"the models":                 {get("/v1/models"), 4, 0},
 		"the sessions":               {get("/api/v1/sessions"), 2, 0},
-		"the state of an answer":     {get("/api/v1/turns/" + x.ids["turn_id"]), 2, 0},
+		"the state of an answer":     {get("/api/v1/turns/" + x.id(t, "turn_id")), 2, 0},
 		"health, which asks nothing": {get("/healthz"), 0, 0},
 	}
 }
@@ -60,7 +60,7 @@ func TestAWarmRequestTakesItsStatementsAndNoMore(t *testing.T) {
 	s := testkit.New(t, func(c *app.Config) { c.DatabaseConns = 2 }) // few, so that all know the statements soon
 	x := tenantOf(t, s, testkit.Unlimited, plenty)
 	key := x.Key(t, testkit.Scopes("webchat", "characters", "openai"), testkit.App(x.key.AppID))
-	for name, c := range x.ceilings() {
+	for name, c := range x.ceilings(t) {
 		t.Run(name, func(t *testing.T) {
 			c.request.Key = key.Text
 			var best dbtest.Traffic

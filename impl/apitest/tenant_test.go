@@ -1,14 +1,11 @@
 package apitest_test
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -16,92 +13,22 @@ import (
 	"parley/db"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
-	"parley/impl/core/knowledge"
-	"parley/impl/core/model"
 	"parley/impl/testkit"
 )
 
-// tenant is an account with a key and one of everything that requests name.
+// tenant is an account with a key and, once they are asked for, one of everything that requests name.
 type tenant struct {
 	testkit.Account
 	server *testkit.Server
 	key    key.Created
-	people *people
-	// ids and secrets by the names under which requests carry them
-	ids, secrets map[string]string
+	things *things
+	chosen map[string]string // ids that are named instead of the tenant's own
 }
-
-// people are who may sign in to a tenant, and its OAuth clients.
-type people struct {
-	once          sync.Once
-	owner, member testkit.Person
-	bearer        string // an access token of the same app and with the same scopes as the tenant's key
-}
-
-// prepare makes the tenant's people, clients and plan, which few tests need.
-func (x tenant) prepare(t *testing.T) *people {
-	t.Helper()
-	x.prepareProject(t)
-	x.prepareKnowledge(t)
-	x.people.once.Do(func() {
-		client, token := x.OauthClient(t, "", "webchat")
-		_, everything := x.OauthClient(t, x.key.AppID, x.key.Scopes...)
-		x.people.bearer, x.people.owner, x.people.member = everything.Text, x.Person(t, key.Owner), x.Person(t, key.Member)
-		x.ids["client_id"], x.ids["user_id"], x.ids["plan_name"] = client.ID, x.people.member.ID, x.Plan(t).Name
-		x.ids["model_alias"], x.ids["response_id"] = testkit.Canary(), x.Response(t)
-		if _, _, err := x.server.App.Models.PutAlias(t.Context(), db.Everyone, x.ids["model_alias"], model.BuiltInLLM); err != nil {
-			t.Fatal(err)
-		}
-		x.secrets["client_id"], x.secrets["client_secret"], x.secrets["token"] = client.ID, client.Secret, token.Text
-	})
-	return x.people
-}
-
-// wantsPeople tells whether requests to the operation name what prepare makes.
-func wantsPeople(op *testkit.Operation) bool {
-	return op.Form() != nil || strings.Contains(op.Path, "{client_id}") || strings.Contains(op.Path, "{user_id}") ||
-		strings.Contains(op.Path, "{plan_name}") || strings.Contains(op.Path, "{model_alias}") || strings.Contains(op.Path, "{response_id}") || strings.Contains(op.Path, "/sign-")
-}
-
-// prepareProject makes the tenant's project with what it holds, which only operations of projects name.
-func (x tenant) prepareProject(t *testing.T) {
-	t.Helper()
-	if x.ids["project_id"] != "" {
-		return
-	}
-	p := x.Project(t)
-	c := x.ProjectConversation(t, p.ID)
-	x.ids["project_id"], x.ids["project_session"] = strconv.FormatInt(p.ID, 10), c.SessionID
-	x.ids["prompt_id"], x.ids["file_id"] = strconv.FormatInt(x.Prompt(t, c, "A question", "An answer"), 10), strconv.FormatInt(x.Picture(t), 10)
-	page, source := x.ProjectPage(t, p, "hours.txt", "We open at nine."), x.ProjectSite(t, p, "http://127.0.0.1:9/")
-	x.ids["page_id"], x.ids["citation_id"] = strconv.FormatInt(page.Number, 10), strconv.FormatInt(page.Number, 10)
-	x.ids["source_id"] = strconv.FormatInt(source.Number, 10)
-}
-
-// prepareKnowledge makes the documents and sites of the tenant's app and agent, which few operations name.
-func (x tenant) prepareKnowledge(t *testing.T) {
-	t.Helper()
-	if x.ids["document_id"] != "" {
-		return
-	}
-	for prefix, holder := range map[string]knowledge.Holder{"": knowledge.App(x.key.AppID), "agent_": knowledge.Agent(x.ids["agent_id"])} {
-		x.ids[prefix+"document_id"] = x.Document(t, holder, "hours.txt", "We open at nine.").ID
-		x.ids[prefix+"site_id"] = x.Site(t, holder, "http://127.0.0.1:9/").ID
-	}
-}
-
-// wantsKnowledge tells whether requests to the operation name what prepareKnowledge makes.
-func wantsKnowledge(op *testkit.Operation) bool {
-	return strings.Contains(op.Path, "{document_id}") || strings.Contains(op.Path, "{site_id}")
-}
-
-// wantsProject tells whether requests to the operation name what prepareProject makes.
-func wantsProject(op *testkit.Operation) bool { return op.Surface() == "projects" }
 
 // idName is what the tenant calls what a parameter of the operation names.
 func idName(op *testkit.Operation, parameter string) string {
 	switch {
-	case parameter == "session_id" && wantsProject(op):
+	case parameter == "session_id" && op.Surface() == "projects":
 		return "project_session" // of another form than other sessions
 	case (parameter == "document_id" || parameter == "site_id") && op.Surface() == "characters":
 		return "agent_" + parameter
@@ -119,50 +46,8 @@ func newTenant(t *testing.T) tenant {
 
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
-	x := tenant{Account: s.Account(t, plan, credit), server: s}
+	x := tenant{Account: s.Account(t, plan, credit), server: s, things: &things{}}
 	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
-	session := x.session(t, x.key.AppID)
-	hook := x.Webhook(t, "http://127.0.0.1:9/nobody")
-	x.people, x.secrets = &people{}, map[string]string{}
-	x.ids = map[string]string{
-		"account_id":        x.ID,
-		"agent_id":          x.Agent(t).ID,
-		"plan_name":         "",
-		"model_alias":       "",
-		"conversation_id":   x.Conversation(t, nil).ID,
-		"image_id":          x.Image(t).ID,
-		"file_name":         x.fileName(t),
-		"session_id":        session.ID,
-		"turn_id":           x.Turn(t).ID,
-		"response_id":       "",
-		"budget_id":         x.budget(t, "key", x.key.ID, "month", plenty).ID,
-		"key_id":            x.Key(t).ID,
-		"webhook_id":        hook.ID,
-		"export_id":         x.Export(t).ID,
-		"erasure_id":        x.Erasure(t).ID,
-		"delivery_id":       x.Delivery(t, hook.ID).ID,
-		"app_id":            x.key.AppID,
-		"rule_id":           x.Rule(t).ID,
-		"end_user":          "customer-" + strings.ToLower(rand.Text()),
-		"client_id":         "",
-		"document_id":       "",
-		"agent_document_id": "",
-		"agent_site_id":     "",
-		"site_id":           "",
-		"project_id":        "",
-		"project_session":   "",
-		"prompt_id":         "",
-		"file_id":           "",
-		"page_id":           "",
-		"citation_id":       "",
-		"source_id":         "",
-		"user_id":           "",
-		"llm_id":            x.Model(t).ID,
-		"model_id":          x.Model(t).ID,
-		"provider_id":       x.provider(t).ID,
-		"sd_model_id":       x.Model(t, func(m *db.Model) { m.Kind = model.KindSD }).ID,
-	}
-	x.AgentState(t, x.ids["agent_id"], x.ids["end_user"])
 	return x
 }
 
@@ -189,23 +74,14 @@ func (x tenant) do(t *testing.T, r testkit.Request) testkit.Response {
 // examples and the tenant's ids, without a credential.
 func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 	t.Helper()
-	if wantsPeople(op) {
-		x.prepare(t)
-	}
-	if wantsProject(op) {
-		x.prepareProject(t)
-	}
-	if wantsKnowledge(op) {
-		x.prepareKnowledge(t)
-	}
 	r := testkit.Request{Method: op.Method, Path: op.Path}
 	query := url.Values{}
 	for _, p := range op.Params {
 		switch {
 		case p.Value.In == "path":
-			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.idFor(t, idName(op, p.Value.Name)), 1)
+			r.Path = strings.Replace(r.Path, "{"+p.Value.Name+"}", x.id(t, idName(op, p.Value.Name)), 1)
 		case p.Value.In == "cookie":
-			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.people.member.Session}
+			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.prepare(t).member.Session}
 		case p.Value.In == "query" && p.Value.Required:
 			query.Set(p.Value.Name, p.Value.Example.(string))
 		}
@@ -228,19 +104,11 @@ func (x tenant) form(t *testing.T, op *testkit.Operation) url.Values {
 	form := url.Values{}
 	for name, value := range examples[names[0]].Value.Value.(map[string]any) {
 		form.Set(name, value.(string))
-		if x.secrets[name] != "" {
-			form.Set(name, x.secrets[name])
+		if secret := x.prepare(t).secrets[name]; secret != "" {
+			form.Set(name, secret)
 		}
 	}
 	return form
-}
-
-func (x tenant) idFor(t *testing.T, name string) string {
-	t.Helper()
-	if x.ids[name] == "" {
-		t.Fatalf("the tenant of the tests has no %s: make one in tenant_test.go", name)
-	}
-	return x.ids[name]
 }
 
 // body is the first example of the operation's body as an object, ids replaced.
@@ -256,7 +124,7 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	}
 	for name := range body {
 		if strings.HasSuffix(name, "_id") && !isOwnName(op, name) {
-			body[name] = x.idFor(t, name)
+			body[name] = x.id(t, name)
 		}
 	}
 	switch op.OperationID {
@@ -265,9 +133,9 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":
-		body["email"], body["password"] = x.people.owner.Email, x.people.owner.Password
+		body["email"], body["password"] = x.prepare(t).owner.Email, x.prepare(t).owner.Password
 	case "setPassword":
-		body["token"] = x.people.owner.Link
+		body["token"] = x.prepare(t).owner.Link
 	}
 	return body
 }

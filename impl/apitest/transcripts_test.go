@@ -13,10 +13,10 @@ import (
 func TestAConversationIsExportedInThreeForms(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	agentID := x.ids["agent_id"]
+	agentID := x.id(t, "agent_id")
 	c := x.Conversation(t, func(c *db.Conversation) { c.Title, c.AgentID = "A <talk>", &agentID },
 		db.Message{Role: "user", Content: "<script>alert(1)</script>"}, db.Message{Role: "assistant", Content: "No."})
-	made := x.paint(t, map[string]any{"prompt": "A forest", "sd_model_id": x.ids["sd_model_id"], "conversation_id": c.ID})
+	made := x.paint(t, map[string]any{"prompt": "A forest", "sd_model_id": x.id(t, "sd_model_id"), "conversation_id": c.ID})
 	path := "/api/v1/conversations/" + c.ID + "/export"
 	var whole characters.Transcript
 	got := x.get(t, path, &whole)

@@ -50,7 +50,7 @@ func cost(rows []platform.UsageRow, of func(platform.UsageRow) bool) (total, one
 
 func TestUsageIsGroupedPagedAndExact(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "turn_id")
 	other := x.Key(t)
 	yesterday := time.Now().UTC().AddDate(0, 0, -1)
 	x.spend(t, x.key.AppID, "cheap", yesterday, 10, 20, 1)
@@ -92,7 +92,7 @@ func day(at time.Time) string { return at.UTC().Format(time.DateOnly) }
 // The table holds every group once, and nothing that a spreadsheet would run.
 func TestUsageAsATable(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "turn_id")
 	x.key = x.Key(t, testkit.Scopes("openai", "admin"))
 	users := []string{"plain", "=1+2", "+SUM(A1)", "-1", "@x", `quo"te, comma`}
 	for _, user := range users {
@@ -123,7 +123,7 @@ func TestUsageAsATable(t *testing.T) {
 // Every entry carries the total after it, whatever the order of booking.
 func TestTheLedgerCarriesRunningTotals(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "turn_id")
 	for i := range int64(5) {
 		x.spend(t, x.key.AppID, "m", time.Now().Add(-time.Duration(i)*time.Minute), 1, 1, i)
 		if i%2 == 0 {

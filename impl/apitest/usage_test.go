@@ -92,7 +92,7 @@ func TestUsageIsTheAppsByModelAndExact(t *testing.T) {
 // A key that replaces another keeps the app and with it usage and sessions.
 func TestRotatedKeyKeepsTheApp(t *testing.T) {
 	t.Parallel()
-	x := newTenant(t)
+	x := tenantWith(t, "session_id")
 	x.do(t, testkit.Request{Path: "/api/v1/chat", Body: map[string]any{"message": "Hi"}}).Want(t, http.StatusOK)
 	x.Revoke(t, x.key.ID)
 	x.key = x.Key(t, testkit.App(x.key.AppID))

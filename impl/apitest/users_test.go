@@ -98,7 +98,7 @@ func TestTheCookieIsForThisServersPagesAlone(t *testing.T) {
 			t.Errorf("the cookie %q lacks %s", got.Header.Get("Set-Cookie"), part)
 		}
 	}
-	rename := testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/users/" + x.ids["user_id"], Body: `{"name":"New"}`}
+	rename := testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/users/" + x.id(t, "user_id"), Body: `{"name":"New"}`}
 	own := x.server.URL
 	for name, c := range map[string]struct {
 		header map[string]string

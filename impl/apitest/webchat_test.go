@@ -168,7 +168,7 @@ func TestRefusedMessagesStoreNothing(t *testing.T) {
 	send(x, x.key.Text, map[string]any{"message": strings.Repeat("a", 32_001)}, http.StatusBadRequest)
 	send(poor, poor.key.Text, map[string]any{"message": "Hi"}, http.StatusPaymentRequired)
 	send(poor, poor.key.Text, map[string]any{"message": "Hi", "stream": true}, http.StatusPaymentRequired)
-	send(poor, poor.key.Text, map[string]any{"message": "Hi", "session_id": poor.ids["session_id"]}, http.StatusPaymentRequired)
+	send(poor, poor.key.Text, map[string]any{"message": "Hi", "session_id": poor.id(t, "session_id")}, http.StatusPaymentRequired)
 }
 
 func TestLongestMessageIsAnswered(t *testing.T) {

@@ -338,6 +338,7 @@ func TestALowBalanceIsToldOnce(t *testing.T) {
 func TestAnAccountHasAtMostTwentyWebhooks(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	hook := x.Webhook(t, "http://127.0.0.1:9/nobody", "key.rotated")
 	for range 19 {
 		x.Webhook(t, "http://127.0.0.1:9/nobody", "key.rotated")
 	}
@@ -346,6 +347,6 @@ func TestAnAccountHasAtMostTwentyWebhooks(t *testing.T) {
 	if strings.Contains(string(listed.Body), "whsec_") || !strings.Contains(listed.Header.Get("Link"), "cursor=hook_") {
 		t.Errorf("listed %s with %v", listed.Body, listed.Header)
 	}
-	x.do(t, testkit.Request{Method: http.MethodDelete, Path: webhooksPath + "/" + x.ids["webhook_id"]}).Want(t, http.StatusNoContent)
-	x.do(t, testkit.Request{Path: webhooksPath + "/" + x.ids["webhook_id"]}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Method: http.MethodDelete, Path: webhooksPath + "/" + hook.ID}).Want(t, http.StatusNoContent)
+	x.do(t, testkit.Request{Path: webhooksPath + "/" + hook.ID}).Want(t, http.StatusNotFound)
 }

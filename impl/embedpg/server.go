@@ -28,6 +28,10 @@ type Config struct {
 	BinDir   string       // folder of postgres and initdb; empty means look for one, then fetch
 	CacheDir string       // where fetched binaries are kept; empty means a system or user cache folder
 	Log      *slog.Logger // nil discards
+
+	// Throwaway gives up what guards the data against a crash of the machine, for
+	// a server whose folder goes when it ends. A crash of Postgres still loses nothing.
+	Throwaway bool
 }
 
 // Server is a running Postgres that belongs to this process.
@@ -178,6 +182,9 @@ func (h *home) launch(ctx context.Context, bin, socket string) (*Server, error) 
 	c.args("-D", c.dir(h.cluster), "-c", "unix_socket_directories="+c.dir(socket))
 	for _, setting := range settings {
 		c.args("-c", setting)
+	}
+	if h.cfg.Throwaway {
+		c.args("-c", "fsync=off", "-c", "full_page_writes=off")
 	}
 	c.cmd.Stdout, c.cmd.Stderr = logFile, logFile
 	proc, err := c.spawn()

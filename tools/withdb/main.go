@@ -54,7 +54,7 @@ func start() (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := embedpg.Start(context.Background(), embedpg.Config{DataDir: folder, Log: slog.New(slog.DiscardHandler)})
+	server, err := embedpg.Start(context.Background(), embedpg.Config{DataDir: folder, Log: slog.New(slog.DiscardHandler), Throwaway: true})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
