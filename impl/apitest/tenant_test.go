@@ -83,7 +83,7 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		case p.Value.In == "cookie":
 			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.prepare(t).member.Session}
 		case p.Value.In == "query" && p.Value.Required:
-			query.Set(p.Value.Name, p.Value.Example.(string))
+			query.Set(p.Value.Name, exampleText(p.Value.Example))
 		}
 	}
 	r.Path = withQuery(r.Path, query)
@@ -94,6 +94,14 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		r.Body = x.form(t, op)
 	}
 	return r
+}
+
+// exampleText is an example of a parameter as an address has it; of a list its first item.
+func exampleText(example any) string {
+	if list, ok := example.([]any); ok {
+		example = list[0]
+	}
+	return example.(string)
 }
 
 // form is the first example of the operation's form, ids and secrets replaced.

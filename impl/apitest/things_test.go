@@ -68,6 +68,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"file_name":       tenant.fileName,
 		"image_id":        func(x tenant, t *testing.T) string { return x.Image(t).ID },
 		"key_id":          func(x tenant, t *testing.T) string { return x.Key(t).ID },
+		"license_id":      tenant.projectLicense,
 		"llm_id":          func(x tenant, t *testing.T) string { return x.Model(t).ID },
 		"model_alias":     tenant.alias,
 		"model_id":        func(x tenant, t *testing.T) string { return x.Model(t).ID },
@@ -161,7 +162,11 @@ func (x tenant) aProject(t *testing.T) *projectThings {
 	t.Helper()
 	p := &x.things.project
 	p.once.Do(func() {
-		p.project = x.Project(t)
+		p.project = x.Project(t, func(p *db.Project) { p.Licensed = true })
+		plugin := db.ProjectPlugin{AccountID: x.ID, ProjectID: p.project.ID, ModelName: "help", HumanName: "Help"}
+		if _, err := x.server.App.Projects().PutPlugin(t.Context(), plugin); err != nil {
+			t.Fatal(err)
+		}
 		p.conversation = x.ProjectConversation(t, p.project.ID)
 	})
 	return p
@@ -197,6 +202,15 @@ func (x tenant) agentDocument(t *testing.T) string {
 func (x tenant) agentSite(t *testing.T) string {
 	t.Helper()
 	return x.Site(t, x.ownAgent(t), "http://127.0.0.1:9/").ID
+}
+
+func (x tenant) projectLicense(t *testing.T) string {
+	t.Helper()
+	l, _, err := x.server.App.Projects().AddLicense(t.Context(), x.ID, x.aProject(t).project.ID, "A branch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(l.ID, 10)
 }
 
 func (x tenant) alias(t *testing.T) string {

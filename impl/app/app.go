@@ -105,6 +105,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
 	}
+	a.loops.Go(func() { a.projects.KeepReported(life, log) })
 	a.advisor = a.newAdvisor()
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -165,6 +166,9 @@ func (a *App) newAdvisor() *engagement.Advisor {
 		Turns:         a.turns, Surface: engagementapi.Name,
 	}
 }
+
+// Projects keeps projects.
+func (a *App) Projects() *project.Service { return a.projects }
 
 // releaseAgent removes the knowledge of an agent that goes.
 func (a *App) releaseAgent(ctx context.Context, q *db.Queries, accountID, agentID string) error {
