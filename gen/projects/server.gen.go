@@ -691,6 +691,51 @@ func (e ProjectPluginAnswerStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectProgressAnswerStatus.
+const (
+	ProjectProgressAnswerStatusSuccess ProjectProgressAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressAnswerStatus enum.
+func (e ProjectProgressAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectProgressAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressDoneEventEvent.
+const (
+	ProjectProgressDoneEventEventDone ProjectProgressDoneEventEvent = "done"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressDoneEventEvent enum.
+func (e ProjectProgressDoneEventEvent) Valid() bool {
+	switch e {
+	case ProjectProgressDoneEventEventDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressEventEvent.
+const (
+	ProjectProgressEventEventProgress ProjectProgressEventEvent = "progress"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressEventEvent enum.
+func (e ProjectProgressEventEvent) Valid() bool {
+	switch e {
+	case ProjectProgressEventEventProgress:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectQueriesReportAnswerStatus.
 const (
 	ProjectQueriesReportAnswerStatusSuccess ProjectQueriesReportAnswerStatus = "success"
@@ -3632,6 +3677,122 @@ type ProjectPluginCreation struct {
 	IsActive *bool `json:"is_active,omitempty"`
 }
 
+// ProjectProgress How far the reading of a project's content is.
+type ProjectProgress struct {
+	// PagesFound All that are known.
+	//
+	// Example: 42
+	PagesFound int64 `json:"pages_found"`
+
+	// PagesCrawled Those that were fetched.
+	//
+	// Example: 40
+	PagesCrawled int64 `json:"pages_crawled"`
+
+	// PagesIndexed Those that answers rest on.
+	//
+	// Example: 38
+	PagesIndexed int64 `json:"pages_indexed"`
+
+	// PagesQueued Those that wait.
+	//
+	// Example: 2
+	PagesQueued int64 `json:"pages_queued"`
+
+	// PagesFailed Those that could not be read.
+	//
+	// Example: 2
+	PagesFailed int64 `json:"pages_failed"`
+
+	// PagesLimited Those beyond a ceiling.
+	//
+	// Example: 0
+	PagesLimited int64 `json:"pages_limited"`
+
+	// IsRunning Whether anything is being read.
+	//
+	// Example: true
+	IsRunning bool `json:"is_running"`
+
+	// IsChatActive Whether the project can answer.
+	//
+	// Example: false
+	IsChatActive bool `json:"is_chat_active"`
+}
+
+// ProjectProgressAnswer How far the reading of a project's content is.
+type ProjectProgressAnswer struct {
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectProgressAnswerStatus `json:"status"`
+}
+
+// ProjectProgressAnswerStatus Always success.
+//
+// Example: success
+type ProjectProgressAnswerStatus string
+
+// ProjectProgressDoneEvent Nothing is being read any more.
+type ProjectProgressDoneEvent struct {
+	// Event Which event it is.
+	//
+	// Example: done
+	Event ProjectProgressDoneEventEvent `json:"event"`
+
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ProjectProgressDoneEventEvent Which event it is.
+//
+// Example: done
+type ProjectProgressDoneEventEvent string
+
+// ProjectProgressEvent The figures have changed.
+type ProjectProgressEvent struct {
+	// Event Which event it is.
+	//
+	// Example: progress
+	Event ProjectProgressEventEvent `json:"event"`
+
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ProjectProgressEventEvent Which event it is.
+//
+// Example: progress
+type ProjectProgressEventEvent string
+
+// ProjectProgressStreamEvent One event of the stream.
+type ProjectProgressStreamEvent struct {
+	union json.RawMessage
+}
+
 // ProjectQueriesReport Questions and their answers; members are absent unless asked for.
 type ProjectQueriesReport struct {
 	// Total All questions.
@@ -5251,6 +5412,12 @@ type ListProjectPagesParamsCrawlStatus string
 // ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
 type ListProjectPagesParamsIndexStatus string
 
+// GetProjectProgressParams defines parameters for GetProjectProgress.
+type GetProjectProgressParams struct {
+	// LastEventID The id of the last event that you have.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
 // GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
 type GetProjectAnalysisReportParams struct {
 	// Filters Which members the answer has.
@@ -5779,6 +5946,107 @@ func (t *ProjectMessageStreamEvent) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsProjectProgressEvent returns the union data inside the ProjectProgressStreamEvent as a ProjectProgressEvent
+func (t ProjectProgressStreamEvent) AsProjectProgressEvent() (ProjectProgressEvent, error) {
+	var body ProjectProgressEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectProgressEvent overwrites any union data inside the ProjectProgressStreamEvent as the provided ProjectProgressEvent
+func (t *ProjectProgressStreamEvent) FromProjectProgressEvent(v ProjectProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"progress"}`))
+	t.union = b
+	return err
+}
+
+// MergeProjectProgressEvent performs a merge with any union data inside the ProjectProgressStreamEvent, using the provided ProjectProgressEvent
+func (t *ProjectProgressStreamEvent) MergeProjectProgressEvent(v ProjectProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"progress"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectProgressDoneEvent returns the union data inside the ProjectProgressStreamEvent as a ProjectProgressDoneEvent
+func (t ProjectProgressStreamEvent) AsProjectProgressDoneEvent() (ProjectProgressDoneEvent, error) {
+	var body ProjectProgressDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectProgressDoneEvent overwrites any union data inside the ProjectProgressStreamEvent as the provided ProjectProgressDoneEvent
+func (t *ProjectProgressStreamEvent) FromProjectProgressDoneEvent(v ProjectProgressDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"done"}`))
+	t.union = b
+	return err
+}
+
+// MergeProjectProgressDoneEvent performs a merge with any union data inside the ProjectProgressStreamEvent, using the provided ProjectProgressDoneEvent
+func (t *ProjectProgressStreamEvent) MergeProjectProgressDoneEvent(v ProjectProgressDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ProjectProgressStreamEvent) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"event"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ProjectProgressStreamEvent) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "done":
+		return t.AsProjectProgressDoneEvent()
+	case "progress":
+		return t.AsProjectProgressEvent()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ProjectProgressStreamEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ProjectProgressStreamEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetProjectsLimits Get the account's limits
@@ -5877,6 +6145,9 @@ type ServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	UpdateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// GetProjectProgress Follow how a project's content is being read
+	// (GET /api/v1/projects/{project_id}/progress)
+	GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
@@ -6114,6 +6385,12 @@ func (_ Unimplemented) CreateProjectPlugin(w http.ResponseWriter, r *http.Reques
 //
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 func (_ Unimplemented) UpdateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectProgress Follow how a project's content is being read
+// (GET /api/v1/projects/{project_id}/progress)
+func (_ Unimplemented) GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -7430,6 +7707,56 @@ func (siw *ServerInterfaceWrapper) UpdateProjectPlugin(w http.ResponseWriter, r 
 	handler.ServeHTTP(w, r)
 }
 
+// GetProjectProgress operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectProgress(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectProgressParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID int64
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = &LastEventID
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectProgress(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ReplicateProject operation middleware
 func (siw *ServerInterfaceWrapper) ReplicateProject(w http.ResponseWriter, r *http.Request) {
 
@@ -8183,6 +8510,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/plugins", wrapper.UpdateProjectPlugin)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/progress", wrapper.GetProjectProgress)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/replicate", wrapper.ReplicateProject)
@@ -12931,6 +13261,178 @@ func (response UpdateProjectPlugin503JSONResponse) VisitUpdateProjectPluginRespo
 	return err
 }
 
+type GetProjectProgressRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectProgressParams
+}
+
+type GetProjectProgressResponseObject interface {
+	VisitGetProjectProgressResponse(w http.ResponseWriter) error
+}
+
+type GetProjectProgress200JSONResponse ProjectProgressAnswer
+
+func (response GetProjectProgress200JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetProjectProgress200TextEventStreamResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetProjectProgress400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectProgress400JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectProgress401JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectProgress403JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectProgress404JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectProgress429JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectProgress500JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectProgress503JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplicateProjectRequestObject struct {
 	ProjectID ProjectIDPath `json:"project_id"`
 }
@@ -15296,6 +15798,9 @@ type StrictServerInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	UpdateProjectPlugin(ctx context.Context, request UpdateProjectPluginRequestObject) (UpdateProjectPluginResponseObject, error)
+	// GetProjectProgress Follow how a project's content is being read
+	// (GET /api/v1/projects/{project_id}/progress)
+	GetProjectProgress(ctx context.Context, request GetProjectProgressRequestObject) (GetProjectProgressResponseObject, error)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(ctx context.Context, request ReplicateProjectRequestObject) (ReplicateProjectResponseObject, error)
@@ -16282,6 +16787,33 @@ func (sh *strictHandler) UpdateProjectPlugin(w http.ResponseWriter, r *http.Requ
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateProjectPluginResponseObject); ok {
 		if err := validResponse.VisitUpdateProjectPluginResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectProgress operation middleware
+func (sh *strictHandler) GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams) {
+	var request GetProjectProgressRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectProgress(ctx, request.(GetProjectProgressRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectProgress")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectProgressResponseObject); ok {
+		if err := validResponse.VisitGetProjectProgressResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -166,6 +166,7 @@ func TestLicensesAreShownOnceAndPluginsReplaced(t *testing.T) {
 	}
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: one}).Want(t, http.StatusOK)
 	x.do(t, testkit.Request{Path: one}).Want(t, http.StatusNotFound)
+	x.do(t, testkit.Request{Method: http.MethodPut, Path: one, Body: map[string]any{"name": "Gone"}}).Want(t, http.StatusNotFound)
 	x.do(t, testkit.Request{Path: path + "/plugins"}).Want(t, http.StatusNotFound)
 	x.do(t, testkit.Request{Method: http.MethodPut, Path: path + "/plugins", Body: map[string]any{"is_active": true}}).Want(t, http.StatusNotFound)
 	var first, second projects.ProjectPluginAnswer

@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
-		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge, Stopping: a.stopping.Load,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
 	}
 	a.loops.Go(func() { a.projects.KeepReported(life, log) })

@@ -11,17 +11,6 @@ import (
 	"parley/gen/client/wire"
 )
 
-// ChatCompletionStreamEvent: One event of the stream. It has no name.
-type ChatCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
-}
-
-func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
-	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
-}
-
 // ModelResponseStreamEvent: One event of the stream of a response. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ModelResponseStreamEvent struct {
@@ -99,16 +88,15 @@ func decodeModelResponseStreamEvent(raw wire.Event) (event ModelResponseStreamEv
 	return event, false, nil
 }
 
-// StreamCreateChatCompletion is CreateChatCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ChatCompletionStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateChatCompletion(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeChatCompletionStreamEvent)
+// ChatCompletionStreamEvent: One event of the stream. It has no name.
+type ChatCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+}
+
+func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
+	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
 // StreamCreateModelResponse is CreateModelResponse with the answer as a stream of events: Answer as OpenAI's Responses API does.
@@ -121,6 +109,18 @@ func (c *ClientWithResponses) StreamCreateModelResponse(ctx context.Context, bod
 		return c.CreateModelResponse(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeModelResponseStreamEvent)
+}
+
+// StreamCreateChatCompletion is CreateChatCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamCreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ChatCompletionStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.CreateChatCompletion(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeChatCompletionStreamEvent)
 }
 
 // StreamGetModelResponse is GetModelResponse with the answer as a stream of events: Read a response.

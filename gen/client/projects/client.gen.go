@@ -629,6 +629,21 @@ func (e ProjectPluginAnswerStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectProgressAnswerStatus.
+const (
+	ProjectProgressAnswerStatusSuccess ProjectProgressAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressAnswerStatus enum.
+func (e ProjectProgressAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectProgressAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectQueriesReportAnswerStatus.
 const (
 	ProjectQueriesReportAnswerStatusSuccess ProjectQueriesReportAnswerStatus = "success"
@@ -3440,6 +3455,65 @@ type ProjectPluginCreation struct {
 	IsActive *bool `json:"is_active,omitempty"`
 }
 
+// ProjectProgress How far the reading of a project's content is.
+type ProjectProgress struct {
+	// PagesFound All that are known.
+	//
+	// Example: 42
+	PagesFound int64 `json:"pages_found"`
+
+	// PagesCrawled Those that were fetched.
+	//
+	// Example: 40
+	PagesCrawled int64 `json:"pages_crawled"`
+
+	// PagesIndexed Those that answers rest on.
+	//
+	// Example: 38
+	PagesIndexed int64 `json:"pages_indexed"`
+
+	// PagesQueued Those that wait.
+	//
+	// Example: 2
+	PagesQueued int64 `json:"pages_queued"`
+
+	// PagesFailed Those that could not be read.
+	//
+	// Example: 2
+	PagesFailed int64 `json:"pages_failed"`
+
+	// PagesLimited Those beyond a ceiling.
+	//
+	// Example: 0
+	PagesLimited int64 `json:"pages_limited"`
+
+	// IsRunning Whether anything is being read.
+	//
+	// Example: true
+	IsRunning bool `json:"is_running"`
+
+	// IsChatActive Whether the project can answer.
+	//
+	// Example: false
+	IsChatActive bool `json:"is_chat_active"`
+}
+
+// ProjectProgressAnswer How far the reading of a project's content is.
+type ProjectProgressAnswer struct {
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectProgressAnswerStatus `json:"status"`
+}
+
+// ProjectProgressAnswerStatus Always success.
+//
+// Example: success
+type ProjectProgressAnswerStatus string
+
 // ProjectQueriesReport Questions and their answers; members are absent unless asked for.
 type ProjectQueriesReport struct {
 	// Total All questions.
@@ -5059,6 +5133,12 @@ type ListProjectPagesParamsCrawlStatus string
 // ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
 type ListProjectPagesParamsIndexStatus string
 
+// GetProjectProgressParams defines parameters for GetProjectProgress.
+type GetProjectProgressParams struct {
+	// LastEventID The id of the last event that you have.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
 // GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
 type GetProjectAnalysisReportParams struct {
 	// Filters Which members the answer has.
@@ -5781,6 +5861,15 @@ type ClientInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	UpdateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectProgress Follow how a project's content is being read
+	//
+	// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+	// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+	// what it knows already is not said again. The figures are the same on every server.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+	GetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReplicateProject Copy a project
 	//
@@ -6732,6 +6821,25 @@ func (c *Client) UpdateProjectPluginWithBody(ctx context.Context, projectID Proj
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 func (c *Client) UpdateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateProjectPluginRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectProgress Follow how a project's content is being read
+//
+// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+// what it knows already is not said again. The figures are the same on every server.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+func (c *Client) GetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectProgressRequest(c.Server, projectID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8737,6 +8845,55 @@ func NewUpdateProjectPluginRequestWithBody(server string, projectID ProjectIDPat
 	return req, nil
 }
 
+// NewGetProjectProgressRequest constructs an http.Request for the GetProjectProgress method
+func NewGetProjectProgressRequest(server string, projectID ProjectIDPath, params *GetProjectProgressParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/progress", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewReplicateProjectRequest constructs an http.Request for the ReplicateProject method
 func NewReplicateProjectRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
 	var err error
@@ -9984,6 +10141,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	UpdateProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectPluginResult, error)
+
+	// GetProjectProgressWithResponse Follow how a project's content is being read
+	//
+	// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+	// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+	// what it knows already is not said again. The figures are the same on every server.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+	GetProjectProgressWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*GetProjectProgressResult, error)
 
 	// ReplicateProjectWithResponse Copy a project
 	//
@@ -13152,6 +13320,96 @@ func (r UpdateProjectPluginResult) ContentType() string {
 	return ""
 }
 
+type GetProjectProgressResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectProgressAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectProgressResult) GetJSON200() *ProjectProgressAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectProgressResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectProgressResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectProgressResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectProgressResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectProgressResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectProgressResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectProgressResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectProgressResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectProgressResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectProgressResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectProgressResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReplicateProjectResult201Headers the declared response headers of an HTTP 201 response for ReplicateProject
 type ReplicateProjectResult201Headers struct {
 	Location string
@@ -15356,6 +15614,23 @@ func (c *ClientWithResponses) UpdateProjectPluginWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseUpdateProjectPluginResult(rsp)
+}
+
+// GetProjectProgressWithResponse Follow how a project's content is being read
+//
+// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+// what it knows already is not said again. The figures are the same on every server.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+func (c *ClientWithResponses) GetProjectProgressWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*GetProjectProgressResult, error) {
+	rsp, err := c.GetProjectProgress(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectProgressResult(rsp)
 }
 
 // ReplicateProjectWithResponse Copy a project
@@ -18218,6 +18493,84 @@ func ParseUpdateProjectPluginResult(rsp *http.Response) (*UpdateProjectPluginRes
 			return nil, err
 		}
 		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectProgressResult parses an HTTP response from a GetProjectProgressWithResponse call
+func ParseGetProjectProgressResult(rsp *http.Response) (*GetProjectProgressResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectProgressResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectProgressAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
 
 	}
 

@@ -28,6 +28,7 @@ type API struct {
 	messages
 	pages
 	plugins
+	progresses
 	projects
 	reports
 	settings
@@ -47,6 +48,7 @@ func New(s *project.Service, publicURL string) httpd.Surface {
 		files:         files{service: s},
 		licenses:      licenses{service: s},
 		plugins:       plugins{service: s},
+		progresses:    progresses{service: s},
 		reports:       reports{service: s, base: base},
 		messages:      messages{service: s, base: base},
 		projects:      projects{service: s, base: base},
