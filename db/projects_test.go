@@ -129,6 +129,7 @@ func (n tenant) projectCalls() []call {
 
 // projectsApart are the methods that no account could abuse, with the reason.
 var projectsApart = map[string]string{
+	"ReserveHost": "sites belong to nobody", "HoldHost": "sites belong to nobody", "ForgetHosts": "sites belong to nobody",
 	"ReportAnswers": "counts the account's own answers", "UnreportedAccounts": "for a loop over all accounts", "InsertProjectLicense": "refers to rows of the account",
 	"InsertProject": "makes a row of the account", "InsertProjectConversation": "refers to rows of the account", "InsertProjectImage": "makes a row of the account",
 	"PutProjectProfile": "the account's own row", "PutFeedback": "refers to rows of the account", "RetainingProjects": "housekeeping over all accounts",
