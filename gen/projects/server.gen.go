@@ -753,16 +753,13 @@ func (e ProjectQueriesReportAnswerStatus) Valid() bool {
 
 // Defines values for ProjectQueryStatusStatus.
 const (
-	ProjectQueryStatusStatusCancelled ProjectQueryStatusStatus = "cancelled"
-	ProjectQueryStatusStatusFailed    ProjectQueryStatusStatus = "failed"
-	ProjectQueryStatusStatusSuccess   ProjectQueryStatusStatus = "success"
+	ProjectQueryStatusStatusFailed  ProjectQueryStatusStatus = "failed"
+	ProjectQueryStatusStatusSuccess ProjectQueryStatusStatus = "success"
 )
 
 // Valid indicates whether the value is a known member of the ProjectQueryStatusStatus enum.
 func (e ProjectQueryStatusStatus) Valid() bool {
 	switch e {
-	case ProjectQueryStatusStatusCancelled:
-		return true
 	case ProjectQueryStatusStatusFailed:
 		return true
 	case ProjectQueryStatusStatusSuccess:
@@ -3594,6 +3591,9 @@ type ProjectPlugin struct {
 	// Example: true
 	IsActive bool `json:"is_active"`
 
+	// Logo Its picture: none, null.
+	Logo *string `json:"logo"`
+
 	// CreatedAt When it was stored first.
 	//
 	// Example: 2024-05-23T03:12:49.000000Z
@@ -5420,8 +5420,8 @@ type GetProjectProgressParams struct {
 
 // GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
 type GetProjectAnalysisReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectAnalysisReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectAnalysisReportParamsFilters `form:"filters" json:"filters"`
 
 	// Interval Over how long each figure is.
 	Interval *GetProjectAnalysisReportParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
@@ -5435,8 +5435,8 @@ type GetProjectAnalysisReportParamsInterval string
 
 // GetProjectConversationsReportParams defines parameters for GetProjectConversationsReport.
 type GetProjectConversationsReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectConversationsReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectConversationsReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectConversationsReportParamsFilters defines parameters for GetProjectConversationsReport.
@@ -5459,8 +5459,8 @@ type GetProjectIntelligenceReportParams struct {
 
 // GetProjectQueriesReportParams defines parameters for GetProjectQueriesReport.
 type GetProjectQueriesReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectQueriesReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectQueriesReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectQueriesReportParamsFilters defines parameters for GetProjectQueriesReport.
@@ -5468,8 +5468,8 @@ type GetProjectQueriesReportParamsFilters string
 
 // GetProjectTrafficReportParams defines parameters for GetProjectTrafficReport.
 type GetProjectTrafficReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectTrafficReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectTrafficReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectTrafficReportParamsFilters defines parameters for GetProjectTrafficReport.
@@ -7801,15 +7801,15 @@ func (siw *ServerInterfaceWrapper) GetProjectAnalysisReport(w http.ResponseWrite
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetProjectAnalysisReportParams
 
-	// ------------- Required query parameter "filters[]" -------------
+	// ------------- Required query parameter "filters" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters[]", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters[]"})
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
 		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters[]", Err: err})
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
 		}
 		return
 	}
@@ -7856,15 +7856,15 @@ func (siw *ServerInterfaceWrapper) GetProjectConversationsReport(w http.Response
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetProjectConversationsReportParams
 
-	// ------------- Required query parameter "filters[]" -------------
+	// ------------- Required query parameter "filters" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters[]", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters[]"})
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
 		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters[]", Err: err})
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
 		}
 		return
 	}
@@ -7979,15 +7979,15 @@ func (siw *ServerInterfaceWrapper) GetProjectQueriesReport(w http.ResponseWriter
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetProjectQueriesReportParams
 
-	// ------------- Required query parameter "filters[]" -------------
+	// ------------- Required query parameter "filters" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters[]", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters[]"})
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
 		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters[]", Err: err})
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
 		}
 		return
 	}
@@ -8021,15 +8021,15 @@ func (siw *ServerInterfaceWrapper) GetProjectTrafficReport(w http.ResponseWriter
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetProjectTrafficReportParams
 
-	// ------------- Required query parameter "filters[]" -------------
+	// ------------- Required query parameter "filters" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters[]", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters[]"})
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
 		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters[]", Err: err})
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
 		}
 		return
 	}

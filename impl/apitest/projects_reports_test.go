@@ -14,7 +14,7 @@ import (
 	"parley/impl/testkit"
 )
 
-// reportOf gets a report with all its members.
+// reportOf gets members of a report.
 func (x tenant) reportOf(t *testing.T, path, report string, into any, filters ...string) {
 	t.Helper()
 	query := url.Values{}

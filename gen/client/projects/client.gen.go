@@ -661,16 +661,13 @@ func (e ProjectQueriesReportAnswerStatus) Valid() bool {
 
 // Defines values for ProjectQueryStatusStatus.
 const (
-	ProjectQueryStatusStatusCancelled ProjectQueryStatusStatus = "cancelled"
-	ProjectQueryStatusStatusFailed    ProjectQueryStatusStatus = "failed"
-	ProjectQueryStatusStatusSuccess   ProjectQueryStatusStatus = "success"
+	ProjectQueryStatusStatusFailed  ProjectQueryStatusStatus = "failed"
+	ProjectQueryStatusStatusSuccess ProjectQueryStatusStatus = "success"
 )
 
 // Valid indicates whether the value is a known member of the ProjectQueryStatusStatus enum.
 func (e ProjectQueryStatusStatus) Valid() bool {
 	switch e {
-	case ProjectQueryStatusStatusCancelled:
-		return true
 	case ProjectQueryStatusStatusFailed:
 		return true
 	case ProjectQueryStatusStatusSuccess:
@@ -3372,6 +3369,9 @@ type ProjectPlugin struct {
 	// Example: true
 	IsActive bool `json:"is_active"`
 
+	// Logo Its picture: none, null.
+	Logo *string `json:"logo"`
+
 	// CreatedAt When it was stored first.
 	//
 	// Example: 2024-05-23T03:12:49.000000Z
@@ -5141,8 +5141,8 @@ type GetProjectProgressParams struct {
 
 // GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
 type GetProjectAnalysisReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectAnalysisReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectAnalysisReportParamsFilters `form:"filters" json:"filters"`
 
 	// Interval Over how long each figure is.
 	Interval *GetProjectAnalysisReportParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
@@ -5156,8 +5156,8 @@ type GetProjectAnalysisReportParamsInterval string
 
 // GetProjectConversationsReportParams defines parameters for GetProjectConversationsReport.
 type GetProjectConversationsReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectConversationsReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectConversationsReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectConversationsReportParamsFilters defines parameters for GetProjectConversationsReport.
@@ -5180,8 +5180,8 @@ type GetProjectIntelligenceReportParams struct {
 
 // GetProjectQueriesReportParams defines parameters for GetProjectQueriesReport.
 type GetProjectQueriesReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectQueriesReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectQueriesReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectQueriesReportParamsFilters defines parameters for GetProjectQueriesReport.
@@ -5189,8 +5189,8 @@ type GetProjectQueriesReportParamsFilters string
 
 // GetProjectTrafficReportParams defines parameters for GetProjectTrafficReport.
 type GetProjectTrafficReportParams struct {
-	// Filters Which members the answer has.
-	Filters []GetProjectTrafficReportParamsFilters `form:"filters[]" json:"filters[]"`
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectTrafficReportParamsFilters `form:"filters" json:"filters"`
 }
 
 // GetProjectTrafficReportParamsFilters defines parameters for GetProjectTrafficReport.
@@ -5901,7 +5901,7 @@ type ClientInterface interface {
 
 	// GetProjectQueriesReport How many questions were answered
 	//
-	// How many questions there were since the project was made, and how their answers ended: `success`, `failed` or `cancelled`.
+	// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
 	GetProjectQueriesReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6920,7 +6920,7 @@ func (c *Client) GetProjectIntelligenceReport(ctx context.Context, projectID Pro
 
 // GetProjectQueriesReport How many questions were answered
 //
-// How many questions there were since the project was made, and how their answers ended: `success`, `failed` or `cancelled`.
+// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
 func (c *Client) GetProjectQueriesReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8965,7 +8965,7 @@ func NewGetProjectAnalysisReportRequest(server string, projectID ProjectIDPath, 
 
 		if params.Filters != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters[]", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9038,7 +9038,7 @@ func NewGetProjectConversationsReportRequest(server string, projectID ProjectIDP
 
 		if params.Filters != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters[]", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9196,7 +9196,7 @@ func NewGetProjectQueriesReportRequest(server string, projectID ProjectIDPath, p
 
 		if params.Filters != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters[]", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9257,7 +9257,7 @@ func NewGetProjectTrafficReportRequest(server string, projectID ProjectIDPath, p
 
 		if params.Filters != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters[]", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10191,7 +10191,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectQueriesReportWithResponse How many questions were answered
 	//
-	// How many questions there were since the project was made, and how their answers ended: `success`, `failed` or `cancelled`.
+	// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15695,7 +15695,7 @@ func (c *ClientWithResponses) GetProjectIntelligenceReportWithResponse(ctx conte
 
 // GetProjectQueriesReportWithResponse How many questions were answered
 //
-// How many questions there were since the project was made, and how their answers ended: `success`, `failed` or `cancelled`.
+// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -68,7 +68,7 @@ type Interval struct {
 // Report is what a project answered since it was made. It is read from figures by day, which stay when conversations go.
 type Report struct {
 	Queries, Conversations int64
-	BySource, ByStatus     []Count // by name; of statuses "success", "failed" and "cancelled"
+	BySource, ByStatus     []Count // by name; the statuses are "success" and "failed"
 	Intervals              []Interval
 }
 
@@ -78,8 +78,8 @@ const (
 	Weekly = "weekly"
 )
 
-// statuses are the words of reports for how answers end.
-var statuses = map[string]string{db.TurnCompleted: "success", db.TurnFailed: "failed", db.TurnCancelled: "cancelled"}
+// statuses are the words of reports for how answers end: there are two.
+var statuses = map[string]string{db.TurnCompleted: "success", db.TurnFailed: "failed", db.TurnCancelled: "failed"}
 
 // Report adds up what a project answered, by intervals of a length. A project that is not there is a NotFound fault.
 func (s *Service) Report(ctx context.Context, accountID string, projectID int64, interval string) (Report, error) {
