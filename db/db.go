@@ -45,6 +45,14 @@ func limited(ctx context.Context, within time.Duration) (context.Context, contex
 type DB struct {
 	*Queries
 	pool *sqlx.DB
+
+	// Calls of many requests, joined.
+	callers    batcher[string, *Caller]
+	models     batcher[wantedModel, *Model]
+	beginnings batcher[begins, bool]
+	ends       batcher[endedTurn, bool]
+
+	limitedPayers limitedPayers
 }
 
 // Queries runs statements, on the pool or inside one transaction.
@@ -86,7 +94,10 @@ func open(ctx context.Context, dsn string, maxConns int, unprepared bool) (*DB, 
 	// Idle connections are kept: opening one costs more than ten statements.
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(10 * time.Minute)
-	return &DB{Queries: &Queries{prepared: &registry{pool: pool, unprepared: unprepared}, jobs: newJobSignal()}, pool: pool}, nil
+	q := &Queries{prepared: &registry{pool: pool, unprepared: unprepared}, jobs: newJobSignal()}
+	d := &DB{Queries: q, pool: pool}
+	d.callers.send, d.models.send, d.beginnings.send, d.ends.send = q.callersByHash, q.wantedModels, q.beginTurns, q.endTurns
+	return d, nil
 }
 
 // Close ends all connections. That an outage broke one of them is no error: then it has ended.

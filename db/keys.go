@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -85,20 +86,46 @@ func (q *Queries) InsertKey(ctx context.Context, k Key, hash []byte) error {
 }
 
 // CallerByHash finds the key with the digest, whatever its state. It is the
-// one read that starts without an account.
-func (q *Queries) CallerByHash(ctx context.Context, hash []byte) (Caller, error) {
-	var c Caller
-	err := q.get(ctx, &c, `
-		select k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
+// one read that starts without an account. Those of requests that arrive
+// together share a statement, which is sent after they arrived: what was
+// revoked before is seen.
+func (d *DB) CallerByHash(ctx context.Context, hash []byte) (Caller, error) {
+	c, err := d.callers.do(ctx, string(hash))
+	if err != nil || c == nil {
+		return Caller{}, cmp.Or(err, ErrNotFound)
+	}
+	return *c, nil
+}
+
+// callersByHash finds keys by their digests; nil where there is none.
+func (q *Queries) callersByHash(ctx context.Context, hashes []string) ([]*Caller, error) {
+	digests := make(pq.ByteaArray, len(hashes))
+	for i, hash := range hashes {
+		digests[i] = []byte(hash)
+	}
+	var rows []struct {
+		Hash []byte `db:"key_hash"`
+		Caller
+	}
+	err := q.list(ctx, &rows, `
+		select h.key_hash, k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
 			h.replaced_until, app.agent_id, app.knows as app_knows, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
 		join accounts a on a.account_id = h.account_id
 		join apps app on app.account_id = h.account_id and app.app_id = k.app_id
 		join plans p on p.name = coalesce(k.plan, a.plan)
-		where h.key_hash = $1`,
-		hash)
-	return c, err
+		where h.key_hash = any($1)`,
+		digests)
+	found := make(map[string]*Caller, len(rows))
+	for i := range rows {
+		found[string(rows[i].Hash)] = &rows[i].Caller
+	}
+	callers := make([]*Caller, len(hashes))
+	for i, hash := range hashes {
+		callers[i] = found[hash]
+	}
+	return callers, err
 }
 
 // TouchKey records a use, unless one after since is stored already: of many

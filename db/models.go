@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -133,15 +134,53 @@ func (q *Queries) SetModelFallbacks(ctx context.Context, accountID, modelID stri
 		accountID, modelID, pq.Array(append([]string{}, fallbackIDs...)))
 }
 
-// Model returns an enabled model that the account may use, its own before everyone's.
+// wantedModel names a model as an account means it.
+type wantedModel struct{ accountID, modelID string }
+
+// Model returns an enabled model that the account may use, its own before
+// everyone's. Those of requests that ask together share a statement.
+func (d *DB) Model(ctx context.Context, accountID, modelID string) (Model, error) {
+	if d.inActOf(ctx) {
+		return d.Queries.Model(ctx, accountID, modelID)
+	}
+	m, err := d.models.do(ctx, wantedModel{accountID, modelID})
+	if err != nil || m == nil {
+		return Model{}, cmp.Or(err, ErrNotFound)
+	}
+	return *m, nil
+}
+
+// Model is DB.Model inside a transaction.
 func (q *Queries) Model(ctx context.Context, accountID, modelID string) (Model, error) {
-	var m Model
-	err := q.get(ctx, &m, `
-		select `+modelColumns+`
-		from models m
-		where `+usable+` and model_id = $2`,
-		accountID, modelID)
-	return m, err
+	found, err := q.wantedModels(ctx, []wantedModel{{accountID, modelID}})
+	if err != nil || found[0] == nil {
+		return Model{}, cmp.Or(err, ErrNotFound)
+	}
+	return *found[0], nil
+}
+
+// wantedModels finds models; nil where there is none.
+func (q *Queries) wantedModels(ctx context.Context, wanted []wantedModel) ([]*Model, error) {
+	accounts, models := make([]string, len(wanted)), make([]string, len(wanted))
+	for i, w := range wanted {
+		accounts[i], models[i] = w.accountID, w.modelID
+	}
+	var rows []struct {
+		N int `db:"n"`
+		Model
+	}
+	err := q.list(ctx, &rows, `
+		select distinct on (w.n) w.n - 1 as n, m.account_id, m.model_id, m.provider_id, m.kind, m.name, m.upstream_name, m.context_tokens,
+			m.max_output_tokens, m.input_micros_per_1k, m.output_micros_per_1k, m.image_micros, m.rank, m.enabled, m.created_at, m.fallback_ids
+		from unnest($1::text[], $2::text[]) with ordinality w(account_id, model_id, n)
+		join models m on m.account_id = any(array[w.account_id, '']) and m.model_id = w.model_id and m.enabled
+		order by w.n, m.account_id desc`,
+		pq.Array(accounts), pq.Array(models))
+	found := make([]*Model, len(wanted))
+	for i := range rows {
+		found[rows[i].N] = &rows[i].Model
+	}
+	return found, err
 }
 
 // ModelOnceOffered returns a model whether or not it is still enabled.

@@ -38,16 +38,24 @@ type Renewed struct {
 
 // RenewLeases extends the leases of the turns that a server holds and returns
 // those that are still running and its own. It crosses accounts: a server runs
-// turns of all of them. A turn that it does not name, because its beginning or
+// turns of all of them. One that is being ended, taken over or cancelled at that
+// moment is not among them: waiting for its row could deadlock with the end of
+// many. A turn that it does not name, because its beginning or
 // end went wrong, lapses and is taken over.
 func (q *Queries) RenewLeases(ctx context.Context, owner string, held []Held, lease time.Duration) ([]Renewed, error) {
 	renewed := []Renewed{}
 	err := q.list(ctx, &renewed, `
+		with held as materialized (
+			select t.account_id, t.turn_id
+			from json_to_recordset($2) as h(account_id text, turn_id text, generation bigint)
+			join turns t on t.account_id = h.account_id and t.turn_id = h.turn_id and t.generation = h.generation
+			where t.owner = $1 and t.state = 'running'
+			for no key update of t skip locked
+		)
 		update turns t
 		set lease_until = `+leaseOf("$3")+`
-		from json_to_recordset($2) as h(account_id text, turn_id text, generation bigint)
-		where t.account_id = h.account_id and t.turn_id = h.turn_id and t.generation = h.generation
-			and t.owner = $1 and t.state = 'running'
+		from held h
+		where t.account_id = h.account_id and t.turn_id = h.turn_id
 		returning t.turn_id, t.cancel_requested`,
 		owner, asJSON(held), lease.Microseconds())
 	return renewed, err

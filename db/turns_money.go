@@ -197,51 +197,6 @@ const (
 			(select stale from stale) as stale,
 			coalesce((select purse from purse), 0) as purse, coalesce((select second from token_window), 0) as second,
 			(select seconds from token_window) as window_seconds, (select tokens from token_window) as window_tokens`
-
-	// settled gives back what a turn occupied and spends its cost ($5, of $6 and $7 tokens).
-	settled = `left_stream as (
-			update stream_gates g
-			set running = g.running - 1
-			from ended e
-			where g.account_id = $1 and g.key_id = e.key_id and e.in_stream
-			returning 1
-		), corrected as (
-			update token_windows w
-			set tokens[array_position(w.seconds, e.token_second)] =
-				w.tokens[array_position(w.seconds, e.token_second)] - e.token_charge + $6::bigint + $7::bigint
-			from ended e, (select count(*) from left_stream) locked
-			where w.account_id = $1 and w.bucket = e.token_bucket and e.token_second = any(w.seconds)
-			returning 1
-		), budget as materialized (
-			select b.budget_id, h.start
-			from ended e
-			cross join (select count(*) from corrected) locked
-			cross join unnest(e.budget_ids, e.budget_starts) h(budget_id, start)
-			join budgets b on b.account_id = $1 and b.budget_id = h.budget_id
-			order by b.budget_id
-			for no key update of b
-		), budgeted as (
-			update budgets b
-			set held_micros = b.held_micros - e.held_micros, spent_micros = b.spent_micros + $5
-			from ended e, budget l
-			where b.account_id = $1 and b.budget_id = l.budget_id and b.period_start = l.start
-			returning 1
-		), settled as (
-			update accounts a
-			set held_micros = a.held_micros - e.held_micros, balance_micros = a.balance_micros + e.held_micros - $5,
-				spent_micros = a.spent_micros + $5
-			from ended e, (select count(*) from budgeted) locked
-			where a.account_id = $1 and e.held_micros > 0 and e.purse = 0
-			returning 1
-		), settled_in_purse as (
-			update purses
-			set held_micros = held_micros - (select held_micros from ended),
-				balance_micros = balance_micros + (select held_micros from ended) - $5, spent_micros = spent_micros + $5
-			where account_id = $1 and purse = (select purse from ended where held_micros > 0) and (select count(*) from budgeted) >= 0
-			returning 1
-		), money_locked as materialized (
-			select count(*) from (select 1 from settled union all select 1 from settled_in_purse) paid
-		),`
 )
 
 // makeGates makes the rows in which the ceilings of a turn are counted.

@@ -55,12 +55,9 @@ func (c completions) input(ctx context.Context, body *gen.ChatCompletionRequest)
 		return turn.Input{}, err
 	}
 	in := turn.Input{
-		Caller: caller, Surface: surface, Agent: who.agent, History: history, Sampling: sampling,
+		Caller: caller, Surface: surface, Agent: who.agent, Model: who.model, History: history, Sampling: sampling,
 		Unstored: body.Store != nil && !*body.Store, Awaited: true,
 		Options: options{IncludeUsage: body.StreamOptions != nil && isTrue(body.StreamOptions.IncludeUsage)},
-	}
-	if who.model != nil {
-		in.ModelID = who.model.ID
 	}
 	return in, nil
 }

@@ -49,7 +49,7 @@ func (r responses) input(ctx context.Context, body *gen.ModelResponseRequest) (t
 		return turn.Input{}, err
 	}
 	in := turn.Input{
-		Caller: caller, Surface: surface, Agent: who.agent, History: toMessages(append(before, items...)), Sampling: sampling,
+		Caller: caller, Surface: surface, Agent: who.agent, Model: who.model, History: toMessages(append(before, items...)), Sampling: sampling,
 		Unstored: unstored, Awaited: !background, Asked: string(kept), Options: options{API: apiResponses},
 	}
 	if body.PreviousResponseID != nil {
@@ -57,9 +57,6 @@ func (r responses) input(ctx context.Context, body *gen.ModelResponseRequest) (t
 	}
 	if body.Instructions != nil {
 		in.SystemPrompt = *body.Instructions
-	}
-	if who.model != nil {
-		in.ModelID = who.model.ID
 	}
 	return in, nil
 }

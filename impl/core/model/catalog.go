@@ -76,7 +76,7 @@ func (c *Catalog) ResolveKind(ctx context.Context, accountID, kind, modelID stri
 	if err != nil {
 		return db.Model{}, nil, err
 	}
-	p, err := c.provider(ctx, m)
+	p, err := c.ProviderOf(ctx, m)
 	return m, p, err
 }
 
@@ -172,7 +172,8 @@ func (c *Catalog) Priced(ctx context.Context, accountID, modelID string) (db.Mod
 	return m, err
 }
 
-func (c *Catalog) provider(ctx context.Context, m db.Model) (provider.Provider, error) {
+// ProviderOf returns what runs a model; Unavailable when its upstream is not configured.
+func (c *Catalog) ProviderOf(ctx context.Context, m db.Model) (provider.Provider, error) {
 	switch {
 	case m.ProviderID == BuiltInProvider:
 		return provider.BuiltIn{}, nil

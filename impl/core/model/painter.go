@@ -29,7 +29,7 @@ func (c *Catalog) Painter(ctx context.Context, accountID, modelID string) (db.Mo
 	if m.Kind != KindSD {
 		return db.Model{}, nil, fault.New(fault.Invalid, "The model with this id makes no pictures: its type is %s, not sd", m.Kind)
 	}
-	p, err := c.provider(ctx, m)
+	p, err := c.ProviderOf(ctx, m)
 	if err != nil {
 		return db.Model{}, nil, err
 	}

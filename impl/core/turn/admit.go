@@ -120,13 +120,14 @@ func (c *crowds) due(accountID string, now time.Time) bool {
 	return true
 }
 
-// beginTurn stores a turn's beginning. When a crowd of turns had to wait for
-// the account's own row, it spreads the account's money for those that follow.
+// beginTurn stores a turn's beginning. When a crowd of turns, each in a statement
+// of its own, had to wait for the account's own row, it spreads the account's
+// money for those that follow.
 func (e *Engine) beginTurn(ctx context.Context, t db.Turn, b db.Beginning) (db.Begun, error) {
 	together := e.crowds.enter(t.AccountID)
 	begun, err := e.db.BeginTurn(ctx, t, b)
 	e.crowds.leave(t.AccountID)
-	if err != nil || together < crowd || !begun.Funded || begun.Purse != 0 || t.HeldMicros == 0 || !e.crowds.due(t.AccountID, e.now()) {
+	if err != nil || begun.Together || together < crowd || !begun.Funded || begun.Purse != 0 || t.HeldMicros == 0 || !e.crowds.due(t.AccountID, e.now()) {
 		return begun, err
 	}
 	if err := e.db.SpreadMoney(ctx, t.AccountID, spreadHolds*t.HeldMicros); err != nil {

@@ -23,7 +23,7 @@ func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
 	if in.Work != nil {
 		return e.workOffer(ctx, in)
 	}
-	m, p, err := e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
+	m, p, err := e.wanted(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +45,15 @@ func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
 		}
 	}
 	return e.admitted(all)
+}
+
+// wanted returns the model that a turn is wanted of, and its provider.
+func (e *Engine) wanted(ctx context.Context, in Input) (db.Model, provider.Provider, error) {
+	if in.Model != nil {
+		p, err := e.models.ProviderOf(ctx, *in.Model)
+		return *in.Model, p, err
+	}
+	return e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
 }
 
 // admitted drops the offers before the first whose provider may be called; when

@@ -27,7 +27,7 @@ func setupBehindProxy(t *testing.T, p provider.Provider) (b, watch *bundle, prox
 func TestTheEndIsNotLostWithItsReply(t *testing.T) {
 	t.Parallel()
 	b, watch, proxy := setupBehindProxy(t, providertest.NewScripted(providertest.Text("the", " answer")))
-	lost := proxy.LoseReply("with ended as")
+	lost := proxy.LoseReply("ended as (")
 	live := b.start(t, b.input("Hi"))
 	answer, err := live.Wait(t.Context())
 	<-lost

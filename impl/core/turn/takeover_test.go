@@ -92,11 +92,10 @@ func TestALeaseIsRenewedWhileItsTurnRuns(t *testing.T) {
 func TestATurnAbandonedAtItsBeginningCostsNothing(t *testing.T) {
 	t.Parallel()
 	d, dsn := dbtest.Own(t)
-	p, _ := hanging("never stored")
+	p, _ := hanging("")
 	b := setupOn(t, d, dsn, p)
 	in := b.input("Hi")
 	live := b.start(t, in)
-	firstPiece(t, live)
 	b.takeOver(t, b.newEngine(t, d), live)
 	contiguous(t, b.stored(t, live.ID), 1, turn.Failed)
 	if a := b.account(t); a.BalanceMicros != credit || len(b.messages(t, in.Conversation.ID)) != 1 || b.usageRows(t, live.ID) != 1 {

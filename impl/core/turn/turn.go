@@ -75,6 +75,7 @@ type Input struct {
 	Begins       bool               // the conversation is new: it is stored with the turn or not at all
 	Agent        *db.Agent          // nil: no persona
 	ModelID      string             // "": the conversation's, the agent's, the default
+	Model        *db.Model          // a model that the caller has just found, in place of ModelID
 	SystemPrompt string             // beside the agent's persona
 	History      []provider.Message // what the model reads before the question
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
