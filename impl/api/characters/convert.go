@@ -70,7 +70,7 @@ func toAPIConversations(rows []db.Conversation) gen.ConversationList {
 func (p pictures) toAPIMessages(ctx context.Context, rows []db.Message, shown map[string]db.Image) gen.MessageList {
 	out := make(gen.MessageList, len(rows))
 	for i, m := range rows {
-		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC(), Citations: toAPIMessageCitations(turn.Cited(m.Citations))}
+		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC(), Citations: toAPIMessageCitations(turn.Cited(m.Citations.JSONText))}
 		if picture, ok := shown[text(m.ImageID)]; ok {
 			out[i].Image = &gen.MessageImage{ID: picture.ID, URL: p.url(ctx, picture)}
 		}

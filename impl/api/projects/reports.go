@@ -143,7 +143,7 @@ func toAPIProjectIntelligence(projectID int64, row db.ProjectAnswer) gen.Project
 		CreatedAt: instant(row.CreatedAt), ContentSource: gen.ProjectIntelligenceContentSourceOpenaiContent,
 		ChatbotDeployment: o.Metadata.RequestSource, Browser: browser(o.Metadata.UserAgent),
 	}
-	if len(turn.Cited(row.Citations)) > 0 {
+	if len(turn.Cited(row.Citations.JSONText)) > 0 {
 		out.ContentSource = gen.ProjectIntelligenceContentSourceOwnContent
 	}
 	if row.Reaction != nil {

@@ -56,7 +56,7 @@ func toAPISessionMessages(rows []db.Message) []gen.SessionMessage {
 	for i, m := range rows {
 		out[i] = gen.SessionMessage{
 			ID: m.ID, Role: gen.SessionMessageRole(m.Role), Content: m.Content,
-			Citations: toAPIWebchatCitations(turn.Cited(m.Citations)), CreatedAt: m.CreatedAt.UTC(),
+			Citations: toAPIWebchatCitations(turn.Cited(m.Citations.JSONText)), CreatedAt: m.CreatedAt.UTC(),
 		}
 	}
 	return out

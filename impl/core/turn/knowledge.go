@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/jmoiron/sqlx/types"
-
 	"parley/db"
 	"parley/impl/core/provider"
 	"parley/impl/core/tokens"
@@ -44,12 +42,10 @@ func (e *Engine) find(ctx context.Context, in *Input) error {
 	return err
 }
 
-// Cited reads the citations that are stored with a message.
-func Cited(stored types.NullJSONText) []Citation {
+// Cited reads the citations that are stored with a message; nil without any.
+func Cited(stored []byte) []Citation {
 	var cited []Citation
-	if stored.Valid {
-		_ = json.Unmarshal(stored.JSONText, &cited) // written by this package
-	}
+	_ = json.Unmarshal(stored, &cited) // written by this package, or nothing
 	return cited
 }
 
