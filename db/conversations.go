@@ -39,7 +39,8 @@ type Message struct {
 	Citations      types.NullJSONText `db:"citations"`
 	TurnID         *string            `db:"turn_id"`
 	ModelID        *string            `db:"model_id"`
-	ImageID        *string            `db:"image_id"` // the picture that it shows, which may be gone
+	ImageID        *string            `db:"image_id"`  // the picture that it shows, which may be gone
+	ImageIDs       pq.StringArray     `db:"image_ids"` // the pictures that its sender put into it, likewise
 	CreatedAt      time.Time          `db:"created_at"`
 }
 
@@ -50,7 +51,7 @@ const (
 	conversationColumns = `account_id, conversation_id, surface, app_id, agent_id, model_id, title, system_prompt,
 	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at, end_user`
 	messageColumns = `account_id, conversation_id, seq, message_id, role, content, thought, citations, turn_id,
-	model_id, image_id, created_at`
+	model_id, image_id, image_ids, created_at`
 )
 
 // InsertConversation stores a conversation without messages.

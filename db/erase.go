@@ -156,6 +156,7 @@ var eraseAccount = []string{
 	`delete from engagement_slots where account_id = $1`,
 	`delete from engagement_states where account_id = $1`,
 	`delete from engagement_rules where account_id = $1`,
+	`delete from realtime_secrets where account_id = $1`,
 	`delete from budgets where account_id = $1 and kind = 'end_user'`,
 	`update erasures set subject = '' where account_id = $1 and scope = 'end_user'`,
 	`update ledger set end_user = null where account_id = $1 and end_user is not null`,

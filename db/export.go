@@ -55,9 +55,12 @@ var exportTables = []exportTable{
 	{name: "chunks", where: wholeAccount, omit: []string{"terms", "embedding"}},
 	{name: "models", where: wholeAccount},
 	{name: "model_aliases", where: wholeAccount},
+	{name: "model_switches", where: wholeAccount},
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},
+	{name: "realtime_sessions", where: ofTheTalk},
+	{name: "realtime_items", where: ofTheTalk},
 	{name: "images", where: ofItsImages},
 	{name: "turns", where: turnsInScope, omit: []string{"owner", "generation", "lease_until"}},
 	{name: "turn_events", where: ofItsTurn},
@@ -96,6 +99,7 @@ var notExported = map[string]string{
 	"idempotency_keys":   "answers that are shown elsewhere, kept for a day",
 	"collection_terms":   "counts of words of what is shown",
 	"engagement_undated": "times of events, shown with the events",
+	"realtime_secrets":   "settings of secrets that live for two hours at most",
 	"jobs":               "work of the server; holds ids of what is shown elsewhere",
 }
 

@@ -88,6 +88,7 @@ func newProjectTenant(t testing.TB, d *db.DB) tenant {
 	t.Helper()
 	n := newTenant(t, d)
 	n.storeProject(t, d)
+	n.storeRealtime(t, d)
 	return n
 }
 

@@ -39,20 +39,21 @@ type Image struct {
 	Progress       int       `db:"progress"` // per cent
 	MediaType      string    `db:"media_type"`
 	Bytes          int64     `db:"bytes"`
+	Name           string    `db:"name"` // what the sender of an upload calls it
 	CreatedAt      time.Time `db:"created_at"`
 }
 
 const imageColumns = `account_id, image_id, purpose, turn_id, app_id, end_user, conversation_id, agent_id, model_id, prompt,
-	width, height, state, progress, media_type, bytes, created_at`
+	width, height, state, progress, media_type, bytes, created_at, name`
 
 // InsertImage stores an image.
 func (q *Queries) InsertImage(ctx context.Context, i Image) error {
 	_, err := q.exec(ctx, `
 		insert into images (`+imageColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		on conflict (account_id, image_id) do nothing`,
 		i.AccountID, i.ID, i.Purpose, i.TurnID, i.AppID, i.EndUser, i.ConversationID, i.AgentID, i.ModelID, i.Prompt,
-		i.Width, i.Height, i.State, i.Progress, i.MediaType, i.Bytes, i.CreatedAt)
+		i.Width, i.Height, i.State, i.Progress, i.MediaType, i.Bytes, i.CreatedAt, i.Name)
 	return err
 }
 

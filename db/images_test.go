@@ -30,6 +30,14 @@ func (n tenant) imageCalls() []call {
 		{"Image", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Image(ctx, a, n.image()) }},
 		{"ImageOfTurn", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ImageOfTurn(ctx, a, n.turn) }},
 		{"Images", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Images(ctx, a, 0, 10) }},
+		{"Uploads", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Uploads(ctx, a, "", 10) }},
+		{"StorageLeft", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			used, _, err := d.StorageLeft(ctx, a)
+			return used, err
+		}},
+		{"SwitchModel", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.SwitchModel(ctx, a, n.model, true, now()))
+		}},
 		{"CountImages", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountImages(ctx, a) }},
 		{"ImagesNamed", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.ImagesNamed(ctx, a, []string{n.image()})

@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls()), []call{
+	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls(), n.realtimeCalls()), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -258,6 +258,7 @@ var apart = map[string]string{
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
 	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",
+	"InsertRealtimeSession": "makes a row of the account", "InsertRealtimeSecret": "makes a row of the account", "InsertRealtimeItems": "below",
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
@@ -292,7 +293,8 @@ func TestForeignRowsAreNotFoundAndNotChanged(t *testing.T) {
 		}
 	}
 	conflicts := map[string]error{
-		"InsertMessages": d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
+		"InsertRealtimeItems": d.InsertRealtimeItems(t.Context(), stranger, owner.realtimeSession(), []db.RealtimeItem{{ID: unique("item_"), Item: `{}`}}, db.Spoken{}, now()),
+		"InsertMessages":      d.InsertMessages(t.Context(), stranger, owner.conversation, []db.Message{{ID: unique("msg_"), Role: "user", CreatedAt: now()}}),
 	}
 	_, conflicts["InsertDelivery"] = d.InsertDelivery(t.Context(), db.Delivery{AccountID: stranger, ID: unique("dlv_"), WebhookID: owner.webhook, EventID: owner.event, CreatedAt: now()})
 	foreignKey, foreignModel := owner.keyRow(), owner.modelRow()

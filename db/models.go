@@ -40,19 +40,27 @@ type Model struct {
 	CreatedAt         time.Time `db:"created_at"`
 	// FallbackIDs are the models that answer, in order, when this one's provider refuses or is down.
 	FallbackIDs pq.StringArray `db:"fallback_ids"`
+	Vision      *bool          `db:"vision"` // whether it sees pictures; nil: nobody said so
+	// EnabledHere tells whether the account that asks lets it answer; only OfferedModels and OfferedModel say so.
+	EnabledHere bool `db:"enabled_here"`
 }
 
 const (
 	providerColumns = `account_id, provider_id, name, kind, base_url, sealed_key, created_at`
 	modelColumns    = `account_id, model_id, provider_id, kind, name, upstream_name, context_tokens, max_output_tokens,
-	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at, fallback_ids`
+	input_micros_per_1k, output_micros_per_1k, image_micros, rank, enabled, created_at, fallback_ids, vision`
 )
 
-// usable restricts models m to the enabled ones that account $1 may use. A model of
+// usable restricts models m to the enabled ones that account $1 may use and has not switched off. A model of
 // its own hides everyone's with the same id.
-const usable = `m.account_id in ($1, '') and m.enabled and not exists (
+const usable = `m.account_id in ($1, '') and m.enabled and ` + switchedOn + ` and not exists (
 			select 1 from models own
 			where own.account_id = $1 and own.model_id = m.model_id and own.enabled and m.account_id <> $1)`
+
+// switchedOn restricts models m to those that account $1 lets answer.
+const switchedOn = `(m.account_id = $1 or not exists (
+			select 1 from model_switches off
+			where off.account_id = $1 and off.model_id = m.model_id))`
 
 // PutProvider stores a provider or replaces its name, kind, address and key.
 func (q *Queries) PutProvider(ctx context.Context, p Provider) error {
@@ -91,17 +99,19 @@ func (q *Queries) Providers(ctx context.Context, accountID string) ([]Provider, 
 }
 
 // PutModel stores a model, or refreshes what its provider says of it and
-// enables it; a price and fallbacks that an administrator set stay.
+// enables it; a price and fallbacks that an administrator set stay, and whether
+// it sees pictures when its provider does not tell.
 func (q *Queries) PutModel(ctx context.Context, m Model) error {
 	_, err := q.exec(ctx, `
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		on conflict (account_id, model_id) do update
 		set provider_id = excluded.provider_id, kind = excluded.kind, name = excluded.name,
 			upstream_name = excluded.upstream_name, context_tokens = excluded.context_tokens,
-			max_output_tokens = excluded.max_output_tokens, rank = excluded.rank, enabled = excluded.enabled`,
+			max_output_tokens = excluded.max_output_tokens, rank = excluded.rank, enabled = excluded.enabled,
+			vision = coalesce(excluded.vision, models.vision)`,
 		m.AccountID, m.ID, m.ProviderID, m.Kind, m.Name, m.UpstreamName, m.ContextTokens, m.MaxOutputTokens,
-		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, pq.Array(append([]string{}, m.FallbackIDs...)))
+		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, pq.Array(append([]string{}, m.FallbackIDs...)), m.Vision)
 	return err
 }
 
@@ -170,10 +180,12 @@ func (q *Queries) wantedModels(ctx context.Context, wanted []wantedModel) ([]*Mo
 		Model
 	}
 	err := q.list(ctx, &rows, `
-		select distinct on (w.n) w.n - 1 as n, m.account_id, m.model_id, m.provider_id, m.kind, m.name, m.upstream_name, m.context_tokens,
-			m.max_output_tokens, m.input_micros_per_1k, m.output_micros_per_1k, m.image_micros, m.rank, m.enabled, m.created_at, m.fallback_ids
-		from unnest($1::text[], $2::text[]) with ordinality w(account_id, model_id, n)
-		join models m on m.account_id = any(array[w.account_id, '']) and m.model_id = w.model_id and m.enabled
+		select distinct on (w.n) w.n - 1 as n, `+modelColumns+`
+		from unnest($1::text[], $2::text[]) with ordinality w(of_account, wanted, n)
+		join models m on m.account_id = any(array[w.of_account, '']) and m.model_id = w.wanted and m.enabled
+		where m.account_id = w.of_account or not exists (
+			select 1 from model_switches off
+			where off.account_id = w.of_account and off.model_id = m.model_id)
 		order by w.n, m.account_id desc`,
 		pq.Array(accounts), pq.Array(models))
 	found := make([]*Model, len(wanted))

@@ -1,13 +1,16 @@
 package db
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // OfferedModels lists the account's own models and everyone's, also disabled
 // ones, from after an id and owner; "" starts with the first.
 func (q *Queries) OfferedModels(ctx context.Context, accountID, afterID string, limit int) ([]Model, error) {
 	models := []Model{}
 	err := q.list(ctx, &models, `
-		select `+modelColumns+`
+		select `+modelColumns+`, `+switchedOn+` as enabled_here
 		from (
 			select distinct on (model_id) `+modelColumns+`
 			from models
@@ -24,8 +27,8 @@ func (q *Queries) OfferedModels(ctx context.Context, accountID, afterID string, 
 func (q *Queries) OfferedModel(ctx context.Context, accountID, modelID string) (Model, error) {
 	var m Model
 	err := q.get(ctx, &m, `
-		select `+modelColumns+`
-		from models
+		select `+modelColumns+`, `+switchedOn+` as enabled_here
+		from models m
 		where account_id in ($1, '') and model_id = $2
 		order by account_id desc
 		limit 1`,
@@ -37,19 +40,36 @@ func (q *Queries) OfferedModel(ctx context.Context, accountID, modelID string) (
 func (q *Queries) InsertModel(ctx context.Context, m Model) error {
 	_, err := q.exec(ctx, `
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}')`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15)`,
 		m.AccountID, m.ID, m.ProviderID, m.Kind, m.Name, m.UpstreamName, m.ContextTokens, m.MaxOutputTokens,
-		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt)
+		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, m.Vision)
 	return err
 }
 
-// UpdateModel replaces name, prices and whether a model answers.
+// UpdateModel replaces name, prices, whether a model answers and whether it sees pictures.
 func (q *Queries) UpdateModel(ctx context.Context, m Model) error {
 	return q.execOne(ctx, `
 		update models
-		set name = $3, input_micros_per_1k = $4, output_micros_per_1k = $5, image_micros = $6, enabled = $7
+		set name = $3, input_micros_per_1k = $4, output_micros_per_1k = $5, image_micros = $6, enabled = $7, vision = $8
 		where account_id = $1 and model_id = $2`,
-		m.AccountID, m.ID, m.Name, m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Enabled)
+		m.AccountID, m.ID, m.Name, m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Enabled, m.Vision)
+}
+
+// SwitchModel lets a model of everyone answer the account, or no longer.
+func (q *Queries) SwitchModel(ctx context.Context, accountID, modelID string, on bool, at time.Time) error {
+	if on {
+		_, err := q.exec(ctx, `
+			delete from model_switches
+			where account_id = $1 and model_id = $2`,
+			accountID, modelID)
+		return err
+	}
+	_, err := q.exec(ctx, `
+		insert into model_switches (account_id, model_id, created_at)
+		values ($1, $2, $3)
+		on conflict do nothing`,
+		accountID, modelID, at)
+	return err
 }
 
 // DeleteModel removes a model.

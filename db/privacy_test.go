@@ -18,15 +18,16 @@ var erased = map[string]string{
 	"projects": "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_answers": "go with the conversations", "project_days": "go with their projects", "project_licenses": "go with their projects", "project_plugins": "go with their projects", "project_images": "go, with their files", "project_profiles": "go",
 	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
 	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
+	"realtime_sessions": "go with their conversations", "realtime_items": "go with their sessions", "realtime_secrets": "go",
 	"collections": "go, with their files", "collection_links": "go with their collections", "collection_terms": "go with their collections",
 	"sources": "go with their collections", "pages": "go with their collections", "chunks": "go with their pages",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
-	"model_aliases": "stay: the operator's configuration",
-	"models":        "go with their providers; the ledger keeps their ids",
-	"providers":     "go",
+	"model_aliases": "stay: the operator's configuration", "model_switches": "stay: ids",
+	"models":    "go with their providers; the ledger keeps their ids",
+	"providers": "go",
 }
 
 // A new table has to say what exports show of it and what an erasure leaves of it.

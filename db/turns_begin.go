@@ -92,8 +92,8 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 			where account_id = $1 and conversation_id = $4 and $11::text <> '' and exists (select 1 from funded)
 			returning last_seq
 		), asked as (
-			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at)
-			select $1, $4, last_seq, $11, 'user', $12, $2, $10
+			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at, image_ids)
+			select $1, $4, last_seq, $11, 'user', $12, $2, $10, $35::text[]
 			from (select last_seq from touched union all select last_seq from created) numbered
 			where $11::text <> ''
 		), turn as (
@@ -115,7 +115,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		t.CreatedAt, m.ID, m.Content, t.Lease.Microseconds(), t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx))
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx), m.ImageIDs)
 	return b, err
 }
 
@@ -206,6 +206,7 @@ type beginning struct {
 	Unstored       bool           `json:"unstored"`
 	MessageID      string         `json:"message_id"`
 	Content        string         `json:"content"`
+	ImageIDs       []string       `json:"image_ids"`
 	IsNew          bool           `json:"is_new"` // the conversation
 	AgentID        *string        `json:"agent_id"`
 	OwnModelID     *string        `json:"own_model_id"` // the conversation's
@@ -223,7 +224,7 @@ func (b begins) row(n int) beginning {
 		Options: types.JSONText(asText(t.Options)), CreatedAt: t.CreatedAt.UTC(), EndUser: t.EndUser, Unstored: t.Unstored,
 	}
 	if m := b.beginning.Question; m != nil {
-		r.MessageID, r.Content = m.ID, m.Content
+		r.MessageID, r.Content, r.ImageIDs = m.ID, m.Content, m.ImageIDs
 	}
 	if c := b.beginning.Conversation; c != nil {
 		r.IsNew, r.AgentID, r.OwnModelID, r.Title, r.SystemPrompt, r.OwnEndUser = true, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, c.EndUser
@@ -248,7 +249,7 @@ func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error
 			select *, row_number() over (partition by account_id, conversation_id order by n) as place
 			from json_to_recordset($1) as w(n integer, account_id text, turn_id text, surface text, conversation_id text, app_id text,
 				key_id text, model_id text, owner text, lease bigint, held_micros bigint, input_tokens bigint, options jsonb,
-				created_at timestamptz, end_user text, unstored boolean, message_id text, content text, is_new boolean, agent_id text,
+				created_at timestamptz, end_user text, unstored boolean, message_id text, content text, image_ids text[], is_new boolean, agent_id text,
 				own_model_id text, title text, system_prompt text, own_end_user text)
 		), plain as materialized (
 			select *
@@ -285,8 +286,8 @@ func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error
 			where is_new
 			returning account_id, conversation_id, last_seq
 		), asked as (
-			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at)
-			select f.account_id, f.conversation_id, c.last_seq, f.message_id, 'user', f.content, f.turn_id, f.created_at
+			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at, image_ids)
+			select f.account_id, f.conversation_id, c.last_seq, f.message_id, 'user', f.content, f.turn_id, f.created_at, f.image_ids
 			from (select * from touched union all select * from created) c
 			join funded f on f.account_id = c.account_id and f.conversation_id = c.conversation_id
 			where f.message_id <> ''

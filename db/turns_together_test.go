@@ -40,11 +40,11 @@ func TestTurnsThatBeginTogetherAreEachWholeOrNotThere(t *testing.T) {
 	dear.HeldMicros = before[poor.account].BalanceMicros // with the other more than there is: neither begins here
 	turns = append(turns, again, lacking, dear, turns[0])
 	beginnings = append(beginnings, db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}}, db.Beginning{}, db.Beginning{})
-	begun, err := d.BeginTurnsTogether(t.Context(), turns[:7], beginnings)
+	begun, err := db.BeginTurnsTogether(t.Context(), d, turns[:7], beginnings)
 	if want := []bool{true, true, true, true, false, false, false}; err != nil || !slices.Equal(begun, want) {
 		t.Fatalf("begun %v, %v", begun, err)
 	}
-	if begun, err = d.BeginTurnsTogether(t.Context(), turns[:4], beginnings[:4]); err != nil || slices.Contains(begun, true) {
+	if begun, err = db.BeginTurnsTogether(t.Context(), d, turns[:4], beginnings[:4]); err != nil || slices.Contains(begun, true) {
 		t.Errorf("begun once more: %v, %v", begun, err)
 	}
 	after := money(t, d, a, b, poor)
@@ -100,11 +100,11 @@ func TestTurnsThatEndTogetherAreEachSettled(t *testing.T) {
 	}
 	stranger := turns[0]
 	stranger.Owner = "somebody else"
-	ended, err := d.EndTurnsTogether(t.Context(), append(slices.Clone(turns), stranger), append(endings, endings[0]))
+	ended, err := db.EndTurnsTogether(t.Context(), d, append(slices.Clone(turns), stranger), append(endings, endings[0]))
 	if want := []bool{true, true, true, true, true, true, false}; err != nil || !slices.Equal(ended, want) {
 		t.Fatalf("ended %v, %v", ended, err)
 	}
-	if ended, err = d.EndTurnsTogether(t.Context(), turns, endings); err != nil || slices.Contains(ended, true) {
+	if ended, err = db.EndTurnsTogether(t.Context(), d, turns, endings); err != nil || slices.Contains(ended, true) {
 		t.Errorf("ended once more: %v, %v", ended, err)
 	}
 	after := money(t, d, a, b)

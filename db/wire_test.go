@@ -37,7 +37,7 @@ func (n tenant) crossing() []call {
 
 // inTransactions are the methods that need more than one statement.
 var inTransactions = map[string]int{"CountTerms": 6, "DeleteConversation": 4, "DeleteSessions": 4,
-	"EraseConversations": 3, "EraseConversationsBefore": 3, "EraseProjectConversations": 10, "EraseLooseTurns": 2, "LockKeyHabits": 2}
+	"EraseConversations": 3, "EraseConversationsBefore": 10, "EraseProjectConversations": 10, "EraseLooseTurns": 2, "LockKeyHabits": 2, "StorageLeft": 2}
 
 // plannedAnew are the methods whose statement is planned for its values each time: a parse, a plan and its end.
 var plannedAnew = map[string]int{"MatchChunks": 3}

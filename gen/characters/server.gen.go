@@ -20,6 +20,21 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for CharacterCardSpec.
+const (
+	CharacterCardSpecCharaCardV2 CharacterCardSpec = "chara_card_v2"
+)
+
+// Valid indicates whether the value is a known member of the CharacterCardSpec enum.
+func (e CharacterCardSpec) Valid() bool {
+	switch e {
+	case CharacterCardSpecCharaCardV2:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DocumentStatus.
 const (
 	DocumentStatusFailed DocumentStatus = "failed"
@@ -230,6 +245,24 @@ func (e SiteCreateRefresh) Valid() bool {
 	}
 }
 
+// Defines values for UploadMediaType.
+const (
+	UploadMediaTypeImageJpeg UploadMediaType = "image/jpeg"
+	UploadMediaTypeImagePng  UploadMediaType = "image/png"
+)
+
+// Valid indicates whether the value is a known member of the UploadMediaType enum.
+func (e UploadMediaType) Valid() bool {
+	switch e {
+	case UploadMediaTypeImageJpeg:
+		return true
+	case UploadMediaTypeImagePng:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportConversationParamsFormat.
 const (
 	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
@@ -338,6 +371,22 @@ type AgentCreate struct {
 // AgentDocumentList Documents of an agent.
 type AgentDocumentList = []Document
 
+// AgentImport What became of a card.
+type AgentImport struct {
+	// Agent A character that speaks in conversations.
+	Agent Agent `json:"agent"`
+
+	// Greetings What the agent may say first, as the card has it, the usual one first.
+	//
+	// Example: ["Good evening."]
+	Greetings []string `json:"greetings"`
+
+	// LeftOut Members of the card that say something and were not kept.
+	//
+	// Example: ["character_book"]
+	LeftOut []string `json:"left_out"`
+}
+
 // AgentList Agents, newest first.
 type AgentList = []Agent
 
@@ -375,6 +424,86 @@ type AgentUpdate struct {
 	//
 	// Example: 35
 	Age *float64 `json:"age,omitempty"`
+}
+
+// CharacterCard A character card of the format V2. Members that are not listed are not kept.
+type CharacterCard struct {
+	// Spec The format.
+	//
+	// Example: chara_card_v2
+	Spec CharacterCardSpec `json:"spec"`
+
+	// SpecVersion The version of the format.
+	//
+	// Example: 2.0
+	SpecVersion *string `json:"spec_version,omitempty"`
+
+	// Data What the card says of the character.
+	Data CharacterCardData `json:"data"`
+}
+
+// CharacterCardSpec The format.
+//
+// Example: chara_card_v2
+type CharacterCardSpec string
+
+// CharacterCardData What the card says of the character.
+type CharacterCardData struct {
+	// Name The name.
+	//
+	// Example: Ada
+	Name string `json:"name"`
+
+	// Description Who the character is.
+	//
+	// Example: A mathematician of the nineteenth century.
+	Description *string `json:"description,omitempty"`
+
+	// Personality The character in short.
+	//
+	// Example: curious, exact
+	Personality *string `json:"personality,omitempty"`
+
+	// Scenario Where and when conversations take place.
+	//
+	// Example: {{char}} writes letters to {{user}}.
+	Scenario *string `json:"scenario,omitempty"`
+
+	// FirstMes What the character says first.
+	//
+	// Example: Good evening.
+	FirstMes *string `json:"first_mes,omitempty"`
+
+	// MesExample How the character talks.
+	//
+	// Example: Let us calculate.
+	MesExample *string `json:"mes_example,omitempty"`
+
+	// CreatorNotes Notes for people, not for the model; not kept.
+	//
+	// Example: Made for tests.
+	CreatorNotes *string `json:"creator_notes,omitempty"`
+
+	// SystemPrompt What the model is told before all else.
+	//
+	// Example: Stay in character.
+	SystemPrompt *string `json:"system_prompt,omitempty"`
+
+	// PostHistoryInstructions What the model is told last.
+	//
+	// Example: Answer briefly.
+	PostHistoryInstructions *string `json:"post_history_instructions,omitempty"`
+
+	// AlternateGreetings What the character may say first instead.
+	//
+	// Example: ["Who is there?"]
+	AlternateGreetings []string `json:"alternate_greetings,omitempty"`
+}
+
+// CharacterCardForm A card in a file.
+type CharacterCardForm struct {
+	// File A PNG that carries a card, or a card as JSON.
+	File openapi_types.File `json:"file"`
 }
 
 // CharactersError What went wrong.
@@ -732,6 +861,11 @@ type Message struct {
 	// Image A picture that the message shows; absent when there is none, or when it was deleted.
 	Image *MessageImage `json:"image,omitempty"`
 
+	// Images The pictures that the sender put into the message, the first of which is `image`; absent when there are none.
+	//
+	// Example: [{"id":"img_456def","url":"https://example.com/files/f_abc.jpg"}]
+	Images []MessageImage `json:"images,omitempty"`
+
 	// ThoughtProcess With `verbose`, how the answer came about: the model's own reasoning where it tells, otherwise the steps of retrieval and tools; absent when there are none.
 	//
 	// Example: The user wants an introduction. I start with the biological model.
@@ -876,6 +1010,19 @@ type MessageImage struct {
 // MessageList Messages, the oldest first.
 type MessageList = []Message
 
+// MessagePicture A picture of a message; `id` or `url`, not both.
+type MessagePicture struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID *ImageID `json:"id,omitempty"`
+
+	// URL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+	//
+	// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+	URL *PictureDataURL `json:"url,omitempty"`
+}
+
 // MessageSend A message to answer.
 type MessageSend struct {
 	// Content The text; not only white space.
@@ -897,6 +1044,11 @@ type MessageSend struct {
 	//
 	// Example: true
 	Stream *bool `json:"stream,omitempty"`
+
+	// Images Pictures for a model that can see.
+	//
+	// Example: [{"id":"img_456def"}]
+	Images []MessagePicture `json:"images,omitempty"`
 }
 
 // MessageStreamEvent One event of a streamed answer.
@@ -952,6 +1104,11 @@ type Model struct {
 	// Example: 0.06
 	CostPer1KTokens *float64 `json:"cost_per_1k_tokens,omitempty"`
 
+	// Vision Whether the model can see pictures in messages; absent when nobody said so, then its provider decides.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// CostPerImage The price of a picture, in the account's currency; only on stable diffusion models.
 	//
 	// Example: 0.02
@@ -960,6 +1117,11 @@ type Model struct {
 
 // ModelList Models of one type.
 type ModelList = []Model
+
+// PictureDataURL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+//
+// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+type PictureDataURL = string
 
 // PromptMessage A message as a request gives it.
 type PromptMessage struct {
@@ -1093,6 +1255,86 @@ type Transcript struct {
 // TranscriptText A conversation, written down.
 type TranscriptText = string
 
+// Upload A picture that somebody sent.
+type Upload struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Name What its sender calls it; may be empty.
+	//
+	// Example: beach.jpg
+	Name string `json:"name"`
+
+	// MediaType How it is stored; WebP and GIF become PNG.
+	//
+	// Example: image/jpeg
+	MediaType UploadMediaType `json:"media_type"`
+
+	// Bytes How much room it takes, as it is stored.
+	//
+	// Example: 34817
+	Bytes int64 `json:"bytes"`
+
+	// Width Pixels from left to right, upright.
+	//
+	// Example: 1024
+	Width int32 `json:"width"`
+
+	// Height Pixels from top to bottom, upright.
+	//
+	// Example: 768
+	Height int32 `json:"height"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
+
+	// ExpiresAt Until when `url` leads to it.
+	//
+	// Example: 2023-09-02T12:00:00Z
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// CreatedAt When it was uploaded.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// UploadMediaType How it is stored; WebP and GIF become PNG.
+//
+// Example: image/jpeg
+type UploadMediaType string
+
+// UploadCreate A picture in JSON.
+type UploadCreate struct {
+	// URL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+	//
+	// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+	URL PictureDataURL `json:"url"`
+
+	// Name What to call it.
+	//
+	// Example: dot.png
+	Name *string `json:"name,omitempty"`
+}
+
+// UploadForm A picture in a form.
+type UploadForm struct {
+	// File The picture: PNG, JPEG, GIF or WebP.
+	File openapi_types.File `json:"file"`
+
+	// Name What to call it, in place of the name that the form has.
+	//
+	// Example: beach.jpg
+	Name *string `json:"name,omitempty"`
+}
+
+// UploadList Uploads, newest first.
+type UploadList = []Upload
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1165,6 +1407,9 @@ type SiteIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 
@@ -1217,6 +1462,12 @@ type ListAgentsParams struct {
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
 
 // ListAgentDocumentsParams defines parameters for ListAgentDocuments.
@@ -1285,6 +1536,21 @@ type ListModelsParams struct {
 // ListModelsParamsType defines parameters for ListModels.
 type ListModelsParamsType string
 
+// ListUploadsParams defines parameters for ListUploads.
+type ListUploadsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportAgentJSONRequestBody defines body for ImportAgent for application/json ContentType.
+type ImportAgentJSONRequestBody = CharacterCard
+
+// ImportAgentMultipartRequestBody defines body for ImportAgent for multipart/form-data ContentType.
+type ImportAgentMultipartRequestBody = CharacterCardForm
+
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = AgentCreate
 
@@ -1314,6 +1580,12 @@ type SendMessageJSONRequestBody = MessageSend
 
 // CreateImageJSONRequestBody defines body for CreateImage for application/json ContentType.
 type CreateImageJSONRequestBody = ImageCreate
+
+// CreateUploadJSONRequestBody defines body for CreateUpload for application/json ContentType.
+type CreateUploadJSONRequestBody = UploadCreate
+
+// CreateUploadMultipartRequestBody defines body for CreateUpload for multipart/form-data ContentType.
+type CreateUploadMultipartRequestBody = UploadForm
 
 // AsMessageDeltaEvent returns the union data inside the MessageStreamEvent as a MessageDeltaEvent
 func (t MessageStreamEvent) AsMessageDeltaEvent() (MessageDeltaEvent, error) {
@@ -1490,12 +1762,15 @@ func (t *MessageStreamEvent) UnmarshalJSON(b []byte) error {
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ImportAgent Import a character card
+	// (POST /api/v1/agent-imports)
+	ImportAgent(w http.ResponseWriter, r *http.Request)
 	// ListAgents List the agents
 	// (GET /api/v1/agents)
 	ListAgents(w http.ResponseWriter, r *http.Request, params ListAgentsParams)
 	// CreateAgent Create an agent
 	// (POST /api/v1/agents)
-	CreateAgent(w http.ResponseWriter, r *http.Request)
+	CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams)
 	// DeleteAgent Delete an agent
 	// (DELETE /api/v1/agents/{agent_id})
 	DeleteAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
@@ -1568,11 +1843,29 @@ type ServerInterface interface {
 	// ListModels List the models
 	// (GET /api/v1/models)
 	ListModels(w http.ResponseWriter, r *http.Request, params ListModelsParams)
+	// ListUploads List the uploads
+	// (GET /api/v1/uploads)
+	ListUploads(w http.ResponseWriter, r *http.Request, params ListUploadsParams)
+	// CreateUpload Upload a picture
+	// (POST /api/v1/uploads)
+	CreateUpload(w http.ResponseWriter, r *http.Request)
+	// DeleteUpload Delete an upload
+	// (DELETE /api/v1/uploads/{upload_id})
+	DeleteUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath)
+	// GetUpload Read an upload
+	// (GET /api/v1/uploads/{upload_id})
+	GetUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
 
 type Unimplemented struct{}
+
+// ImportAgent Import a character card
+// (POST /api/v1/agent-imports)
+func (_ Unimplemented) ImportAgent(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
 
 // ListAgents List the agents
 // (GET /api/v1/agents)
@@ -1582,7 +1875,7 @@ func (_ Unimplemented) ListAgents(w http.ResponseWriter, r *http.Request, params
 
 // CreateAgent Create an agent
 // (POST /api/v1/agents)
-func (_ Unimplemented) CreateAgent(w http.ResponseWriter, r *http.Request) {
+func (_ Unimplemented) CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1730,6 +2023,30 @@ func (_ Unimplemented) ListModels(w http.ResponseWriter, r *http.Request, params
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListUploads List the uploads
+// (GET /api/v1/uploads)
+func (_ Unimplemented) ListUploads(w http.ResponseWriter, r *http.Request, params ListUploadsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateUpload Upload a picture
+// (POST /api/v1/uploads)
+func (_ Unimplemented) CreateUpload(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteUpload Delete an upload
+// (DELETE /api/v1/uploads/{upload_id})
+func (_ Unimplemented) DeleteUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetUpload Read an upload
+// (GET /api/v1/uploads/{upload_id})
+func (_ Unimplemented) GetUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ServerInterfaceWrapper converts contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler            ServerInterface
@@ -1738,6 +2055,20 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ImportAgent operation middleware
+func (siw *ServerInterfaceWrapper) ImportAgent(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ImportAgent(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListAgents operation middleware
 func (siw *ServerInterfaceWrapper) ListAgents(w http.ResponseWriter, r *http.Request) {
@@ -1788,8 +2119,35 @@ func (siw *ServerInterfaceWrapper) ListAgents(w http.ResponseWriter, r *http.Req
 // CreateAgent operation middleware
 func (siw *ServerInterfaceWrapper) CreateAgent(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAgentParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer PreferHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAgent(w, r)
+		siw.Handler.CreateAgent(w, r, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2588,6 +2946,118 @@ func (siw *ServerInterfaceWrapper) ListModels(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ListUploads operation middleware
+func (siw *ServerInterfaceWrapper) ListUploads(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUploadsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUploads(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateUpload operation middleware
+func (siw *ServerInterfaceWrapper) CreateUpload(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateUpload(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteUpload operation middleware
+func (siw *ServerInterfaceWrapper) DeleteUpload(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "upload_id" -------------
+	var uploadID UploadIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upload_id", chi.URLParam(r, "upload_id"), &uploadID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upload_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteUpload(w, r, uploadID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetUpload operation middleware
+func (siw *ServerInterfaceWrapper) GetUpload(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "upload_id" -------------
+	var uploadID UploadIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upload_id", chi.URLParam(r, "upload_id"), &uploadID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upload_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUpload(w, r, uploadID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -2702,6 +3172,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	}
 
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/agent-imports", wrapper.ImportAgent)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/agents", wrapper.ListAgents)
 	})
 	r.Group(func(r chi.Router) {
@@ -2779,6 +3252,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/models", wrapper.ListModels)
 	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/uploads", wrapper.ListUploads)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/uploads", wrapper.CreateUpload)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/uploads/{upload_id}", wrapper.DeleteUpload)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/uploads/{upload_id}", wrapper.GetUpload)
+	})
 
 	return r
 }
@@ -2808,6 +3293,195 @@ type CharactersUnauthorizedJSONResponse CharactersError
 type CharactersUnavailableJSONResponse CharactersError
 
 type CharactersUnsupportedMediaTypeJSONResponse CharactersError
+
+type ImportAgentRequestObject struct {
+	JSONBody      *ImportAgentJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type ImportAgentResponseObject interface {
+	VisitImportAgentResponse(w http.ResponseWriter) error
+}
+
+type ImportAgent201ResponseHeaders struct {
+	Location string
+}
+
+type ImportAgent201JSONResponse struct {
+	Body    AgentImport
+	Headers ImportAgent201ResponseHeaders
+}
+
+func (response ImportAgent201JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ImportAgent400JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ImportAgent401JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ImportAgent403JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response ImportAgent409JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response ImportAgent413JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response ImportAgent415JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response ImportAgent422JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ImportAgent429JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ImportAgent500JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportAgent503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ImportAgent503JSONResponse) VisitImportAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListAgentsRequestObject struct {
 	Params ListAgentsParams
@@ -2938,7 +3612,8 @@ func (response ListAgents503JSONResponse) VisitListAgentsResponse(w http.Respons
 }
 
 type CreateAgentRequestObject struct {
-	Body *CreateAgentJSONRequestBody
+	Params CreateAgentParams
+	Body   *CreateAgentJSONRequestBody
 }
 
 type CreateAgentResponseObject interface {
@@ -2967,6 +3642,30 @@ func (response CreateAgent201JSONResponse) VisitCreateAgentResponse(w http.Respo
 		w.Header().Set("Parley-Turn", fmt.Sprint(*response.Headers.ParleyTurn))
 	}
 	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent202ResponseHeaders struct {
+	Location   string
+	ParleyTurn string
+}
+
+type CreateAgent202JSONResponse struct {
+	Body    Agent
+	Headers CreateAgent202ResponseHeaders
+}
+
+func (response CreateAgent202JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7120,8 +7819,586 @@ func (response ListModels503JSONResponse) VisitListModelsResponse(w http.Respons
 	return err
 }
 
+type ListUploadsRequestObject struct {
+	Params ListUploadsParams
+}
+
+type ListUploadsResponseObject interface {
+	VisitListUploadsResponse(w http.ResponseWriter) error
+}
+
+type ListUploads200ResponseHeaders struct {
+	Link *string
+}
+
+type ListUploads200JSONResponse struct {
+	Body    UploadList
+	Headers ListUploads200ResponseHeaders
+}
+
+func (response ListUploads200JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ListUploads400JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ListUploads401JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ListUploads403JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ListUploads429JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ListUploads500JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUploads503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ListUploads503JSONResponse) VisitListUploadsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUploadRequestObject struct {
+	JSONBody      *CreateUploadJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateUploadResponseObject interface {
+	VisitCreateUploadResponse(w http.ResponseWriter) error
+}
+
+type CreateUpload201ResponseHeaders struct {
+	Location string
+}
+
+type CreateUpload201JSONResponse struct {
+	Body    Upload
+	Headers CreateUpload201ResponseHeaders
+}
+
+func (response CreateUpload201JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response CreateUpload400JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response CreateUpload401JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response CreateUpload403JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateUpload409JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response CreateUpload413JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateUpload415JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateUpload422JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response CreateUpload429JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response CreateUpload500JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUpload503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response CreateUpload503JSONResponse) VisitCreateUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUploadRequestObject struct {
+	UploadID UploadIDPath `json:"upload_id"`
+}
+
+type DeleteUploadResponseObject interface {
+	VisitDeleteUploadResponse(w http.ResponseWriter) error
+}
+
+type DeleteUpload204Response struct {
+}
+
+func (response DeleteUpload204Response) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteUpload400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteUpload400JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteUpload401JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteUpload403JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteUpload404JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteUpload429JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteUpload500JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUpload503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteUpload503JSONResponse) VisitDeleteUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUploadRequestObject struct {
+	UploadID UploadIDPath `json:"upload_id"`
+}
+
+type GetUploadResponseObject interface {
+	VisitGetUploadResponse(w http.ResponseWriter) error
+}
+
+type GetUpload200JSONResponse Upload
+
+func (response GetUpload200JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response GetUpload400JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response GetUpload401JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response GetUpload403JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response GetUpload404JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response GetUpload429JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response GetUpload500JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpload503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response GetUpload503JSONResponse) VisitGetUploadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ImportAgent Import a character card
+	// (POST /api/v1/agent-imports)
+	ImportAgent(ctx context.Context, request ImportAgentRequestObject) (ImportAgentResponseObject, error)
 	// ListAgents List the agents
 	// (GET /api/v1/agents)
 	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
@@ -7200,6 +8477,18 @@ type StrictServerInterface interface {
 	// ListModels List the models
 	// (GET /api/v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
+	// ListUploads List the uploads
+	// (GET /api/v1/uploads)
+	ListUploads(ctx context.Context, request ListUploadsRequestObject) (ListUploadsResponseObject, error)
+	// CreateUpload Upload a picture
+	// (POST /api/v1/uploads)
+	CreateUpload(ctx context.Context, request CreateUploadRequestObject) (CreateUploadResponseObject, error)
+	// DeleteUpload Delete an upload
+	// (DELETE /api/v1/uploads/{upload_id})
+	DeleteUpload(ctx context.Context, request DeleteUploadRequestObject) (DeleteUploadResponseObject, error)
+	// GetUpload Read an upload
+	// (GET /api/v1/uploads/{upload_id})
+	GetUpload(ctx context.Context, request GetUploadRequestObject) (GetUploadResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -7241,6 +8530,49 @@ type strictHandler struct {
 	options     StrictHTTPServerOptions
 }
 
+// ImportAgent operation middleware
+func (sh *strictHandler) ImportAgent(w http.ResponseWriter, r *http.Request) {
+	var request ImportAgentRequestObject
+
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+
+		var body ImportAgentJSONRequestBody
+		if err := runtime.BindJSONBody(r, &body); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := r.MultipartReader(); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode multipart body: %w", err))
+			return
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportAgent(ctx, request.(ImportAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportAgent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ImportAgentResponseObject); ok {
+		if err := validResponse.VisitImportAgentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListAgents operation middleware
 func (sh *strictHandler) ListAgents(w http.ResponseWriter, r *http.Request, params ListAgentsParams) {
 	var request ListAgentsRequestObject
@@ -7268,8 +8600,10 @@ func (sh *strictHandler) ListAgents(w http.ResponseWriter, r *http.Request, para
 }
 
 // CreateAgent operation middleware
-func (sh *strictHandler) CreateAgent(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateAgent(w http.ResponseWriter, r *http.Request, params CreateAgentParams) {
 	var request CreateAgentRequestObject
+
+	request.Params = params
 
 	var body CreateAgentJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7984,6 +9318,127 @@ func (sh *strictHandler) ListModels(w http.ResponseWriter, r *http.Request, para
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListModelsResponseObject); ok {
 		if err := validResponse.VisitListModelsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUploads operation middleware
+func (sh *strictHandler) ListUploads(w http.ResponseWriter, r *http.Request, params ListUploadsParams) {
+	var request ListUploadsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUploads(ctx, request.(ListUploadsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUploads")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUploadsResponseObject); ok {
+		if err := validResponse.VisitListUploadsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateUpload operation middleware
+func (sh *strictHandler) CreateUpload(w http.ResponseWriter, r *http.Request) {
+	var request CreateUploadRequestObject
+
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+
+		var body CreateUploadJSONRequestBody
+		if err := runtime.BindJSONBody(r, &body); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := r.MultipartReader(); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode multipart body: %w", err))
+			return
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateUpload(ctx, request.(CreateUploadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateUpload")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateUploadResponseObject); ok {
+		if err := validResponse.VisitCreateUploadResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteUpload operation middleware
+func (sh *strictHandler) DeleteUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath) {
+	var request DeleteUploadRequestObject
+
+	request.UploadID = uploadID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteUpload(ctx, request.(DeleteUploadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteUpload")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteUploadResponseObject); ok {
+		if err := validResponse.VisitDeleteUploadResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUpload operation middleware
+func (sh *strictHandler) GetUpload(w http.ResponseWriter, r *http.Request, uploadID UploadIDPath) {
+	var request GetUploadRequestObject
+
+	request.UploadID = uploadID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUpload(ctx, request.(GetUploadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUpload")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUploadResponseObject); ok {
+		if err := validResponse.VisitGetUploadResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -23,6 +23,7 @@ import (
 	"parley/gen/client/openai"
 	"parley/gen/client/platform"
 	"parley/gen/client/projects"
+	"parley/gen/client/realtime"
 	"parley/gen/client/turns"
 	"parley/gen/client/webchat"
 	"parley/gen/client/wire"
@@ -46,6 +47,7 @@ type Client struct {
 	Openai     *openai.ClientWithResponses
 	Platform   *platform.ClientWithResponses
 	Projects   *projects.ClientWithResponses
+	Realtime   *realtime.ClientWithResponses
 	Turns      *turns.ClientWithResponses
 	Webchat    *webchat.ClientWithResponses
 }
@@ -132,6 +134,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if c.Projects, err = newProjects(baseURL, o); err != nil {
 		return nil, fmt.Errorf("projects client: %w", err)
 	}
+	if c.Realtime, err = newRealtime(baseURL, o); err != nil {
+		return nil, fmt.Errorf("realtime client: %w", err)
+	}
 	if c.Turns, err = newTurns(baseURL, o); err != nil {
 		return nil, fmt.Errorf("turns client: %w", err)
 	}
@@ -187,6 +192,14 @@ func newProjects(baseURL string, o options) (*projects.ClientWithResponses, erro
 		opts = append(opts, projects.WithRequestEditorFn(edit))
 	}
 	return projects.NewClientWithResponses(baseURL, opts...)
+}
+
+func newRealtime(baseURL string, o options) (*realtime.ClientWithResponses, error) {
+	opts := []realtime.ClientOption{realtime.WithHTTPClient(o.http)}
+	for _, edit := range o.edit {
+		opts = append(opts, realtime.WithRequestEditorFn(edit))
+	}
+	return realtime.NewClientWithResponses(baseURL, opts...)
 }
 
 func newTurns(baseURL string, o options) (*turns.ClientWithResponses, error) {

@@ -1344,7 +1344,7 @@ type ChatCompletionPart struct {
 	// Example: Tell me about AI.
 	Text *string `json:"text,omitempty"`
 
-	// ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+	// ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 	//
 	// Example: {"url":"https://example.com/cat.png"}
 	ImageURL *ChatCompletionPart_ImageURL `json:"image_url,omitempty"`
@@ -1360,7 +1360,7 @@ type ChatCompletionPart struct {
 // Example: text
 type ChatCompletionPartType string
 
-// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. Models that see no pictures may refuse it.
+// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 //
 // Example: {"url":"https://example.com/cat.png"}
 type ChatCompletionPart_ImageURL struct {
@@ -3356,6 +3356,9 @@ type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
 
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string

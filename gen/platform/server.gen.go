@@ -158,6 +158,9 @@ const (
 	KeyScopeProjects        KeyScope = "projects"
 	KeyScopeProjectsRead    KeyScope = "projects:read"
 	KeyScopeProjectsWrite   KeyScope = "projects:write"
+	KeyScopeRealtime        KeyScope = "realtime"
+	KeyScopeRealtimeRead    KeyScope = "realtime:read"
+	KeyScopeRealtimeWrite   KeyScope = "realtime:write"
 	KeyScopeWebchat         KeyScope = "webchat"
 	KeyScopeWebchatRead     KeyScope = "webchat:read"
 	KeyScopeWebchatWrite    KeyScope = "webchat:write"
@@ -201,6 +204,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeProjectsRead:
 		return true
 	case KeyScopeProjectsWrite:
+		return true
+	case KeyScopeRealtime:
+		return true
+	case KeyScopeRealtimeRead:
+		return true
+	case KeyScopeRealtimeWrite:
 		return true
 	case KeyScopeWebchat:
 		return true
@@ -1006,7 +1015,7 @@ type Export struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
-// ExportArchive A zip with `manifest.json` and files of JSON lines.
+// ExportArchive A zip with `manifest.json`, files of JSON lines, and pictures.
 type ExportArchive = openapi_types.File
 
 // ExportList Exports, newest first.
@@ -1628,10 +1637,20 @@ type OfferedModel struct {
 	// Example: 1024
 	MaxOutput int32 `json:"max_output"`
 
+	// Vision Whether it sees pictures in messages; absent when nobody said so, then pictures are passed on and its provider decides.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled bool `json:"enabled"`
+
+	// EnabledHere Whether this account lets it answer; counts for models that are offered to every account.
+	//
+	// Example: true
+	EnabledHere bool `json:"enabled_here"`
 
 	// Shared Whether it is offered to every account.
 	//
@@ -1690,6 +1709,11 @@ type OfferedModelCreate struct {
 	//
 	// Example: 1024
 	MaxOutput *int32 `json:"max_output,omitempty"`
+
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
 }
 
 // OfferedModelID Names the model in requests.
@@ -1727,10 +1751,20 @@ type OfferedModelUpdate struct {
 	// Example: 20000
 	ImageMicros *int64 `json:"image_micros,omitempty"`
 
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled *bool `json:"enabled,omitempty"`
+
+	// EnabledHere Whether this account lets a model of the server answer; takes no scope `operator`, and is 400 on a model of the account's own.
+	//
+	// Example: false
+	EnabledHere *bool `json:"enabled_here,omitempty"`
 }
 
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
@@ -2592,6 +2626,9 @@ type StateCookieParameter = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
+
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
 
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string

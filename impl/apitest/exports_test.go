@@ -69,7 +69,7 @@ func TestOrdersNameWhatExists(t *testing.T) {
 
 func TestExportsExpireAndHoldNoSecrets(t *testing.T) {
 	t.Parallel()
-	x := tenantWith(t, "session_id")
+	x := tenantWith(t, "session_id", "upload_id")
 	s := x.server
 	w := x.Webhook(t, "http://127.0.0.1:9/nobody")
 	e, files := x.export(t, map[string]any{"scope": "account"})
@@ -82,10 +82,14 @@ func TestExportsExpireAndHoldNoSecrets(t *testing.T) {
 			t.Errorf("the archive holds %.20s", secret)
 		}
 	}
-	var manifest struct {
-		Records map[string]int64 `json:"records"`
+	if shown := files["images/"+x.id(t, "upload_id")+".png"]; !strings.HasPrefix(shown, "\x89PNG") {
+		t.Errorf("an uploaded picture is in the archive as %.20q", shown)
 	}
-	if err := json.Unmarshal([]byte(files["manifest.json"]), &manifest); err != nil || manifest.Records["accounts.jsonl"] != 1 || e.Records < 10 {
+	var manifest struct {
+		Records  map[string]int64 `json:"records"`
+		Pictures int              `json:"pictures"`
+	}
+	if err := json.Unmarshal([]byte(files["manifest.json"]), &manifest); err != nil || manifest.Records["accounts.jsonl"] != 1 || manifest.Pictures != 1 || e.Records < 10 {
 		t.Errorf("manifest %s, %v", files["manifest.json"], err)
 	}
 	if _, err := sql(t, s).ExecContext(t.Context(), `update exports set expires_at = now() where account_id = $1`, x.ID); err != nil {

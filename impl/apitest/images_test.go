@@ -215,6 +215,29 @@ func TestAPictureThatIsNotWaitedForIsMadeNonetheless(t *testing.T) {
 	patient.Want(t, http.StatusCreated)
 }
 
+func TestAnAgentWhosePictureIsNotWaitedForGetsItNonetheless(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	got := x.do(t, testkit.Request{
+		Path: "/api/v1/agents", Body: map[string]any{"name": "Ada", "sd_model_id": x.painter(t)}, Header: map[string]string{"Prefer": "respond-async, wait=0"},
+	}).Want(t, http.StatusAccepted)
+	var a characters.Agent
+	got.JSON(t, &a)
+	wantHeader(t, got, "Location", "/api/v1/agents/"+a.ID)
+	if a.AvatarURL != nil || got.Header.Get("Parley-Turn") == "" {
+		t.Errorf("accepted %s", got.Body)
+	}
+	eventually(t, "the picture is there", func() bool {
+		a.AvatarURL = nil
+		x.get(t, got.Header.Get("Location"), &a)
+		return a.AvatarURL != nil
+	})
+	x.download(t, *a.AvatarURL, nil).Want(t, http.StatusOK)
+	if spent := x.Money(t).SpentMicros; spent != imagePrice {
+		t.Errorf("spent %d", spent)
+	}
+}
+
 func TestConversationsAreChangedAndDeletedWithTheirPictures(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)

@@ -18,6 +18,7 @@ import (
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/projects"
+	"parley/impl/api/realtime"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/core/engagement"
@@ -76,7 +77,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
-			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})),
+			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})), panicking(realtime.New(nil, time.Now)),
 		},
 	})
 	if err != nil {

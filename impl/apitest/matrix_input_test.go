@@ -24,6 +24,9 @@ func violations(s *openapi3.Schema) map[string]any {
 	switch {
 	case len(s.OneOf) > 0:
 		broken["type"] = 5 // of no alternative
+		if slices.ContainsFunc(s.OneOf, func(one *openapi3.SchemaRef) bool { return one.Value.Type.Is("integer") }) {
+			broken["type"] = true
+		}
 		return broken
 	case s.Type.Is("string"):
 		broken["type"] = 5

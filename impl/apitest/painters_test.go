@@ -160,7 +160,8 @@ func TestOpenaiClientsGetPicturesByAddressOrInBase64(t *testing.T) {
 
 func TestProvidersAndModelsAreRuledByTheirOwners(t *testing.T) {
 	t.Parallel()
-	x, other := newTenant(t), newTenant(t)
+	s := testkit.New(t) // what is offered to everybody is the default of tests on a shared server
+	x, other := tenantOf(t, s, testkit.Unlimited, plenty), tenantOf(t, s, testkit.Unlimited, plenty)
 	other.key = other.Key(t, testkit.Scopes("admin"))
 	shared := map[string]any{"name": "All", "kind": "openai", "base_url": "https://models.example/v1", "shared": true}
 	other.do(t, testkit.Request{Path: "/api/v1/admin/providers", Body: shared}).Want(t, http.StatusForbidden)

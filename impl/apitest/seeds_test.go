@@ -87,8 +87,14 @@ func instant(t *testing.T, text string) time.Time {
 // seeded002 is an account in the state that the examples of seed 002 show.
 func seeded002(t *testing.T) tenant {
 	t.Helper()
+	return seeded002With(t, plenty)
+}
+
+// seeded002With is seeded002 with credit in micro-units.
+func seeded002With(t *testing.T, credit int64) tenant {
+	t.Helper()
 	s := testkit.Shared(t)
-	x := tenant{Account: s.Account(t, testkit.Unlimited, plenty), server: s}
+	x := tenant{Account: s.Account(t, testkit.Unlimited, credit), server: s}
 	x.key = x.Key(t)
 	x.Model(t, testkit.Priced(30_000, 60_000), func(m *db.Model) { m.ID, m.Name, m.Rank = "model_abc123", "GPT-4", 1 })
 	x.Model(t, testkit.Priced(75_000, 150_000), func(m *db.Model) {
@@ -132,6 +138,26 @@ func TestSeed002IsReplayed(t *testing.T) {
 			}
 			compareJSON(t, "002", name, e.answer, seeded002(t).replay(t, e, want).Body)
 		})
+	}
+}
+
+// The samples of seed 000 that are requests; tools/sdk/realtime runs its WebSocket sample itself.
+func TestSeed000IsReplayed(t *testing.T) {
+	t.Parallel()
+	x, all := newTenant(t), examples(t, "000")
+	var answer struct{ Agent, Response string }
+	x.replay(t, all["generate"], http.StatusOK).JSON(t, &answer)
+	if answer.Agent != "motivation_mapping" || answer.Response == "" {
+		t.Errorf("generate: %+v", answer)
+	}
+	var analysis struct{ Metrics []struct{ Name string } }
+	x.replay(t, all["analyze"], http.StatusOK).JSON(t, &analysis)
+	if len(analysis.Metrics) != 2 || analysis.Metrics[0].Name != "participation" || analysis.Metrics[1].Name != "consistency" {
+		t.Errorf("analyze: %+v", analysis)
+	}
+	k := x.talkTo(t, "model=gpt-4o-realtime-preview-2024-12-17", inBeta())
+	if got := k.hear("session.created"); in(got, "session", "modalities", 0) != "text" {
+		t.Errorf("the WebSocket begins with %v", got)
 	}
 }
 

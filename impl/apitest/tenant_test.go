@@ -32,6 +32,8 @@ func idName(op *testkit.Operation, parameter string) string {
 		return "project_session" // of another form than other sessions
 	case (parameter == "document_id" || parameter == "site_id") && op.Surface() == "characters":
 		return "agent_" + parameter
+	case parameter == "session_id" && op.Surface() == "realtime":
+		return "realtime_session"
 	}
 	return parameter
 }
@@ -47,7 +49,7 @@ func newTenant(t *testing.T) tenant {
 func tenantOf(t *testing.T, s *testkit.Server, plan string, credit int64) tenant {
 	t.Helper()
 	x := tenant{Account: s.Account(t, plan, credit), server: s, things: &things{}}
-	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "admin", "operator"))
+	x.key = x.Key(t, testkit.Scopes("webchat", "characters", "engagement", "projects", "realtime", "admin", "operator"))
 	return x
 }
 
@@ -87,6 +89,9 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		}
 	}
 	r.Path = withQuery(r.Path, query)
+	if op.WebSocket() {
+		r.Header = handshake()
+	}
 	if op.JSONBody() != nil {
 		r.Body = x.body(t, op)
 	}
@@ -102,6 +107,13 @@ func exampleText(example any) string {
 		example = list[0]
 	}
 	return example.(string)
+}
+
+// handshake are the headers that ask for a WebSocket.
+func handshake() map[string]string {
+	return map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	}
 }
 
 // form is the first example of the operation's form, ids and secrets replaced.
@@ -204,6 +216,9 @@ func present(r testkit.Request, credential, text string) testkit.Request {
 		r.Body = body
 	case scheme.Value.In == openapi3.ParameterInCookie:
 		r.Header = map[string]string{"Cookie": scheme.Value.Name + "=" + text}
+	case scheme.Value.Extensions["x-key-prefix"] != nil:
+		r.Header = maps.Clone(r.Header)
+		r.Header[scheme.Value.Name] = scheme.Value.Extensions["x-key-prefix"].(string) + text
 	case scheme.Value.In == openapi3.ParameterInQuery:
 		r.Path = withQuery(r.Path, url.Values{scheme.Value.Name: {text}})
 	default:

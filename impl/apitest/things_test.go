@@ -85,10 +85,14 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"site_id": func(x tenant, t *testing.T) string {
 			return x.Site(t, knowledge.App(x.key.AppID), "http://127.0.0.1:9/").ID
 		},
-		"source_id":  tenant.projectSource,
-		"turn_id":    func(x tenant, t *testing.T) string { return x.Turn(t).ID },
-		"user_id":    func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
-		"webhook_id": func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
+		"source_id": tenant.projectSource,
+		"turn_id":   func(x tenant, t *testing.T) string { return x.Turn(t).ID },
+		"upload_id": func(x tenant, t *testing.T) string {
+			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID
+		},
+		"user_id":          func(x tenant, t *testing.T) string { return x.prepare(t).member.ID },
+		"webhook_id":       func(x tenant, t *testing.T) string { return x.Webhook(t, "http://127.0.0.1:9/nobody").ID },
+		"realtime_session": func(x tenant, t *testing.T) string { return x.RealtimeSession(t, x.key.AppID) },
 	}
 }
 

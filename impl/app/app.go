@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"parley/impl/api/openai"
 	"parley/impl/api/platform"
 	"parley/impl/api/projects"
+	realtimeapi "parley/impl/api/realtime"
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
@@ -35,6 +35,7 @@ import (
 	"parley/impl/core/limit"
 	"parley/impl/core/privacy"
 	"parley/impl/core/project"
+	"parley/impl/core/realtime"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -44,7 +45,7 @@ import (
 // App is a server: its services, its router and what has to be ended.
 type App struct {
 	*Services
-	Handler  http.Handler
+	Handler  *httpd.Edge
 	Webhooks *webhook.Service
 	Privacy  *privacy.Service
 	// Knowledge keeps what agents and apps answer from.
@@ -103,7 +104,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
 		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge, Stopping: a.stopping.Load,
-		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now},
+		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now, Shown: a.Images.Shown},
 	}
 	a.loops.Go(func() { a.projects.KeepReported(life, log) })
 	a.advisor = a.newAdvisor()
@@ -119,11 +120,12 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 }
 
 // router puts the surfaces behind the edge.
-func (a *App) router() (http.Handler, error) {
+func (a *App) router() (*httpd.Edge, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
 	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now, Release: a.releaseAgent}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
 	conversations := a.projects.Conversations
+	limits := &limit.Limiter{DB: a.database.DB, Now: now}
 	personas := characters.Services{
 		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 		Knowledge: a.Knowledge,
@@ -134,7 +136,7 @@ func (a *App) router() (http.Handler, error) {
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
-		Limits:         &limit.Limiter{DB: a.database.DB, Now: now},
+		Limits:         limits,
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
 		Saw:            a.Watch.Saw,
@@ -154,6 +156,9 @@ func (a *App) router() (http.Handler, error) {
 			engagementapi.New(a.advisor),
 			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
+			realtimeapi.New(&realtime.Service{
+				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+			}, now),
 		},
 	})
 }
@@ -208,9 +213,12 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	stopped := make(chan struct{})
 	go func() { a.jobs.Stop(grace); close(stopped) }()
+	drained := make(chan struct{})
+	go func() { a.Handler.Drain(grace); close(drained) }()
 	// Requests that have arrived may still begin turns, and streams end when their
 	// turns do; what remains are turns whose clients have left.
 	err := server.Shutdown(grace)
+	<-drained
 	a.turns.Stop(grace)
 	<-stopped
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -225,6 +233,11 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 // Close ends what New started and the database. It may follow Serve.
 func (a *App) Close(ctx context.Context) error {
 	a.cancel()
+	ended, cancel := context.WithCancel(ctx)
+	cancel() // nobody waits for open sockets here
+	if a.Handler != nil {
+		a.Handler.Drain(ended)
+	}
 	if a.turns != nil {
 		a.turns.Stop(ctx)
 	}

@@ -20,7 +20,7 @@ type Config struct {
 	Listen           string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
 	Data             string        `name:"data" env:"PARLEY_DATA" default:".parley" help:"Folder of the embedded Postgres and of files that must stay."`
 	DatabaseURL      string        `name:"database-url" env:"DATABASE_URL" secret:"true" help:"A Postgres to use instead of the embedded one."`
-	Blobs            string        `name:"blobs" env:"PARLEY_BLOBS" help:"Where exports and files are kept, encrypted: a folder or s3://bucket?region=…, the same for all servers. Default: the folder blobs in the data folder."`
+	Blobs            string        `name:"blobs" env:"PARLEY_BLOBS" help:"Where exports and files are kept, encrypted: a folder, s3://bucket?region=…, gs://bucket or azblob://container, the same for all servers. Default: the folder blobs in the data folder."`
 	DatabaseDirect   string        `name:"database-direct-url" env:"DATABASE_DIRECT_URL" secret:"true" help:"The same Postgres without a pooler in between, for hearing other servers and for migrations; default: DATABASE_URL."`
 	DatabasePlain    bool          `name:"database-unprepared" env:"PARLEY_DATABASE_UNPREPARED" help:"DATABASE_URL leads through a pooler in transaction mode that knows no prepared statements, such as PgBouncer before 1.21; statements are then planned each time."`
 	DatabaseConns    int           `name:"database-conns" env:"PARLEY_DATABASE_CONNS" default:"16" help:"Connections to Postgres at most; four per core is a good number."`

@@ -1,6 +1,6 @@
 // Package blobs keeps what is too large for rows: exports, uploads, images. It
-// stores them through gocloud.dev/blob, in a folder by default, in S3 or what
-// speaks its protocol by URL, and encrypts every one of them.
+// stores them through gocloud.dev/blob, in a folder by default, by URL in S3 or what
+// speaks its protocol, in Google Cloud Storage or in Azure, and encrypts every one of them.
 //
 // A blob begins with its own random key, sealed by the server's secret key and
 // bound to the blob's name; the content follows in DARE 2.0 (minio/sio), which
@@ -58,7 +58,7 @@ type Store struct {
 // New returns a store on an open bucket. Close ends the bucket.
 func New(bucket *blob.Bucket, box *secret.Box) *Store { return &Store{bucket: bucket, box: box} }
 
-// Open opens the store at a URL: s3://bucket?region=…, file:///folder. A text
+// Open opens the store at a URL: s3://bucket?region=…, gs://bucket, azblob://container, file:///folder. A text
 // without a scheme is a folder, which is made when it does not exist.
 func Open(ctx context.Context, where string, box *secret.Box) (*Store, error) {
 	bucket, err := open(ctx, where)
@@ -98,13 +98,24 @@ func (s *Store) Put(ctx context.Context, name Name, bytesMax int64, write func(i
 	n, err := s.encrypt(out, key, bytesMax, write)
 	if err != nil {
 		abort() // makes Close throw away what was written
-		_ = out.Close()
+		_ = closed(out)
 		return 0, err
 	}
-	if err := out.Close(); err != nil {
+	if err := closed(out); err != nil {
 		return 0, fmt.Errorf("write blob: %w", err)
 	}
 	return n, nil
+}
+
+// closed ends a blob's writer. Azure's of gocloud.dev v0.47 panics there when
+// the upload had failed or was aborted: it closes a pipe that it has given up.
+func closed(out io.Closer) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the upload failed: %v", p)
+		}
+	}()
+	return out.Close()
 }
 
 func (s *Store) encrypt(out io.Writer, key string, bytesMax int64, write func(io.Writer) error) (int64, error) {

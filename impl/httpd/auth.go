@@ -15,6 +15,7 @@ type contextKey int
 const (
 	callerKey contextKey = iota
 	noteKey
+	socketsKey
 )
 
 // Caller returns who sent the request. Only operations without a credential
@@ -47,11 +48,40 @@ func (e *Edge) authenticate(w http.ResponseWriter, r *http.Request, o *operation
 			return key.Caller{}, fault.New(fault.Unauthenticated, "The request presents two different API keys.")
 		}
 	}
+	if o.socket {
+		noteOf(r.Context()).again = e.again(r, o, found[0])
+	}
 	c, err := e.keys.Authenticate(r.Context(), found[0])
 	if err != nil || !o.visited {
 		return c, err
 	}
 	return e.visit(r, c, found[0])
+}
+
+// again checks a credential once more as the request's gates did. It holds on to
+// the request only where that names an end user.
+func (e *Edge) again(r *http.Request, o *operation, credentialText string) func(context.Context) (key.Caller, error) {
+	origin := r.Header.Get("Origin")
+	find := e.keys.Authenticate
+	if o.visited {
+		find = func(ctx context.Context, text string) (key.Caller, error) {
+			c, err := e.keys.Authenticate(ctx, text)
+			if err != nil {
+				return c, err
+			}
+			return e.visit(r, c, text)
+		}
+	}
+	return func(ctx context.Context) (key.Caller, error) {
+		c, err := find(ctx, credentialText)
+		if err != nil {
+			return key.Caller{}, err
+		}
+		if !c.May(o.scopes...) || !c.AdmitsOrigin(origin) {
+			return key.Caller{}, errNoKey
+		}
+		return c, nil
+	}
 }
 
 // EndUserHeader carries the token of the end user for whom a request is sent,
@@ -108,7 +138,7 @@ func checkOwnOrigin(r *http.Request) error {
 	return nil
 }
 
-// presentedKeys returns the keys in the header and the query.
+// presentedKeys returns the keys in the headers and the query.
 func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	var found []string
 	if o.bearer {
@@ -125,6 +155,13 @@ func (o *operation) presentedKeys(r *http.Request) ([]string, error) {
 	}
 	if o.header != "" {
 		found = append(found, r.Header.Values(o.header)...)
+	}
+	if o.protocol != "" {
+		for _, p := range OfferedProtocols(r) {
+			if text, ok := strings.CutPrefix(p, o.protocol); ok {
+				found = append(found, text)
+			}
+		}
 	}
 	if o.query != "" {
 		found = append(found, r.URL.Query()[o.query]...)

@@ -105,16 +105,25 @@ func mediaType(r *http.Request) string {
 	return t
 }
 
+// CheckJSON is an Invalid fault for what is not one JSON value as bodies have to
+// be, for what comes in other ways.
+func CheckJSON(raw []byte) error {
+	if err := scanJSON(raw); err != nil {
+		return err
+	}
+	if !jsontext.Value(raw).IsValid() {
+		return fault.New(fault.Invalid, "The request body is not valid JSON, or names a member twice.")
+	}
+	return nil
+}
+
 // decodeJSON decodes one JSON document strictly: no trailing bytes, duplicate
 // members, NUL characters, broken UTF-8 or lone surrogates (Postgres takes
 // none of the last three), and neither deep nor crowded enough to cost more
 // than its bytes. Numbers stay json.Number.
 func decodeJSON(raw []byte) (any, error) {
-	if err := scanJSON(raw); err != nil {
+	if err := CheckJSON(raw); err != nil {
 		return nil, err
-	}
-	if !jsontext.Value(raw).IsValid() {
-		return nil, fault.New(fault.Invalid, "The request body is not valid JSON, or names a member twice.")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

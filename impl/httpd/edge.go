@@ -80,6 +80,7 @@ type Edge struct {
 	fallback Surface
 	mux      *chi.Mux
 	methods  map[string][]string // by pattern, for Allow and CORS
+	sockets  *sockets
 }
 
 // New builds the router. It fails when the document does not load, or when
@@ -92,6 +93,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{
 		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log,
 		mux:      chi.NewRouter(),
+		sockets:  newSockets(cfg.Log),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
@@ -139,6 +141,12 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 		r, err := e.check(w, r, o, note)
 		if err != nil {
 			e.write(w, r, e.surfaces[o.surface], err)
+			return
+		}
+		if o.socket {
+			if err := e.sockets.serve(w, r, next); err != nil {
+				e.write(w, r, e.surfaces[o.surface], err)
+			}
 			return
 		}
 		e.serve(w, r, o, next)
@@ -190,6 +198,9 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 	}
 	if err := o.validate(w, r); err != nil {
 		return r, err
+	}
+	if o.socket {
+		return r, checkHandshake(w, r)
 	}
 	return r, o.checkBodyKey(r)
 }

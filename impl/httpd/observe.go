@@ -28,6 +28,8 @@ type note struct {
 	fault     *fault.Error
 	uploads   map[string]*Upload // of a multipart form, by the names of its parts
 	body      []byte             // as it was sent, once it was checked
+
+	again func(context.Context) (key.Caller, error) // of a WebSocket: see Again
 }
 
 func noteOf(ctx context.Context) *note { return ctx.Value(noteKey).(*note) }
@@ -67,8 +69,12 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Flush passes on what the generated stream writer asks for.
 func (w *recorder) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
-// WriteHeader notes the first final status.
+// WriteHeader notes the first final status; after that of an upgrade the
+// connection is no longer the server's.
 func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status == http.StatusSwitchingProtocols {
+		w.status = status
+	}
 	if w.status == 0 && status >= 200 {
 		w.status = status
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))

@@ -22,6 +22,8 @@ const (
 	extScopes    = "x-required-scopes"
 	extAddresses = "x-address-limit" // true: requests are counted by the client's address
 	extOwnOrigin = "x-same-origin"   // true: pages of other origins are refused
+	extWebSocket = "x-websocket"     // true: the operation is a WebSocket's handshake, mounted by hand
+	extKeyPrefix = "x-key-prefix"    // of a security scheme in a header that is a list: how the entry with the key begins
 	extTurnWhen  = "x-turn-when"     // a turn answers when the body has this member; without it the operation only creates
 	bodyKeyLimit = 64 << 10          // bytes read to find a key in a body
 )
@@ -43,9 +45,11 @@ type operation struct {
 	bearer    bool
 	query     string // name of the query parameter that may carry the key; ""
 	header    string // name of the header, other than Authorization, that may carry it; ""
+	protocol  string // how the subprotocol begins that may carry the key; ""
 	cookie    string // name of the cookie that may carry a session; ""
 	body      bool   // the body's api_key may carry it
 
+	socket     bool   // is a WebSocket's handshake
 	repeatable bool   // takes an Idempotency-Key
 	turn       bool   // is answered by a turn
 	turnWhen   string // only when the body has this member, and not as false; "": always
@@ -127,7 +131,7 @@ func (o *operation) readExtensions(ext map[string]any) error {
 		}
 		return nil
 	}
-	for name, into := range map[string]any{extMaxBody: &o.maxBody, extMaxUpload: &o.maxUpload, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own, extTurnWhen: &o.turnWhen} {
+	for name, into := range map[string]any{extMaxBody: &o.maxBody, extMaxUpload: &o.maxUpload, extBodyKey: &o.body, extScopes: &o.scopes, extAddresses: &o.crowded, extOwnOrigin: &o.own, extTurnWhen: &o.turnWhen, extWebSocket: &o.socket} {
 		if err := read(name, into); err != nil {
 			return err
 		}
@@ -155,6 +159,8 @@ func (o *operation) readSecurity(spec *openapi3.T, op *openapi3.Operation) {
 				o.bearer = true
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInQuery:
 				o.query = scheme.Name
+			case scheme.Type == "apiKey" && scheme.Extensions[extKeyPrefix] != nil:
+				o.protocol, _ = scheme.Extensions[extKeyPrefix].(string)
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInHeader:
 				o.header = scheme.Name
 			case scheme.Type == "apiKey" && scheme.In == openapi3.ParameterInCookie:

@@ -67,11 +67,12 @@ func presented(o *Operation, r *http.Request) string {
 	}
 	for name, scheme := range loaded().spec.Components.SecuritySchemes {
 		s := scheme.Value
+		prefix, _ := s.Extensions["x-key-prefix"].(string)
 		switch {
 		case s.Type == "http" && strings.EqualFold(s.Scheme, sent),
 			s.In == "query" && r.URL.Query().Get(s.Name) != "",
 			s.In == "cookie" && sent == "" && len(r.CookiesNamed(s.Name)) > 0,
-			s.In == "header" && r.Header.Get(s.Name) != "":
+			s.In == "header" && strings.Contains(r.Header.Get(s.Name), prefix) && r.Header.Get(s.Name) != "":
 			return name
 		}
 	}

@@ -44,6 +44,9 @@ func (o *Operation) Public() bool {
 	return true
 }
 
+// WebSocket tells whether the operation is a WebSocket's handshake.
+func (o *Operation) WebSocket() bool { return o.Extensions["x-websocket"] == true }
+
 // JSONBody is the schema of the request's JSON body; nil when it takes none.
 func (o *Operation) JSONBody() *openapi3.Schema {
 	if o.RequestBody == nil || o.RequestBody.Value.Content["application/json"] == nil {

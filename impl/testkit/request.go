@@ -41,6 +41,9 @@ func do(t testing.TB, c *http.Client, url string, request Request) Response {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }() // read to its end below
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return Response{Status: res.StatusCode, Header: res.Header} // the socket is closed at once
+	}
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatalf("read the answer of %s %s: %v", request.Method, request.Path, err)

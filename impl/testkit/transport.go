@@ -44,6 +44,12 @@ func (c checking) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if res.StatusCode == http.StatusSwitchingProtocols { // what follows is no body
+		if err := Check(r, res.StatusCode, res.Header, nil, true); err != nil {
+			c.t.Error(err)
+		}
+		return res, nil
+	}
 	res.Body = &checkedBody{ReadCloser: res.Body, t: c.t, request: r, response: res}
 	return res, nil
 }

@@ -128,6 +128,6 @@ def _address(child: subprocess.Popen[str], log: pathlib.Path) -> str:
         # The first line is the address; what follows stays in the pipe, which holds far more.
         if select.select([child.stdout], [], [], 0.2)[0]:
             line = child.stdout.readline()
-            if found := re.search(r"http://\S+", line):
+            if found := re.search(r"https?://\S+", line):
                 return found.group()
     raise SystemExit(f"the server did not start:\n{log.read_text()}")

@@ -88,6 +88,20 @@ func dropHeaders(responses *yaml.Node) {
 	}
 }
 
+// webSockets names the operations that are a WebSocket's handshake, which is
+// mounted by hand and has no client of one call.
+func webSockets(document *yaml.Node) []string {
+	var ids []string
+	for _, item := range tree.Pairs(tree.Member(document, "paths")) {
+		for _, operation := range tree.Pairs(item) {
+			if tree.Text(operation, "x-websocket") == "true" {
+				ids = append(ids, tree.Text(operation, "operationId"))
+			}
+		}
+	}
+	return ids
+}
+
 // eventSchemas names the unions of server-sent events and their branches.
 func eventSchemas(document *yaml.Node) []string {
 	var names []string

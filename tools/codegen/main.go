@@ -64,8 +64,13 @@ func surfacesOf(source []byte) ([]string, error) {
 }
 
 func server(source []byte, surface, path string) error {
+	document, err := tree.Read(source)
+	if err != nil {
+		return err
+	}
 	config := configuration(surface)
 	config.Generate = codegen.GenerateOptions{Models: true, ChiServer: true, Strict: true}
+	config.OutputOptions.ExcludeOperationIDs = webSockets(document)
 	return generate(source, config, path, withoutEdgeHeaders)
 }
 
@@ -78,6 +83,7 @@ func client(source []byte, surface, path string) error {
 	config.Generate = codegen.GenerateOptions{Models: true, Client: true}
 	// clientgen writes better types for events than a union of objects.
 	config.OutputOptions.ExcludeSchemas = eventSchemas(document)
+	config.OutputOptions.ExcludeOperationIDs = webSockets(document)
 	// A caller finds the edge's headers in HTTPResponse.Header; a struct of them per status would triple the package.
 	return generate(source, config, path, withoutEdgeHeaders)
 }

@@ -18,6 +18,21 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for CharacterCardSpec.
+const (
+	CharacterCardSpecCharaCardV2 CharacterCardSpec = "chara_card_v2"
+)
+
+// Valid indicates whether the value is a known member of the CharacterCardSpec enum.
+func (e CharacterCardSpec) Valid() bool {
+	switch e {
+	case CharacterCardSpecCharaCardV2:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DocumentStatus.
 const (
 	DocumentStatusFailed DocumentStatus = "failed"
@@ -168,6 +183,24 @@ func (e SiteCreateRefresh) Valid() bool {
 	}
 }
 
+// Defines values for UploadMediaType.
+const (
+	UploadMediaTypeImageJpeg UploadMediaType = "image/jpeg"
+	UploadMediaTypeImagePng  UploadMediaType = "image/png"
+)
+
+// Valid indicates whether the value is a known member of the UploadMediaType enum.
+func (e UploadMediaType) Valid() bool {
+	switch e {
+	case UploadMediaTypeImageJpeg:
+		return true
+	case UploadMediaTypeImagePng:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportConversationParamsFormat.
 const (
 	ExportConversationParamsFormatHTML     ExportConversationParamsFormat = "html"
@@ -276,6 +309,22 @@ type AgentCreate struct {
 // AgentDocumentList Documents of an agent.
 type AgentDocumentList = []Document
 
+// AgentImport What became of a card.
+type AgentImport struct {
+	// Agent A character that speaks in conversations.
+	Agent Agent `json:"agent"`
+
+	// Greetings What the agent may say first, as the card has it, the usual one first.
+	//
+	// Example: ["Good evening."]
+	Greetings []string `json:"greetings"`
+
+	// LeftOut Members of the card that say something and were not kept.
+	//
+	// Example: ["character_book"]
+	LeftOut []string `json:"left_out"`
+}
+
 // AgentList Agents, newest first.
 type AgentList = []Agent
 
@@ -313,6 +362,86 @@ type AgentUpdate struct {
 	//
 	// Example: 35
 	Age *float64 `json:"age,omitempty"`
+}
+
+// CharacterCard A character card of the format V2. Members that are not listed are not kept.
+type CharacterCard struct {
+	// Spec The format.
+	//
+	// Example: chara_card_v2
+	Spec CharacterCardSpec `json:"spec"`
+
+	// SpecVersion The version of the format.
+	//
+	// Example: 2.0
+	SpecVersion *string `json:"spec_version,omitempty"`
+
+	// Data What the card says of the character.
+	Data CharacterCardData `json:"data"`
+}
+
+// CharacterCardSpec The format.
+//
+// Example: chara_card_v2
+type CharacterCardSpec string
+
+// CharacterCardData What the card says of the character.
+type CharacterCardData struct {
+	// Name The name.
+	//
+	// Example: Ada
+	Name string `json:"name"`
+
+	// Description Who the character is.
+	//
+	// Example: A mathematician of the nineteenth century.
+	Description *string `json:"description,omitempty"`
+
+	// Personality The character in short.
+	//
+	// Example: curious, exact
+	Personality *string `json:"personality,omitempty"`
+
+	// Scenario Where and when conversations take place.
+	//
+	// Example: {{char}} writes letters to {{user}}.
+	Scenario *string `json:"scenario,omitempty"`
+
+	// FirstMes What the character says first.
+	//
+	// Example: Good evening.
+	FirstMes *string `json:"first_mes,omitempty"`
+
+	// MesExample How the character talks.
+	//
+	// Example: Let us calculate.
+	MesExample *string `json:"mes_example,omitempty"`
+
+	// CreatorNotes Notes for people, not for the model; not kept.
+	//
+	// Example: Made for tests.
+	CreatorNotes *string `json:"creator_notes,omitempty"`
+
+	// SystemPrompt What the model is told before all else.
+	//
+	// Example: Stay in character.
+	SystemPrompt *string `json:"system_prompt,omitempty"`
+
+	// PostHistoryInstructions What the model is told last.
+	//
+	// Example: Answer briefly.
+	PostHistoryInstructions *string `json:"post_history_instructions,omitempty"`
+
+	// AlternateGreetings What the character may say first instead.
+	//
+	// Example: ["Who is there?"]
+	AlternateGreetings []string `json:"alternate_greetings,omitempty"`
+}
+
+// CharacterCardForm A card in a file.
+type CharacterCardForm struct {
+	// File A PNG that carries a card, or a card as JSON.
+	File openapi_types.File `json:"file"`
 }
 
 // CharactersError What went wrong.
@@ -670,6 +799,11 @@ type Message struct {
 	// Image A picture that the message shows; absent when there is none, or when it was deleted.
 	Image *MessageImage `json:"image,omitempty"`
 
+	// Images The pictures that the sender put into the message, the first of which is `image`; absent when there are none.
+	//
+	// Example: [{"id":"img_456def","url":"https://example.com/files/f_abc.jpg"}]
+	Images []MessageImage `json:"images,omitempty"`
+
 	// ThoughtProcess With `verbose`, how the answer came about: the model's own reasoning where it tells, otherwise the steps of retrieval and tools; absent when there are none.
 	//
 	// Example: The user wants an introduction. I start with the biological model.
@@ -736,6 +870,19 @@ type MessageImage struct {
 // MessageList Messages, the oldest first.
 type MessageList = []Message
 
+// MessagePicture A picture of a message; `id` or `url`, not both.
+type MessagePicture struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID *ImageID `json:"id,omitempty"`
+
+	// URL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+	//
+	// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+	URL *PictureDataURL `json:"url,omitempty"`
+}
+
 // MessageSend A message to answer.
 type MessageSend struct {
 	// Content The text; not only white space.
@@ -757,6 +904,11 @@ type MessageSend struct {
 	//
 	// Example: true
 	Stream *bool `json:"stream,omitempty"`
+
+	// Images Pictures for a model that can see.
+	//
+	// Example: [{"id":"img_456def"}]
+	Images []MessagePicture `json:"images,omitempty"`
 }
 
 // Model A model and what it offers.
@@ -781,6 +933,11 @@ type Model struct {
 	// Example: 0.06
 	CostPer1KTokens *float64 `json:"cost_per_1k_tokens,omitempty"`
 
+	// Vision Whether the model can see pictures in messages; absent when nobody said so, then its provider decides.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// CostPerImage The price of a picture, in the account's currency; only on stable diffusion models.
 	//
 	// Example: 0.02
@@ -789,6 +946,11 @@ type Model struct {
 
 // ModelList Models of one type.
 type ModelList = []Model
+
+// PictureDataURL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+//
+// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+type PictureDataURL = string
 
 // PromptMessage A message as a request gives it.
 type PromptMessage struct {
@@ -922,6 +1084,86 @@ type Transcript struct {
 // TranscriptText A conversation, written down.
 type TranscriptText = string
 
+// Upload A picture that somebody sent.
+type Upload struct {
+	// ID Names the image.
+	//
+	// Example: img_123abc
+	ID ImageID `json:"id"`
+
+	// Name What its sender calls it; may be empty.
+	//
+	// Example: beach.jpg
+	Name string `json:"name"`
+
+	// MediaType How it is stored; WebP and GIF become PNG.
+	//
+	// Example: image/jpeg
+	MediaType UploadMediaType `json:"media_type"`
+
+	// Bytes How much room it takes, as it is stored.
+	//
+	// Example: 34817
+	Bytes int64 `json:"bytes"`
+
+	// Width Pixels from left to right, upright.
+	//
+	// Example: 1024
+	Width int32 `json:"width"`
+
+	// Height Pixels from top to bottom, upright.
+	//
+	// Example: 768
+	Height int32 `json:"height"`
+
+	// URL Where the picture is. Nobody can guess the address, and whoever has it may look: it needs no key, so that a page can show it.
+	//
+	// Example: https://example.com/images/img_123abc.png
+	URL ImageAddress `json:"url"`
+
+	// ExpiresAt Until when `url` leads to it.
+	//
+	// Example: 2023-09-02T12:00:00Z
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// CreatedAt When it was uploaded.
+	//
+	// Example: 2023-09-01T12:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// UploadMediaType How it is stored; WebP and GIF become PNG.
+//
+// Example: image/jpeg
+type UploadMediaType string
+
+// UploadCreate A picture in JSON.
+type UploadCreate struct {
+	// URL A picture of at most 10 MiB as a data URL (RFC 2397) in base64.
+	//
+	// Example: data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=
+	URL PictureDataURL `json:"url"`
+
+	// Name What to call it.
+	//
+	// Example: dot.png
+	Name *string `json:"name,omitempty"`
+}
+
+// UploadForm A picture in a form.
+type UploadForm struct {
+	// File The picture: PNG, JPEG, GIF or WebP.
+	File openapi_types.File `json:"file"`
+
+	// Name What to call it, in place of the name that the form has.
+	//
+	// Example: beach.jpg
+	Name *string `json:"name,omitempty"`
+}
+
+// UploadList Uploads, newest first.
+type UploadList = []Upload
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -994,6 +1236,9 @@ type SiteIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 
@@ -1046,6 +1291,12 @@ type ListAgentsParams struct {
 
 	// Limit How many items the page may hold.
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
 
 // ListAgentDocumentsParams defines parameters for ListAgentDocuments.
@@ -1114,6 +1365,21 @@ type ListModelsParams struct {
 // ListModelsParamsType defines parameters for ListModels.
 type ListModelsParamsType string
 
+// ListUploadsParams defines parameters for ListUploads.
+type ListUploadsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ImportAgentJSONRequestBody defines body for ImportAgent for application/json ContentType.
+type ImportAgentJSONRequestBody = CharacterCard
+
+// ImportAgentMultipartRequestBody defines body for ImportAgent for multipart/form-data ContentType.
+type ImportAgentMultipartRequestBody = CharacterCardForm
+
 // CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
 type CreateAgentJSONRequestBody = AgentCreate
 
@@ -1143,6 +1409,12 @@ type SendMessageJSONRequestBody = MessageSend
 
 // CreateImageJSONRequestBody defines body for CreateImage for application/json ContentType.
 type CreateImageJSONRequestBody = ImageCreate
+
+// CreateUploadJSONRequestBody defines body for CreateUpload for application/json ContentType.
+type CreateUploadJSONRequestBody = UploadCreate
+
+// CreateUploadMultipartRequestBody defines body for CreateUpload for multipart/form-data ContentType.
+type CreateUploadMultipartRequestBody = UploadForm
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -1218,6 +1490,40 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ImportAgentWithBody Import a character card
+	//
+	// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+	// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+	//
+	// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+	// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+	// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+	//
+	// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+	// storage is full with 409 (`storage_full`).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+	ImportAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportAgent Import a character card
+	//
+	// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+	// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+	//
+	// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+	// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+	// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+	//
+	// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+	// storage is full with 409 (`storage_full`).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+	ImportAgent(ctx context.Context, body ImportAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAgents List the agents
 	//
 	// The account's agents, newest first.
@@ -1234,10 +1540,13 @@ type ClientInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAgent Create an agent
 	//
@@ -1248,10 +1557,13 @@ type ClientInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAgent Delete an agent
 	//
@@ -1465,6 +1777,10 @@ type ClientInterface interface {
 	// Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 	// exist is answered with 400.
 	//
+	// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+	// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+	// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
+	//
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 	// contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
 	// the whole message. When something fails after the stream began, an `error` event is the last one instead.
@@ -1478,6 +1794,10 @@ type ClientInterface interface {
 	//
 	// Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 	// exist is answered with 400.
+	//
+	// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+	// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+	// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
 	//
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 	// contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
@@ -1552,6 +1872,109 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/models (the `ListModels` operationId).
 	ListModels(ctx context.Context, params *ListModelsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListUploads List the uploads
+	//
+	// The pictures that were uploaded, also those that came with messages, newest first.
+	//
+	// Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
+	ListUploads(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUploadWithBody Upload a picture
+	//
+	// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+	//
+	// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+	// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+	//
+	// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+	CreateUploadWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateUpload Upload a picture
+	//
+	// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+	//
+	// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+	// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+	//
+	// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+	CreateUpload(ctx context.Context, body CreateUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteUpload Delete an upload
+	//
+	// Deletes an upload and its content; its addresses lead nowhere from then on. Messages that showed it stay, without the picture.
+	//
+	// Corresponds with DELETE /api/v1/uploads/{upload_id} (the `DeleteUpload` operationId).
+	DeleteUpload(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUpload Read an upload
+	//
+	// One upload, with an address of its content that is good for a day.
+	//
+	// Corresponds with GET /api/v1/uploads/{upload_id} (the `GetUpload` operationId).
+	GetUpload(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// ImportAgentWithBody Import a character card
+//
+// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+//
+// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+//
+// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+// storage is full with 409 (`storage_full`).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+func (c *Client) ImportAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportAgentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportAgent Import a character card
+//
+// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+//
+// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+//
+// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+// storage is full with 409 (`storage_full`).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+func (c *Client) ImportAgent(ctx context.Context, body ImportAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportAgentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // ListAgents List the agents
@@ -1580,11 +2003,14 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *Client) CreateAgentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAgentRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1604,11 +2030,14 @@ func (c *Client) CreateAgentWithBody(ctx context.Context, contentType string, bo
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *Client) CreateAgent(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAgentRequest(c.Server, body)
+func (c *Client) CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2071,6 +2500,10 @@ func (c *Client) ListMessages(ctx context.Context, conversationID ConversationID
 // Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 // exist is answered with 400.
 //
+// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
+//
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 // contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
 // the whole message. When something fails after the stream began, an `error` event is the last one instead.
@@ -2094,6 +2527,10 @@ func (c *Client) SendMessageWithBody(ctx context.Context, conversationID Convers
 //
 // Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 // exist is answered with 400.
+//
+// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
 //
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 // contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
@@ -2239,6 +2676,145 @@ func (c *Client) ListModels(ctx context.Context, params *ListModelsParams, reqEd
 	return c.Client.Do(req)
 }
 
+// ListUploads List the uploads
+//
+// The pictures that were uploaded, also those that came with messages, newest first.
+//
+// Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
+func (c *Client) ListUploads(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListUploadsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUploadWithBody Upload a picture
+//
+// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+//
+// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+//
+// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+func (c *Client) CreateUploadWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUploadRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateUpload Upload a picture
+//
+// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+//
+// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+//
+// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+func (c *Client) CreateUpload(ctx context.Context, body CreateUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateUploadRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteUpload Delete an upload
+//
+// Deletes an upload and its content; its addresses lead nowhere from then on. Messages that showed it stay, without the picture.
+//
+// Corresponds with DELETE /api/v1/uploads/{upload_id} (the `DeleteUpload` operationId).
+func (c *Client) DeleteUpload(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUploadRequest(c.Server, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUpload Read an upload
+//
+// One upload, with an address of its content that is good for a day.
+//
+// Corresponds with GET /api/v1/uploads/{upload_id} (the `GetUpload` operationId).
+func (c *Client) GetUpload(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUploadRequest(c.Server, uploadID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NewImportAgentRequest calls the generic ImportAgent builder with application/json body
+func NewImportAgentRequest(server string, body ImportAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportAgentRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewImportAgentRequestWithBody constructs an http.Request for the ImportAgent method, with any body, and a specified content type
+func NewImportAgentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agent-imports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListAgentsRequest constructs an http.Request for the ListAgents method
 func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Request, error) {
 	var err error
@@ -2306,18 +2882,18 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 }
 
 // NewCreateAgentRequest calls the generic CreateAgent builder with application/json body
-func NewCreateAgentRequest(server string, body CreateAgentJSONRequestBody) (*http.Request, error) {
+func NewCreateAgentRequest(server string, params *CreateAgentParams, body CreateAgentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAgentRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAgentRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAgentRequestWithBody constructs an http.Request for the CreateAgent method, with any body, and a specified content type
-func NewCreateAgentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAgentRequestWithBody(server string, params *CreateAgentParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2341,6 +2917,21 @@ func NewCreateAgentRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -3489,6 +4080,180 @@ func NewListModelsRequest(server string, params *ListModelsParams) (*http.Reques
 	return req, nil
 }
 
+// NewListUploadsRequest constructs an http.Request for the ListUploads method
+func NewListUploadsRequest(server string, params *ListUploadsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/uploads")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateUploadRequest calls the generic CreateUpload builder with application/json body
+func NewCreateUploadRequest(server string, body CreateUploadJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateUploadRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateUploadRequestWithBody constructs an http.Request for the CreateUpload method, with any body, and a specified content type
+func NewCreateUploadRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/uploads")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteUploadRequest constructs an http.Request for the DeleteUpload method
+func NewDeleteUploadRequest(server string, uploadID UploadIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "upload_id", uploadID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/uploads/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUploadRequest constructs an http.Request for the GetUpload method
+func NewGetUploadRequest(server string, uploadID UploadIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "upload_id", uploadID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/uploads/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -3533,6 +4298,40 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ImportAgentWithBodyWithResponse Import a character card
+	//
+	// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+	// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+	//
+	// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+	// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+	// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+	//
+	// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+	// storage is full with 409 (`storage_full`).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+	ImportAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAgentResult, error)
+
+	// ImportAgentWithResponse Import a character card
+	//
+	// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+	// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+	//
+	// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+	// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+	// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+	//
+	// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+	// storage is full with 409 (`storage_full`).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+	ImportAgentWithResponse(ctx context.Context, body ImportAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportAgentResult, error)
+
 	// ListAgentsWithResponse List the agents
 	//
 	// The account's agents, newest first.
@@ -3551,10 +4350,13 @@ type ClientWithResponsesInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
+	CreateAgentWithBodyWithResponse(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
 
 	// CreateAgentWithResponse Create an agent
 	//
@@ -3565,10 +4367,13 @@ type ClientWithResponsesInterface interface {
 	// does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 	// cannot be made there is no agent, and no charge.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+	// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-	CreateAgentWithResponse(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
+	CreateAgentWithResponse(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error)
 
 	// DeleteAgentWithResponse Delete an agent
 	//
@@ -3806,6 +4611,10 @@ type ClientWithResponsesInterface interface {
 	// Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 	// exist is answered with 400.
 	//
+	// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+	// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+	// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
+	//
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 	// contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
 	// the whole message. When something fails after the stream began, an `error` event is the last one instead.
@@ -3819,6 +4628,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 	// exist is answered with 400.
+	//
+	// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+	// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+	// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
 	//
 	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 	// contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
@@ -3901,6 +4714,179 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/models (the `ListModels` operationId).
 	ListModelsWithResponse(ctx context.Context, params *ListModelsParams, reqEditors ...RequestEditorFn) (*ListModelsResult, error)
+
+	// ListUploadsWithResponse List the uploads
+	//
+	// The pictures that were uploaded, also those that came with messages, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
+	ListUploadsWithResponse(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*ListUploadsResult, error)
+
+	// CreateUploadWithBodyWithResponse Upload a picture
+	//
+	// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+	//
+	// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+	// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+	//
+	// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+	CreateUploadWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUploadResult, error)
+
+	// CreateUploadWithResponse Upload a picture
+	//
+	// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+	//
+	// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+	// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+	//
+	// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+	CreateUploadWithResponse(ctx context.Context, body CreateUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUploadResult, error)
+
+	// DeleteUploadWithResponse Delete an upload
+	//
+	// Deletes an upload and its content; its addresses lead nowhere from then on. Messages that showed it stay, without the picture.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/uploads/{upload_id} (the `DeleteUpload` operationId).
+	DeleteUploadWithResponse(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*DeleteUploadResult, error)
+
+	// GetUploadWithResponse Read an upload
+	//
+	// One upload, with an address of its content that is good for a day.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/uploads/{upload_id} (the `GetUpload` operationId).
+	GetUploadWithResponse(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*GetUploadResult, error)
+}
+
+// ImportAgentResult201Headers the declared response headers of an HTTP 201 response for ImportAgent
+type ImportAgentResult201Headers struct {
+	Location string
+}
+
+type ImportAgentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *AgentImport
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *ImportAgentResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ImportAgentResult) GetJSON201() *AgentImport {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ImportAgentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ImportAgentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ImportAgentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ImportAgentResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ImportAgentResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ImportAgentResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ImportAgentResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ImportAgentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ImportAgentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ImportAgentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportAgentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportAgentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportAgentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportAgentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // ListAgentsResult200Headers the declared response headers of an HTTP 200 response for ListAgents
@@ -3999,11 +4985,19 @@ type CreateAgentResult201Headers struct {
 	ParleyTurn *string
 }
 
+// CreateAgentResult202Headers the declared response headers of an HTTP 202 response for CreateAgent
+type CreateAgentResult202Headers struct {
+	Location   string
+	ParleyTurn string
+}
+
 type CreateAgentResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Agent
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Agent
 	// JSON400 the response for an HTTP 400 `application/json` response
 	JSON400 *CharactersBadRequest
 	// JSON401 the response for an HTTP 401 `application/json` response
@@ -4030,11 +5024,18 @@ type CreateAgentResult struct {
 	JSON503 *CharactersUnavailable
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAgentResult201Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateAgentResult202Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
 func (r CreateAgentResult) GetJSON201() *Agent {
 	return r.JSON201
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateAgentResult) GetJSON202() *Agent {
+	return r.JSON202
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
@@ -6589,6 +7590,433 @@ func (r ListModelsResult) ContentType() string {
 	return ""
 }
 
+// ListUploadsResult200Headers the declared response headers of an HTTP 200 response for ListUploads
+type ListUploadsResult200Headers struct {
+	Link *string
+}
+
+type ListUploadsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UploadList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListUploadsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListUploadsResult) GetJSON200() *UploadList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListUploadsResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListUploadsResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListUploadsResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListUploadsResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListUploadsResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListUploadsResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListUploadsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListUploadsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListUploadsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListUploadsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateUploadResult201Headers the declared response headers of an HTTP 201 response for CreateUpload
+type CreateUploadResult201Headers struct {
+	Location string
+}
+
+type CreateUploadResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Upload
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateUploadResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateUploadResult) GetJSON201() *Upload {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateUploadResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateUploadResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateUploadResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateUploadResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateUploadResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateUploadResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateUploadResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateUploadResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateUploadResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateUploadResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateUploadResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateUploadResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateUploadResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateUploadResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteUploadResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteUploadResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteUploadResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteUploadResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteUploadResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteUploadResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteUploadResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteUploadResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteUploadResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteUploadResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteUploadResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteUploadResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetUploadResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Upload
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUploadResult) GetJSON200() *Upload {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetUploadResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetUploadResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetUploadResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetUploadResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetUploadResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetUploadResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetUploadResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetUploadResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUploadResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUploadResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetUploadResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportAgentWithBodyWithResponse Import a character card
+//
+// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+//
+// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+//
+// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+// storage is full with 409 (`storage_full`).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+func (c *ClientWithResponses) ImportAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportAgentResult, error) {
+	rsp, err := c.ImportAgentWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportAgentResult(rsp)
+}
+
+// ImportAgentWithResponse Import a character card
+//
+// Makes an agent of a character card in the common format V2 (`chara_card_v2`): the card itself as JSON, or the `file` of a form, a JSON file or a PNG that carries the card in its text chunk
+// `chara`. Such a PNG becomes the agent's picture, unpacked and packed anew; nothing of it but its pixels is kept. A form's file may also hold a card of the format V1.
+//
+// Of the card are taken: the name, and as the agent's personality what the card says of `system_prompt`, `personality`, `scenario`, `mes_example` and
+// `post_history_instructions`; its `description` becomes the agent's, or goes before the personality when it is too long for that. `{{char}}` and `{{user}}` are replaced. What the card says to begin a conversation with is
+// in `greetings`, for `messages` of a new conversation. What else it holds is not kept, and named in `left_out`.
+//
+// A card is text that a stranger wrote: it is stored and shown as text and never acts. One that cannot be read, or is too long for an agent, is answered with 400, an account whose
+// storage is full with 409 (`storage_full`).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agent-imports (the `ImportAgent` operationId).
+func (c *ClientWithResponses) ImportAgentWithResponse(ctx context.Context, body ImportAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportAgentResult, error) {
+	rsp, err := c.ImportAgent(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportAgentResult(rsp)
+}
+
 // ListAgentsWithResponse List the agents
 //
 // The account's agents, newest first.
@@ -6613,11 +8041,14 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
-	rsp, err := c.CreateAgentWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
+	rsp, err := c.CreateAgentWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -6633,11 +8064,14 @@ func (c *ClientWithResponses) CreateAgentWithBodyWithResponse(ctx context.Contex
 // does without. A model that does not exist, or makes no pictures, is answered with 400. The picture has its price: 402 when the balance does not cover it, and when it
 // cannot be made there is no agent, and no charge.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent as it is, and
+// `GET` of its `Location` shows the picture once there is one, or 404 when it could not be made.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/agents (the `CreateAgent` operationId).
-func (c *ClientWithResponses) CreateAgentWithResponse(ctx context.Context, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
-	rsp, err := c.CreateAgent(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAgentWithResponse(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentResult, error) {
+	rsp, err := c.CreateAgent(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -7024,6 +8458,10 @@ func (c *ClientWithResponses) ListMessagesWithResponse(ctx context.Context, conv
 // Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 // exist is answered with 400.
 //
+// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
+//
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 // contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
 // the whole message. When something fails after the stream began, an `error` event is the last one instead.
@@ -7043,6 +8481,10 @@ func (c *ClientWithResponses) SendMessageWithBodyWithResponse(ctx context.Contex
 //
 // Stores the message in the conversation, answers it, and stores the answer, which is what comes back. An `llm_id` that does not
 // exist is answered with 400.
+//
+// `images` show pictures to a model that can see: uploads, images of the account, or data URLs, which are stored with the conversation and go with it. A model that is known not to
+// see is answered with 400, and so is what is no picture; an id that does not exist with 404. The newest eight pictures of a conversation are shown again with each
+// later message, of older ones the model reads that they were there. A picture counts as 1,000 input tokens until the model's provider reports what it took.
 //
 // With `"stream": true`, or `Accept: text/event-stream`, the answer comes piece by piece: `delta` events whose
 // contents add up to the answer, between them `thought` events if `verbose` is set, and at the end one `message` event with
@@ -7168,6 +8610,200 @@ func (c *ClientWithResponses) ListModelsWithResponse(ctx context.Context, params
 	return ParseListModelsResult(rsp)
 }
 
+// ListUploadsWithResponse List the uploads
+//
+// The pictures that were uploaded, also those that came with messages, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
+func (c *ClientWithResponses) ListUploadsWithResponse(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*ListUploadsResult, error) {
+	rsp, err := c.ListUploads(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListUploadsResult(rsp)
+}
+
+// CreateUploadWithBodyWithResponse Upload a picture
+//
+// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+//
+// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+//
+// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+func (c *ClientWithResponses) CreateUploadWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateUploadResult, error) {
+	rsp, err := c.CreateUploadWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUploadResult(rsp)
+}
+
+// CreateUploadWithResponse Upload a picture
+//
+// Stores a picture, which messages may then show to models that can see (`images` of a message). It comes as the `file` of a form, or in JSON as a data URL.
+//
+// PNG, JPEG, GIF and WebP are taken, told by their content and not by what they are called, with at most 24 million pixels. The picture is unpacked and packed anew: places and cameras
+// (Exif), scripts, other files behind the picture and frames after the first are left behind. Anything else is answered with 400, a full account with 409 (`storage_full`).
+//
+// The address in the answer needs no key and expires; reading the upload gives a fresh one.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/uploads (the `CreateUpload` operationId).
+func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, body CreateUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateUploadResult, error) {
+	rsp, err := c.CreateUpload(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateUploadResult(rsp)
+}
+
+// DeleteUploadWithResponse Delete an upload
+//
+// Deletes an upload and its content; its addresses lead nowhere from then on. Messages that showed it stay, without the picture.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/uploads/{upload_id} (the `DeleteUpload` operationId).
+func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*DeleteUploadResult, error) {
+	rsp, err := c.DeleteUpload(ctx, uploadID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteUploadResult(rsp)
+}
+
+// GetUploadWithResponse Read an upload
+//
+// One upload, with an address of its content that is good for a day.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/uploads/{upload_id} (the `GetUpload` operationId).
+func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, uploadID UploadIDPath, reqEditors ...RequestEditorFn) (*GetUploadResult, error) {
+	rsp, err := c.GetUpload(ctx, uploadID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUploadResult(rsp)
+}
+
+// ParseImportAgentResult parses an HTTP response from a ImportAgentWithResponse call
+func ParseImportAgentResult(rsp *http.Response) (*ImportAgentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportAgentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest AgentImport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers ImportAgentResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListAgentsResult parses an HTTP response from a ListAgentsWithResponse call
 func ParseListAgentsResult(rsp *http.Response) (*ListAgentsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -7269,6 +8905,13 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest CharactersBadRequest
@@ -7374,6 +9017,23 @@ func ParseCreateAgentResult(rsp *http.Response) (*CreateAgentResult, error) {
 			headers.ParleyTurn = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 202:
+		var headers CreateAgentResult202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers202 = &headers
 	}
 
 	return response, nil
@@ -9582,6 +11242,342 @@ func ParseListModelsResult(rsp *http.Response) (*ListModelsResult, error) {
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListUploadsResult parses an HTTP response from a ListUploadsWithResponse call
+func ParseListUploadsResult(rsp *http.Response) (*ListUploadsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListUploadsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UploadList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListUploadsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateUploadResult parses an HTTP response from a CreateUploadWithResponse call
+func ParseCreateUploadResult(rsp *http.Response) (*CreateUploadResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateUploadResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Upload
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateUploadResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteUploadResult parses an HTTP response from a DeleteUploadWithResponse call
+func ParseDeleteUploadResult(rsp *http.Response) (*DeleteUploadResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteUploadResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetUploadResult parses an HTTP response from a GetUploadWithResponse call
+func ParseGetUploadResult(rsp *http.Response) (*GetUploadResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUploadResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Upload
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil

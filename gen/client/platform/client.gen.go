@@ -160,6 +160,9 @@ const (
 	KeyScopeProjects        KeyScope = "projects"
 	KeyScopeProjectsRead    KeyScope = "projects:read"
 	KeyScopeProjectsWrite   KeyScope = "projects:write"
+	KeyScopeRealtime        KeyScope = "realtime"
+	KeyScopeRealtimeRead    KeyScope = "realtime:read"
+	KeyScopeRealtimeWrite   KeyScope = "realtime:write"
 	KeyScopeWebchat         KeyScope = "webchat"
 	KeyScopeWebchatRead     KeyScope = "webchat:read"
 	KeyScopeWebchatWrite    KeyScope = "webchat:write"
@@ -203,6 +206,12 @@ func (e KeyScope) Valid() bool {
 	case KeyScopeProjectsRead:
 		return true
 	case KeyScopeProjectsWrite:
+		return true
+	case KeyScopeRealtime:
+		return true
+	case KeyScopeRealtimeRead:
+		return true
+	case KeyScopeRealtimeWrite:
 		return true
 	case KeyScopeWebchat:
 		return true
@@ -1008,7 +1017,7 @@ type Export struct {
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
-// ExportArchive A zip with `manifest.json` and files of JSON lines.
+// ExportArchive A zip with `manifest.json`, files of JSON lines, and pictures.
 type ExportArchive = openapi_types.File
 
 // ExportList Exports, newest first.
@@ -1630,10 +1639,20 @@ type OfferedModel struct {
 	// Example: 1024
 	MaxOutput int32 `json:"max_output"`
 
+	// Vision Whether it sees pictures in messages; absent when nobody said so, then pictures are passed on and its provider decides.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled bool `json:"enabled"`
+
+	// EnabledHere Whether this account lets it answer; counts for models that are offered to every account.
+	//
+	// Example: true
+	EnabledHere bool `json:"enabled_here"`
 
 	// Shared Whether it is offered to every account.
 	//
@@ -1692,6 +1711,11 @@ type OfferedModelCreate struct {
 	//
 	// Example: 1024
 	MaxOutput *int32 `json:"max_output,omitempty"`
+
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
 }
 
 // OfferedModelID Names the model in requests.
@@ -1729,10 +1753,20 @@ type OfferedModelUpdate struct {
 	// Example: 20000
 	ImageMicros *int64 `json:"image_micros,omitempty"`
 
+	// Vision Whether it sees pictures in messages.
+	//
+	// Example: true
+	Vision *bool `json:"vision,omitempty"`
+
 	// Enabled Whether it answers.
 	//
 	// Example: true
 	Enabled *bool `json:"enabled,omitempty"`
+
+	// EnabledHere Whether this account lets a model of the server answer; takes no scope `operator`, and is 400 on a model of the account's own.
+	//
+	// Example: false
+	EnabledHere *bool `json:"enabled_here,omitempty"`
 }
 
 // OpenapiDocument An OpenAPI 3.0 document, as the specification defines it.
@@ -2595,6 +2629,9 @@ type StateCookieParameter = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 
@@ -3329,7 +3366,7 @@ type ClientInterface interface {
 
 	// DownloadExport Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -3424,7 +3461,8 @@ type ClientInterface interface {
 
 	// UpdateOfferedModelWithBody Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3433,7 +3471,8 @@ type ClientInterface interface {
 
 	// UpdateOfferedModel Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4637,7 +4676,7 @@ func (c *Client) GetExport(ctx context.Context, exportID ExportIDPath, reqEditor
 
 // DownloadExport Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Corresponds with GET /api/v1/admin/exports/{export_id}/download (the `DownloadExport` operationId).
@@ -4842,7 +4881,8 @@ func (c *Client) DeleteOfferedModel(ctx context.Context, modelID OfferedModelIDP
 
 // UpdateOfferedModelWithBody Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4861,7 +4901,8 @@ func (c *Client) UpdateOfferedModelWithBody(ctx context.Context, modelID Offered
 
 // UpdateOfferedModel Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10334,7 +10375,7 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadExportWithResponse Download an archive
 	//
-	// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+	// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 	// anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -10443,7 +10484,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOfferedModelWithBodyWithResponse Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10452,7 +10494,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOfferedModelWithResponse Change a model that is offered
 	//
-	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+	// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+	// `enabled_here`, with which each account switches it for itself.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19456,7 +19499,7 @@ func (c *ClientWithResponses) GetExportWithResponse(ctx context.Context, exportI
 
 // DownloadExportWithResponse Download an archive
 //
-// The archive of an export that is `ready`: a zip with `manifest.json` and a file of JSON lines for each kind of record. It can be downloaded for 7 days, and until
+// The archive of an export that is `ready`: a zip with `manifest.json`, a file of JSON lines for each kind of record, and the pictures under `images/`. It can be downloaded for 7 days, and until
 // anything of the account is erased. An export that is not ready, or no longer, is answered with 409.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -19631,7 +19674,8 @@ func (c *ClientWithResponses) DeleteOfferedModelWithResponse(ctx context.Context
 
 // UpdateOfferedModelWithBodyWithResponse Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19646,7 +19690,8 @@ func (c *ClientWithResponses) UpdateOfferedModelWithBodyWithResponse(ctx context
 
 // UpdateOfferedModelWithResponse Change a model that is offered
 //
-// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`.
+// Names, prices, enables or disables a model. A disabled one is not listed and answers nothing. One of the server takes the scope `operator`, but for
+// `enabled_here`, with which each account switches it for itself.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -4971,6 +4971,9 @@ type SourceIDPath = int64
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 

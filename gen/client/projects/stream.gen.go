@@ -11,6 +11,31 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ProjectProgressStreamEvent struct {
+	Event string // the event's name: "progress", "done"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	Progress *ProjectProgress // "progress": The figures have changed.
+	Done     *ProjectProgress // "done": Nothing is being read any more.
+
+	Data json.RawMessage // the data as received
+}
+
+func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
+	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "progress":
+		event.Progress = new(ProjectProgress)
+		return event, false, json.Unmarshal(raw.Data, event.Progress)
+	case "done":
+		event.Done = new(ProjectProgress)
+		return event, true, json.Unmarshal(raw.Data, event.Done)
+	}
+	return event, false, nil
+}
+
 // ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectMessageStreamEvent struct {
@@ -55,29 +80,16 @@ func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletion
 	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
-// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
-// is one that this client does not know: then only Event and Data are.
-type ProjectProgressStreamEvent struct {
-	Event string // the event's name: "progress", "done"
-	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-
-	Progress *ProjectProgress // "progress": The figures have changed.
-	Done     *ProjectProgress // "done": Nothing is being read any more.
-
-	Data json.RawMessage // the data as received
-}
-
-func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
-	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
-	switch raw.Name {
-	case "progress":
-		event.Progress = new(ProjectProgress)
-		return event, false, json.Unmarshal(raw.Data, event.Progress)
-	case "done":
-		event.Done = new(ProjectProgress)
-		return event, true, json.Unmarshal(raw.Data, event.Done)
+// StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) iter.Seq2[ProjectProgressStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
-	return event, false, nil
+	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
 }
 
 // StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
@@ -102,16 +114,4 @@ func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context,
 		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
-}
-
-// StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) iter.Seq2[ProjectProgressStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
 }

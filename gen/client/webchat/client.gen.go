@@ -974,6 +974,9 @@ type SiteIDPath = string
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
+// UploadIDPath defines model for UploadIdPath.
+type UploadIDPath = string
+
 // UserIDPath defines model for UserIdPath.
 type UserIDPath = string
 

@@ -2,6 +2,7 @@ package characters
 
 import (
 	"context"
+	"time"
 
 	"parley/db"
 	gen "parley/gen/characters"
@@ -67,7 +68,7 @@ func (a agents) CreateAgent(ctx context.Context, request gen.CreateAgentRequestO
 		Age:               request.Body.Age,
 	}
 	if in.SDModelID != "" {
-		return a.createWithPicture(ctx, in)
+		return a.createWithPicture(ctx, in, patience(text(request.Params.Prefer)))
 	}
 	row, err := a.service.Create(ctx, caller.AccountID, in)
 	if err != nil {
@@ -78,23 +79,28 @@ func (a agents) CreateAgent(ctx context.Context, request gen.CreateAgentRequestO
 	}, nil
 }
 
-func (a agents) createWithPicture(ctx context.Context, in agent.CreateInput) (gen.CreateAgentResponseObject, error) {
+func (a agents) createWithPicture(ctx context.Context, in agent.CreateInput, limit <-chan time.Time) (gen.CreateAgentResponseObject, error) {
 	row, err := a.service.Prepare(ctx, httpd.Caller(ctx).AccountID, in)
 	if err != nil {
 		return nil, err
 	}
-	picture, err := a.picture(ctx, row, true)
+	picture, err := a.picture(ctx, row, true, limit)
 	if err != nil {
 		return nil, err
 	}
+	location := "/api/v1/agents/" + row.ID
+	if picture.State == db.ImageWaiting {
+		return gen.CreateAgent202JSONResponse{
+			Body: toAPIAgent(row), Headers: gen.CreateAgent202ResponseHeaders{Location: location, ParleyTurn: *picture.TurnID},
+		}, nil
+	}
 	return gen.CreateAgent201JSONResponse{
-		Body:    a.toAPIAgentWith(ctx, row, picture),
-		Headers: gen.CreateAgent201ResponseHeaders{Location: "/api/v1/agents/" + row.ID, ParleyTurn: picture.TurnID},
+		Body: a.toAPIAgentWith(ctx, row, picture), Headers: gen.CreateAgent201ResponseHeaders{Location: location, ParleyTurn: picture.TurnID},
 	}, nil
 }
 
-// picture makes the agent's avatar and waits for it.
-func (a agents) picture(ctx context.Context, row db.Agent, isNew bool) (db.Image, error) {
+// picture makes the agent's avatar and waits for it until limit fires (nil: never).
+func (a agents) picture(ctx context.Context, row db.Agent, isNew bool, limit <-chan time.Time) (db.Image, error) {
 	begun, err := a.images.Begin(ctx, image.Input{
 		Caller: httpd.Caller(ctx), Surface: surface, Purpose: db.ImageAvatar, ModelID: *row.SDModelID, Prompt: agent.Looks(row),
 		Agent: &row, NewAgent: isNew,
@@ -102,7 +108,7 @@ func (a agents) picture(ctx context.Context, row db.Agent, isNew bool) (db.Image
 	if err != nil {
 		return begun, err
 	}
-	return a.images.Wait(ctx, row.AccountID, begun.ID, nil)
+	return a.images.Wait(ctx, row.AccountID, begun.ID, limit)
 }
 
 // GetAgent returns one agent, built in or the account's own.
@@ -138,7 +144,7 @@ func (a agents) UpdateAgent(ctx context.Context, request gen.UpdateAgentRequestO
 		}
 		return gen.UpdateAgent200JSONResponse{Body: list[0]}, nil
 	}
-	picture, err := a.picture(ctx, row, false)
+	picture, err := a.picture(ctx, row, false, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,8 @@ type API struct {
 	messages
 	models
 	transcripts
+	uploads
+	agentImports
 }
 
 var _ gen.StrictServerInterface = API{}
@@ -63,6 +65,8 @@ func New(s Services) httpd.Surface {
 		transcripts:   transcripts{pictures: shown, conversations: s.Conversations, images: s.Images},
 		messages:      messages{pictures: shown, conversations: s.Conversations, images: s.Images},
 		models:        models{catalog: s.Models},
+		uploads:       uploads{pictures: shown, service: s.Images},
+		agentImports:  agentImports{agents: agents{pictures: shown, service: s.Agents, images: s.Images}},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }

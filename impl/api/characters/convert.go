@@ -72,10 +72,22 @@ func (p pictures) toAPIMessages(ctx context.Context, rows []db.Message, shown ma
 	for i, m := range rows {
 		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC(), Citations: toAPIMessageCitations(turn.Cited(m.Citations.JSONText))}
 		if picture, ok := shown[text(m.ImageID)]; ok {
-			out[i].Image = &gen.MessageImage{ID: picture.ID, URL: p.url(ctx, picture)}
+			out[i].Image = p.toAPIMessageImage(ctx, picture)
+		}
+		for _, imageID := range m.ImageIDs {
+			if picture, ok := shown[imageID]; ok {
+				out[i].Images = append(out[i].Images, *p.toAPIMessageImage(ctx, picture))
+			}
+		}
+		if len(out[i].Images) > 0 {
+			out[i].Image = &out[i].Images[0]
 		}
 	}
 	return out
+}
+
+func (p pictures) toAPIMessageImage(ctx context.Context, i db.Image) *gen.MessageImage {
+	return &gen.MessageImage{ID: i.ID, URL: p.url(ctx, i)}
 }
 
 // toAPIMessageRole words the roles as seed 002 does: the model is the agent.
@@ -144,6 +156,6 @@ func toAPIModel(m db.Model) gen.Model {
 		return out
 	}
 	maxContext, price := int64(m.ContextTokens), money.Decimal(m.OutputMicrosPer1K)
-	out.MaxContext, out.CostPer1KTokens = &maxContext, &price
+	out.MaxContext, out.CostPer1KTokens, out.Vision = &maxContext, &price, m.Vision
 	return out
 }

@@ -20,6 +20,9 @@ import (
 // asyncWait is how long a request waits that allows an early answer and does not say.
 const asyncWait = 20 * time.Second
 
+// linkLife is how long an address of what people sent leads to it.
+const linkLife = 24 * time.Hour
+
 // pictures turns images into the words of seed 002, with addresses that lead to them.
 type pictures struct {
 	links *file.Links
@@ -31,7 +34,16 @@ func (p pictures) url(ctx context.Context, i db.Image) string {
 	if base == "" {
 		base = httpd.Origin(ctx)
 	}
-	return base + p.links.Path(i.AccountID, i.ID, i.MediaType, time.Time{})
+	return base + p.links.Path(i.AccountID, i.ID, i.MediaType, p.expiry(i))
+}
+
+// expiry is when an address of an image ends that is made now; zero: never. What
+// people sent is private, what was made is public to whoever has the address.
+func (p pictures) expiry(i db.Image) time.Time {
+	if i.Purpose != db.ImageUpload {
+		return time.Time{}
+	}
+	return p.links.Now().Add(linkLife).Truncate(time.Second)
 }
 
 func (p pictures) toAPIImage(ctx context.Context, i db.Image) gen.Image {
@@ -95,11 +107,7 @@ func (x images) CreateImage(ctx context.Context, request gen.CreateImageRequestO
 	if err != nil {
 		return nil, err
 	}
-	var limit <-chan time.Time
-	if wait, async := preference(text(request.Params.Prefer)); async {
-		limit = time.After(wait)
-	}
-	row, err := x.service.Wait(ctx, caller.AccountID, begun.ID, limit)
+	row, err := x.service.Wait(ctx, caller.AccountID, begun.ID, patience(text(request.Params.Prefer)))
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +120,15 @@ func (x images) CreateImage(ctx context.Context, request gen.CreateImageRequestO
 	return gen.CreateImage201JSONResponse{
 		Body: x.toAPIImage(ctx, row), Headers: gen.CreateImage201ResponseHeaders{Location: location, ParleyTurn: *row.TurnID},
 	}, nil
+}
+
+// patience fires when a request with a Prefer header is to be answered; nil: not before its end.
+func patience(header string) <-chan time.Time {
+	wait, async := preference(header)
+	if !async {
+		return nil
+	}
+	return time.After(wait)
 }
 
 // preference reads a Prefer header: whether 202 is welcome, and after how long.

@@ -62,6 +62,7 @@ func pictureIDs(rows []db.Message) []string {
 		if row.ImageID != nil {
 			ids = append(ids, *row.ImageID)
 		}
+		ids = append(ids, row.ImageIDs...)
 	}
 	return ids
 }
@@ -88,8 +89,13 @@ func talk(c db.Conversation, agentName string, messages gen.MessageList, rest bo
 		if m.Role == toAPIMessageRole(string(provider.RoleAssistant)) {
 			t.Messages[i].Speaker = agentName
 		}
-		if m.Image != nil {
-			t.Messages[i].Picture = m.Image.URL
+		switch {
+		case len(m.Images) > 0:
+			for _, picture := range m.Images {
+				t.Messages[i].Pictures = append(t.Messages[i].Pictures, picture.URL)
+			}
+		case m.Image != nil:
+			t.Messages[i].Pictures = []string{m.Image.URL}
 		}
 	}
 	return t

@@ -11,6 +11,7 @@ import (
 
 	"parley/db"
 	gen "parley/gen/openai"
+	"parley/impl/core/agent"
 	"parley/impl/core/fault"
 	"parley/impl/core/file"
 	"parley/impl/core/image"
@@ -82,7 +83,7 @@ func (p pictures) modelID(ctx context.Context, accountID string, name *string) (
 	}
 	first, err := p.Models.DB.DefaultModel(ctx, accountID, model.KindSD)
 	if errors.Is(err, db.ErrNotFound) || err == nil && name != nil && first.ProviderID != model.BuiltInProvider {
-		return "", errNoModel
+		return "", agent.ErrNoModel
 	}
 	return first.ID, err
 }

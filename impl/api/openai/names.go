@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"errors"
 
 	"parley/db"
 	"parley/impl/core/agent"
@@ -16,8 +15,6 @@ type names struct {
 	models *model.Catalog
 }
 
-var errNoModel = fault.New(fault.NotFound, "The model does not exist or you do not have access to it.")
-
 // named is a model or an agent: exactly one is set.
 type named struct {
 	model *db.Model
@@ -27,30 +24,14 @@ type named struct {
 // find returns the model, of one of the kinds, or the agent of the account with
 // an id; neither is a NotFound fault.
 func (n names) find(ctx context.Context, accountID, name string, kinds ...string) (named, error) {
-	m, err := n.models.Named(ctx, accountID, name, kinds...)
-	if err == nil {
-		return named{model: &m}, nil
-	}
-	if fault.KindOf(err) != fault.NotFound {
-		return named{}, err
-	}
-	a, err := n.agents.Get(ctx, accountID, name)
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return named{}, errNoModel
-	}
-	return named{agent: &a}, err
+	found, err := n.agents.Named(ctx, accountID, name, kinds...)
+	return named{model: found.Model, agent: found.Agent}, err
 }
 
-// answering is find for who shall answer: a name that is no model or agent may
-// be an alias, and without an upstream any other name means the built-in model,
-// so that clients with a model's name built in work offline.
+// answering is find for who shall answer; see agent.Service.Answering.
 func (n names) answering(ctx context.Context, accountID, name string) (named, error) {
-	found, err := n.find(ctx, accountID, name, model.KindLLM)
-	if !errors.Is(err, errNoModel) {
-		return found, err
-	}
-	m, err := n.meant(ctx, accountID, name, model.KindLLM)
-	return named{model: &m}, err
+	found, err := n.agents.Answering(ctx, accountID, name)
+	return named{model: found.Model, agent: found.Agent}, err
 }
 
 // embedding is answering for embeddings, which agents do not make.
@@ -59,24 +40,5 @@ func (n names) embedding(ctx context.Context, accountID, name string) (db.Model,
 	if err == nil || fault.KindOf(err) != fault.NotFound {
 		return m, err
 	}
-	return n.meant(ctx, accountID, name, model.KindEmbedding)
-}
-
-// meant returns the model that a name which is none stands for.
-func (n names) meant(ctx context.Context, accountID, name, kind string) (db.Model, error) {
-	modelID, err := n.models.Meant(ctx, accountID, name)
-	if err != nil {
-		return db.Model{}, err
-	}
-	m, err := db.Model{}, error(errNoModel)
-	if modelID != name {
-		m, err = n.models.Named(ctx, accountID, modelID, kind)
-	}
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		m, err = n.models.Offline(ctx, accountID, kind)
-	}
-	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return m, errNoModel
-	}
-	return m, err
+	return n.agents.Meant(ctx, accountID, name, model.KindEmbedding)
 }

@@ -124,7 +124,7 @@ func (m offeredModels) CreateOfferedModel(ctx context.Context, request gen.Creat
 	row := db.Model{
 		ID: value(b.ID), ProviderID: b.ProviderID, Kind: string(b.Type), Name: value(b.Name), UpstreamName: value(b.UpstreamName),
 		ContextTokens: int(*b.MaxContext), MaxOutputTokens: int(*b.MaxOutput),
-		InputMicrosPer1K: *b.InputMicrosPer1K, OutputMicrosPer1K: *b.OutputMicrosPer1K, ImageMicros: *b.ImageMicros,
+		InputMicrosPer1K: *b.InputMicrosPer1K, OutputMicrosPer1K: *b.OutputMicrosPer1K, ImageMicros: *b.ImageMicros, Vision: b.Vision,
 	}
 	if row.ID == "" {
 		row.ID = id.New(id.Model)
@@ -149,6 +149,7 @@ func (m offeredModels) UpdateOfferedModel(ctx context.Context, request gen.Updat
 	b := request.Body
 	row, err := m.catalog.UpdateModel(ctx, httpd.Caller(ctx), request.ModelID, model.ModelChange{
 		Name: b.Name, InputMicros: b.InputMicrosPer1K, OutputMicros: b.OutputMicrosPer1K, Image: b.ImageMicros, Enabled: b.Enabled,
+		Vision: b.Vision, EnabledHere: b.EnabledHere,
 	})
 	if err != nil {
 		return nil, err
@@ -169,6 +170,6 @@ func toAPIOfferedModel(m db.Model) gen.OfferedModel {
 		ID: m.ID, ProviderID: m.ProviderID, Type: gen.OfferedModelType(m.Kind), Name: m.Name, UpstreamName: m.UpstreamName,
 		MaxContext: int32(m.ContextTokens), MaxOutput: int32(m.MaxOutputTokens), //nolint:gosec // both are bounded where they are stored
 		InputMicrosPer1K: m.InputMicrosPer1K, OutputMicrosPer1K: m.OutputMicrosPer1K, ImageMicros: m.ImageMicros,
-		Enabled: m.Enabled, Shared: m.AccountID == db.Everyone,
+		Vision: m.Vision, Enabled: m.Enabled, EnabledHere: m.EnabledHere, Shared: m.AccountID == db.Everyone,
 	}
 }

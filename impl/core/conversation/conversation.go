@@ -5,6 +5,7 @@ package conversation
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Service struct {
 	Models *model.Catalog
 	Turns  *turn.Engine
 	Now    func() time.Time
+	// Shown returns pictures of an account as models are shown them, by id; those that are gone are left out.
+	Shown func(ctx context.Context, accountID string, imageIDs []string) (map[string]string, error)
 }
 
 // CreateInput describes a conversation to make.
@@ -134,12 +137,17 @@ func (s *Service) Ask(ctx context.Context, in turn.Input) (*turn.Live, error) {
 			return nil, err
 		}
 	}
+	var latest []db.Message
 	if c.LastSeq > 0 {
-		latest, err := s.DB.MessagesBefore(ctx, c.AccountID, c.ID, 0, historyMax)
+		var err error
+		latest, err = s.DB.MessagesBefore(ctx, c.AccountID, c.ID, 0, historyMax)
 		if err != nil {
 			return nil, err
 		}
 		in.History = History(latest)
+	}
+	if err := s.show(ctx, &in, latest); err != nil {
+		return nil, err
 	}
 	return s.Turns.Start(ctx, in)
 }
@@ -154,6 +162,42 @@ func History(ms []db.Message) []provider.Message {
 		}
 	}
 	return out
+}
+
+// shownMax is how many pictures of a conversation a model is shown, the newest.
+const shownMax = 8
+
+// show puts the newest pictures of a conversation, those of the question first, into what the model reads.
+// Of older ones, and of those that are gone, it reads that they were there.
+func (s *Service) show(ctx context.Context, in *turn.Input, latest []db.Message) error {
+	wanted := slices.Clone(in.ImageIDs)
+	for i := len(latest) - 1; i >= 0 && len(wanted) < shownMax; i-- {
+		wanted = append(wanted, latest[i].ImageIDs...)
+	}
+	wanted = wanted[:min(len(wanted), shownMax)]
+	if len(wanted) == 0 {
+		return nil
+	}
+	shown, err := s.Shown(ctx, in.Caller.AccountID, wanted)
+	if err != nil {
+		return err
+	}
+	for _, imageID := range in.ImageIDs {
+		if shown[imageID] != "" {
+			in.Images = append(in.Images, shown[imageID])
+		}
+	}
+	for i, m := range latest {
+		for _, imageID := range m.ImageIDs {
+			if slices.Contains(wanted, imageID) && shown[imageID] != "" {
+				in.History[i].Images = append(in.History[i].Images, shown[imageID])
+				in.History[i].Pictures++
+			} else {
+				in.History[i].Content += "\n" + pictureShown
+			}
+		}
+	}
+	return nil
 }
 
 // pictureShown is what a model reads of a message that is only a picture.

@@ -7,7 +7,7 @@
 // what was never minted, however well it is formed, without asking the
 // database, so that a flood of invented credentials costs the database nothing.
 // It does not replace the look-up: what was minted may have been revoked since.
-// The token of an end user is longer: it carries what it says (see Sign).
+// The tokens of end users and ephemeral secrets are longer: they carry what they say (see Sign).
 package credential
 
 import (
@@ -24,7 +24,7 @@ import (
 // Kind is what a credential is for; it is also how its text begins.
 type Kind string
 
-// The kinds. All prefixes have the same length.
+// The kinds. All prefixes but that of Ephemeral have the same length.
 const (
 	SecretKey      Kind = "parley_sk_" // an API key for servers
 	PublishableKey Kind = "parley_pk_" // an API key for web pages
@@ -33,6 +33,7 @@ const (
 	UserSession    Kind = "parley_us_" // a person who signed in
 	OneTimeLink    Kind = "parley_ot_" // sets a password, once
 	EndUser        Kind = "parley_eu_" // a visitor of an app
+	Ephemeral      Kind = "ek_"        // a page's realtime sessions; clients know it by this prefix
 )
 
 var kinds = map[Kind]bool{
@@ -45,7 +46,7 @@ const (
 	codeChars     = 11
 	checksumChars = 6
 
-	// Chars is the length of every credential but end users' tokens.
+	// Chars is the length of every credential that is not signed.
 	Chars = prefixChars + randomChars + codeChars + checksumChars
 	// ShownChars is how much of a text may be shown again, for people to tell credentials apart.
 	ShownChars = prefixChars + 6

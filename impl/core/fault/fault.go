@@ -36,11 +36,12 @@ const (
 	Unavailable                 // the server cannot serve this now; a retry may help
 	Canceled                    // the caller went away
 	Unprocessable               // the Idempotency-Key was used for another request
+	UpgradeRequired             // the operation is a WebSocket, the request no handshake of one
 )
 
 var kindNames = [...]string{
 	"internal", "invalid", "unauthenticated", "no_funds", "forbidden", "not_found", "not_allowed",
-	"conflict", "too_large", "unsupported", "rate_limited", "upstream", "unavailable", "canceled", "unprocessable",
+	"conflict", "too_large", "unsupported", "rate_limited", "upstream", "unavailable", "canceled", "unprocessable", "upgrade_required",
 }
 
 // String returns the kind's name as logs and metrics show it.

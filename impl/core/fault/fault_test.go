@@ -58,7 +58,7 @@ func TestEveryKindHasAName(t *testing.T) {
 		}
 		seen[k.String()] = true
 	}
-	if fault.Kinds()[len(fault.Kinds())-1] != fault.Unprocessable {
+	if fault.Kinds()[len(fault.Kinds())-1] != fault.UpgradeRequired {
 		t.Error("the names do not cover the kinds")
 	}
 }

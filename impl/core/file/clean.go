@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"image/color"
@@ -29,6 +30,9 @@ type Picture struct {
 	MediaType     string // "image/png" or "image/jpeg"
 	Width, Height int
 }
+
+// cleaning admits few pictures at a time: each may take a hundred megabytes while it is unpacked.
+var cleaning = make(chan struct{}, 2)
 
 var (
 	errNoPicture = fault.New(fault.Invalid, "The picture is none that can be read. PNG, JPEG, GIF and WebP are taken.")
@@ -58,6 +62,26 @@ func Clean(raw []byte) (Picture, error) {
 		picture = upright(picture, orientation(raw))
 	}
 	return pack(picture, format)
+}
+
+// CleanInTurn is Clean for pictures of people, who may send many at once: it waits for its turn.
+func CleanInTurn(ctx context.Context, raw []byte) (Picture, error) {
+	leave, err := enter(ctx)
+	if err != nil {
+		return Picture{}, err
+	}
+	defer leave()
+	return Clean(raw)
+}
+
+// enter waits until a picture may be unpacked. Call leave after it.
+func enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case cleaning <- struct{}{}:
+		return func() { <-cleaning }, nil
+	case <-ctx.Done():
+		return nil, fault.New(fault.Canceled, "The request was canceled.").Because(ctx.Err())
+	}
 }
 
 var errPanicked = errors.New("decoder panicked")

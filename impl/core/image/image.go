@@ -1,9 +1,9 @@
-// Package image makes, finds and removes pictures. Making one is a turn without
+// Package image makes, takes, finds and removes pictures. Making one is a turn without
 // text: its price is held, a job makes it on whichever server is free, and one
 // transaction stores it, settles the price and shows it in its conversation. A job whose
 // server died is done by another, so that what was begun ends, and is charged once.
 //
-// Start with Begin and Wait; make.go is the job.
+// Start with Begin and Wait; make.go is the job, upload.go what people send.
 package image
 
 import (
@@ -130,12 +130,20 @@ func (s *Service) begin(ctx context.Context, in Input, m db.Model, i *db.Image) 
 // checkRoom is a Conflict fault when the account's pictures and more bytes exceed what its plan allows.
 func (s *Service) checkRoom(ctx context.Context, accountID string, more int64) error {
 	used, allowed, err := s.DB.StoredBytes(ctx, accountID)
-	if err == nil && allowed != nil && used+max(more, 1) > *allowed {
-		f := fault.New(fault.Conflict, "The account's storage is full: its plan allows %d bytes of pictures. Delete some.", *allowed)
-		f.Code = "storage_full"
-		return f
+	if err != nil {
+		return err
 	}
-	return err
+	return full(used+max(more, 1), allowed)
+}
+
+// full is a Conflict fault when so many bytes are more than what is allowed; nil allows any.
+func full(wanted int64, allowed *int64) error {
+	if allowed == nil || wanted <= *allowed {
+		return nil
+	}
+	f := fault.New(fault.Conflict, "The account's storage is full: its plan allows %d bytes of pictures. Delete some.", *allowed)
+	f.Code = "storage_full"
+	return f
 }
 
 // Wait returns an image when it has been made, or as it is when limit fires (nil: never). The
@@ -228,13 +236,9 @@ func (s *Service) Delete(ctx context.Context, accountID, imageID string) error {
 		return err
 	}
 	if i.Purpose != db.ImageListed {
-		return errMissing // avatars go with their agents, uploads with their conversations
+		return errMissing // avatars go with their agents, and uploads are not of those that are made
 	}
-	err = s.DB.DeleteImage(ctx, accountID, imageID, s.Now())
-	if errors.Is(err, db.ErrNotFound) {
-		return errMissing
-	}
-	return err
+	return s.removeRow(ctx, accountID, imageID)
 }
 
 func blobOf(accountID, imageID string) blobs.Name {

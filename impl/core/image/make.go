@@ -33,6 +33,7 @@ var (
 func (s *Service) Handle(r *job.Runner) {
 	r.Handle(makeKind, job.Handler{Do: job.Typed(s.make), Slots: makeSlots, Timeout: makeTimeout})
 	r.Handle(db.RemoveImageJob, job.Handler{Do: job.Typed(s.remove), Slots: 4})
+	r.Handle(sweepKind, job.Handler{Do: job.Typed(s.sweep), Slots: 2})
 }
 
 type removeArgs struct {

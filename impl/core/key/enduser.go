@@ -36,6 +36,7 @@ type pass struct {
 	AppID     string `json:"p"`
 	EndUser   string `json:"u"`
 	SessionID string `json:"s,omitempty"` // "": all sessions of the end user
+	SecretID  string `json:"r,omitempty"` // of an ephemeral secret
 	Expires   int64  `json:"x"`           // Unix seconds
 }
 
@@ -91,18 +92,12 @@ func (s *Service) VisitorToken(c Caller, endUser string) string {
 }
 
 func (s *Service) sign(c Caller, endUser, sessionID string, ends time.Time) string {
-	payload, err := json.Marshal(pass{
-		AccountID: c.AccountID, KeyID: c.KeyID, Client: c.By == "client", AppID: c.AppID, EndUser: endUser, SessionID: sessionID, Expires: ends.Unix(),
-	})
-	if err != nil {
-		panic(err) // a struct of texts and a number always encodes
-	}
-	return s.Credentials.Sign(credential.EndUser, payload)
+	return s.signPass(credential.EndUser, c, pass{EndUser: endUser, SessionID: sessionID, Expires: ends.Unix()})
 }
 
 // open reads a token that was signed here and has not expired.
-func (s *Service) open(text string) (pass, bool) {
-	payload, ok := s.Credentials.Payload(credential.EndUser, text)
+func (s *Service) open(kind credential.Kind, text string) (pass, bool) {
+	payload, ok := s.Credentials.Payload(kind, text)
 	var p pass
 	if !ok || json.Unmarshal(payload, &p) != nil {
 		return pass{}, false
@@ -113,10 +108,17 @@ func (s *Service) open(text string) (pass, bool) {
 // authenticateEndUser returns the caller that a token stands for: its key in
 // the hands of the end user.
 func (s *Service) authenticateEndUser(ctx context.Context, text string) (Caller, error) {
-	p, ok := s.open(text)
+	p, ok := s.open(credential.EndUser, text)
 	if !ok {
 		return Caller{}, ErrUnknown
 	}
+	c, err := s.holder(ctx, p, text)
+	c.Scopes = c.visitorScopes()
+	return c, err
+}
+
+// holder returns the key that made a token in the hands of whom it was made for.
+func (s *Service) holder(ctx context.Context, p pass, text string) (Caller, error) {
 	kind := credential.EndUser
 	if p.Client {
 		kind = credential.AccessToken
@@ -134,7 +136,7 @@ func (s *Service) authenticateEndUser(ctx context.Context, text string) (Caller,
 		return Caller{}, err
 	}
 	c.FromSecret, c.Kind, c.ByToken = c.Kind == Secret, Publishable, true
-	c.EndUser, c.SessionID, c.Scopes = p.EndUser, p.SessionID, c.visitorScopes()
+	c.EndUser, c.SessionID, c.SecretID = p.EndUser, p.SessionID, p.SecretID
 	return c, nil
 }
 
@@ -153,7 +155,7 @@ func (c Caller) visitorScopes() []string {
 // the caller's own credential. A token that is not good, or not of the caller's
 // app, is an Unauthenticated fault. The key that made it is asked for only when it is another.
 func (s *Service) For(ctx context.Context, c Caller, text string) (Caller, error) {
-	p, ok := s.open(text)
+	p, ok := s.open(credential.EndUser, text)
 	if !ok || p.AccountID != c.AccountID || p.AppID != c.AppID || c.ByToken {
 		return Caller{}, errEndUser
 	}

@@ -45,7 +45,8 @@ type Caller struct {
 	Plan              string
 	EndUser           string // whom the credential was made for; "" when it names nobody
 	SessionID         string // the only session that an end user's token reaches; "" is all of the end user
-	ByToken           bool   // an end user's token was presented instead of a key
+	ByToken           bool   // an end user's token, or an ephemeral secret, was presented instead of a key
+	SecretID          string // of the ephemeral secret; ""
 	FromSecret        bool   // the token was made by a secret key, whose rule for origins holds
 	RequestsPerMinute int    // 0: not limited, as in the next two
 	ConcurrentStreams int    // answers of the key that may run at once
@@ -93,6 +94,9 @@ const lastUsedGrain = time.Minute
 func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error) {
 	if strings.HasPrefix(text, string(credential.EndUser)) {
 		return s.authenticateEndUser(ctx, text)
+	}
+	if strings.HasPrefix(text, string(credential.Ephemeral)) {
+		return s.authenticateEphemeral(ctx, text)
 	}
 	kind, genuine := s.Credentials.Genuine(text)
 	find := s.finder(kind)

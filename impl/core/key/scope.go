@@ -21,7 +21,7 @@ const (
 )
 
 // SurfaceScopes are what a key gets that names no scopes: every surface, no administration.
-var SurfaceScopes = []string{"characters", "engagement", "openai", "projects", "webchat"}
+var SurfaceScopes = []string{"characters", "engagement", "openai", "projects", "realtime", "webchat"}
 
 // pageScopes are the surfaces that a key in a web page may have: those that chat
 // and show no visitor what others said.

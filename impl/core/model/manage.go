@@ -180,7 +180,7 @@ func (c *Catalog) CreateModel(ctx context.Context, by key.Caller, m db.Model) (d
 	if err := mayRule(by, p.AccountID); err != nil {
 		return m, err
 	}
-	m.AccountID, m.Rank, m.Enabled, m.CreatedAt = p.AccountID, rankStored, true, c.Now()
+	m.AccountID, m.Rank, m.Enabled, m.EnabledHere, m.CreatedAt = p.AccountID, rankStored, true, true, c.Now()
 	err = c.DB.InTx(ctx, func(q *db.Queries) error {
 		if err := q.InsertModel(ctx, m); err != nil {
 			return err
@@ -195,7 +195,7 @@ func (c *Catalog) CreateModel(ctx context.Context, by key.Caller, m db.Model) (d
 
 func terms(m db.Model) map[string]any {
 	return map[string]any{
-		"enabled": m.Enabled, "input_micros_per_1k": m.InputMicrosPer1K, "output_micros_per_1k": m.OutputMicrosPer1K, "image_micros": m.ImageMicros,
+		"enabled": m.Enabled, "vision": m.Vision, "input_micros_per_1k": m.InputMicrosPer1K, "output_micros_per_1k": m.OutputMicrosPer1K, "image_micros": m.ImageMicros,
 	}
 }
 
@@ -204,13 +204,25 @@ type ModelChange struct {
 	Name                             *string
 	InputMicros, OutputMicros, Image *int64
 	Enabled                          *bool
+	Vision                           *bool // whether it sees pictures
+	EnabledHere                      *bool // whether the caller's account lets a model of everyone answer
 }
 
-// UpdateModel changes a model that the account sees and returns it.
+// UpdateModel changes a model that the account sees and returns it. Only what
+// everyone shares takes the operator; each account switches such a model for itself.
 func (c *Catalog) UpdateModel(ctx context.Context, by key.Caller, modelID string, change ModelChange) (db.Model, error) {
+	if change.EnabledHere != nil {
+		m, err := c.switchModel(ctx, by, modelID, *change.EnabledHere)
+		if err != nil || change.onlySwitches() {
+			return m, err
+		}
+	}
 	m, err := c.ruled(ctx, by, modelID)
 	if err != nil {
 		return m, err
+	}
+	if change.Vision != nil {
+		m.Vision = change.Vision
 	}
 	set(&m.Name, change.Name)
 	set(&m.InputMicrosPer1K, change.InputMicros)

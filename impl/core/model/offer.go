@@ -33,7 +33,7 @@ func (c *Catalog) OfferBuiltIn(ctx context.Context) error {
 	now := c.Now()
 	p := db.Provider{ID: BuiltInProvider, Name: "Built-in", Kind: "builtin", CreatedAt: now}
 	models := []db.Model{
-		{ID: BuiltInLLM, Kind: KindLLM, Name: "Parley built-in (offline)", ContextTokens: builtInContextTokens},
+		{ID: BuiltInLLM, Kind: KindLLM, Name: "Parley built-in (offline)", ContextTokens: builtInContextTokens, Vision: new(bool)},
 		{ID: BuiltInSD, Kind: KindSD, Name: "Parley built-in drawing (offline)", ContextTokens: builtInContextTokens},
 		{ID: BuiltInEmbedding, Kind: KindEmbedding, Name: "Parley built-in word hashing (offline)", ContextTokens: builtInContextTokens},
 	}
@@ -138,7 +138,7 @@ func (c *Catalog) offer(ctx context.Context, p db.Provider, upstream provider.Pr
 func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
 	row := db.Model{
 		AccountID: p.AccountID, ID: m.ID, ProviderID: p.ID, Kind: kindOf(p, m.ID), Name: m.Name, UpstreamName: m.ID,
-		ContextTokens: m.ContextTokens, MaxOutputTokens: defaultOutputTokens, Rank: rank, Enabled: true, CreatedAt: c.Now(),
+		ContextTokens: m.ContextTokens, MaxOutputTokens: defaultOutputTokens, Rank: rank, Enabled: true, CreatedAt: c.Now(), Vision: m.Vision,
 	}
 	if row.Name == "" {
 		row.Name = m.ID

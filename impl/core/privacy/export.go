@@ -91,14 +91,16 @@ type manifest struct {
 	Scope     string           `json:"scope"`
 	Subject   string           `json:"subject,omitempty"`
 	CreatedAt time.Time        `json:"created_at"`
-	Records   map[string]int64 `json:"records"` // by file
+	Records   map[string]int64 `json:"records"`  // by file
+	Pictures  int              `json:"pictures"` // under images/, by the ids in images.jsonl
 }
 
-// archive writes a zip with a file of JSON lines for each table and returns how many lines there are.
+// archive writes a zip with a file of JSON lines for each table, and the pictures, and returns how many lines there are.
 func (s *Service) archive(ctx context.Context, e db.Export, w io.Writer) (int64, error) {
 	z := zip.NewWriter(w)
 	m := manifest{AccountID: e.AccountID, Scope: e.Scope, Subject: e.Subject, CreatedAt: s.Now(), Records: map[string]int64{}}
 	var file io.Writer
+	var pictures []picture
 	total := int64(0)
 	err := s.DB.ExportRows(ctx, e.AccountID, e.Scope, e.Subject, func(table string, row []byte) error {
 		name := table + ".jsonl"
@@ -110,10 +112,16 @@ func (s *Service) archive(ctx context.Context, e db.Export, w io.Writer) (int64,
 		}
 		m.Records[name]++
 		total++
+		if p, ok := pictureOf(table, row); ok {
+			pictures = append(pictures, p)
+		}
 		_, err := file.Write(append(row, '\n'))
 		return err
 	})
 	if err != nil {
+		return 0, err
+	}
+	if m.Pictures, err = s.addPictures(ctx, z, e.AccountID, pictures); err != nil {
 		return 0, err
 	}
 	if file, err = z.Create("manifest.json"); err != nil {

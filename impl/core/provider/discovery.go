@@ -64,7 +64,7 @@ func modelsOf(listed []openai.Model) []Model {
 			continue
 		}
 		seen[id] = true
-		models = append(models, Model{ID: id, Name: displayName(m), ContextTokens: contextTokens(m)})
+		models = append(models, Model{ID: id, Name: displayName(m), ContextTokens: contextTokens(m), Vision: vision(m)})
 	}
 	return models
 }
@@ -85,4 +85,26 @@ func contextTokens(m openai.Model) int {
 		}
 	}
 	return 0
+}
+
+// vision reads whether a model sees pictures from where upstreams put it:
+// OpenRouter, Mistral, LM Studio, llama.cpp. Most do not tell; nil then.
+func vision(m openai.Model) *bool {
+	raw := m.RawJSON()
+	if said := gjson.Get(raw, "capabilities.vision"); said.IsBool() {
+		sees := said.Bool()
+		return &sees
+	}
+	for _, path := range []string{"architecture.input_modalities", "input_modalities", "capabilities"} {
+		list := gjson.Get(raw, path)
+		if !list.IsArray() {
+			continue
+		}
+		sees := false
+		for _, one := range list.Array() {
+			sees = sees || one.Str == "image" || one.Str == "vision" || one.Str == "multimodal"
+		}
+		return &sees
+	}
+	return nil
 }

@@ -80,10 +80,12 @@ type Result struct {
 	Model        string // the model that answered, as the upstream names it
 }
 
-// Model is one model that a provider offers. ContextTokens is zero when unknown.
+// Model is one model that a provider offers. ContextTokens is zero when unknown,
+// Vision, whether it sees pictures, nil.
 type Model struct {
 	ID, Name      string
 	ContextTokens int
+	Vision        *bool
 }
 
 // Provider gives answers. Implementations are safe for concurrent use.

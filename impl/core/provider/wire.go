@@ -103,8 +103,20 @@ func wireMessages(messages []Message) []openai.ChatCompletionMessageParamUnion {
 		case RoleAssistant:
 			out = append(out, openai.AssistantMessage(m.Content))
 		default:
-			out = append(out, openai.UserMessage(m.Content))
+			out = append(out, userMessage(m))
 		}
 	}
 	return out
+}
+
+// userMessage is a text, or parts when there are pictures beside it.
+func userMessage(m Message) openai.ChatCompletionMessageParamUnion {
+	if len(m.Images) == 0 {
+		return openai.UserMessage(m.Content)
+	}
+	parts := []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart(m.Content)}
+	for _, address := range m.Images {
+		parts = append(parts, openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: address}))
+	}
+	return openai.UserMessage(parts)
 }

@@ -38,6 +38,9 @@ type Message struct {
 	// Beside and Pictures are what of Raw a model reads beside Content.
 	Beside   string
 	Pictures int
+	// Images are the addresses of pictures that the message shows after Content, mostly data
+	// URLs; Pictures counts them. Only of messages without Raw.
+	Images []string
 }
 
 const (

@@ -19,12 +19,12 @@ type Conversation struct {
 	Truncated bool // there are more messages than these
 }
 
-// Message is one entry. Picture is the address of what it shows, "" for nothing.
+// Message is one entry. Pictures are the addresses of what it shows.
 type Message struct {
-	Speaker string
-	At      time.Time
-	Text    string
-	Picture string
+	Speaker  string
+	At       time.Time
+	Text     string
+	Pictures []string
 }
 
 const stamp = "2006-01-02 15:04 UTC"
@@ -41,8 +41,10 @@ func Markdown(w io.Writer, c Conversation) error {
 		if err == nil && m.Text != "" {
 			_, err = fmt.Fprintf(w, "\n%s\n", quoted(m.Text))
 		}
-		if err == nil && m.Picture != "" {
-			_, err = fmt.Fprintf(w, "\n![picture](<%s>)\n", m.Picture)
+		for _, picture := range m.Pictures {
+			if err == nil {
+				_, err = fmt.Fprintf(w, "\n![picture](<%s>)\n", picture)
+			}
 		}
 	}
 	if err == nil && c.Truncated {
@@ -106,7 +108,7 @@ footer { font: 9pt sans-serif; color: #777; border-top: 1px solid #ccc; margin-t
 {{range .Messages}}<article>
 <h2>{{.Speaker}}, {{at .At}}</h2>
 {{if .Text}}<p>{{.Text}}</p>
-{{end}}{{if .Picture}}<img src="{{.Picture}}" alt="picture">
+{{end}}{{range .Pictures}}<img src="{{.}}" alt="picture">
 {{end}}</article>
 {{end}}{{if .Truncated}}<p>There are more messages.</p>
 {{end}}<footer>Exported {{at .Exported}}</footer>

@@ -13,7 +13,7 @@ var at = time.Date(2025, 4, 1, 12, 0, 0, 0, time.UTC)
 func conversation() transcript.Conversation {
 	return transcript.Conversation{Title: "Hello [world](javascript:alert(1)) <b>", Exported: at, Truncated: true, Messages: []transcript.Message{
 		{Speaker: "user", At: at, Text: "# No heading\n```\n<script>alert(1)</script>\n````\nend"},
-		{Speaker: "Ada </h2>", At: at, Text: "Hi", Picture: "https://parley.example/files/f_x.png"},
+		{Speaker: "Ada </h2>", At: at, Text: "Hi", Pictures: []string{"https://parley.example/files/f_x.png"}},
 	}}
 }
 

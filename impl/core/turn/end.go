@@ -117,7 +117,7 @@ func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
 		if len(a.Citations) > 0 {
 			e.Answer.Citations = db.JSON(encode(a.Citations))
 		}
-		e.Preview = shortened(a.Content)
+		e.Preview = Preview(a.Content)
 	}
 	e.Told = event.OfTurn(r.turn, a.MessageID)
 	return e

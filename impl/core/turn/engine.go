@@ -116,7 +116,7 @@ func (e *Engine) Stop(ctx context.Context) {
 }
 
 // Start begins a turn and returns once its beginning is durable. Unknown
-// models are Invalid, an empty balance or budget is NoFunds, a ceiling of the
+// models are Invalid, so are pictures that the model cannot see, an empty balance or budget is NoFunds, a ceiling of the
 // plan is RateLimited, a question beyond the model's context is TooLarge, a
 // provider that has been failing, without a fallback, is Unavailable; then
 // nothing is stored.
@@ -187,7 +187,11 @@ func buildPrompt(in Input, m db.Model, beside int) ([]provider.Message, []provid
 	}
 	all = append(all, in.History...)
 	if in.Question != "" {
-		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question})
+		all = append(all, tokens.Message{Role: tokens.RoleUser, Content: in.Question, Images: in.Images, Pictures: len(in.Images)})
+	}
+	all, err := visible(all, m)
+	if err != nil {
+		return nil, nil, 0, err
 	}
 	passages, used := passagesFor(in, m)
 	return fit(all, passages, used, m, beside)
@@ -206,7 +210,7 @@ func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	defer cancel()
 	b := db.Beginning{Claim: idempotency.ClaimOf(ctx), Ceilings: ceilings(in, r.tokens), Lazy: in.Awaited}
 	if in.Conversation != nil && in.Question != "" {
-		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question}
+		b.Question = &db.Message{ID: id.New(id.Message), Content: in.Question, ImageIDs: in.ImageIDs}
 	}
 	if in.Begins {
 		b.Conversation = in.Conversation

@@ -3,7 +3,7 @@ package turn_test
 import (
 	"context"
 	"errors"
-	"slices"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -242,7 +242,7 @@ func TestTheModelReadsPersonaPromptHistoryAndQuestion(t *testing.T) {
 		{Role: provider.RoleAssistant, Content: "Noted."},
 		{Role: provider.RoleUser, Content: "Which colour?"},
 	}
-	if got := scripted.Requests()[0].Messages; !slices.Equal(got, want) {
+	if got := scripted.Requests()[0].Messages; !reflect.DeepEqual(got, want) {
 		t.Errorf("the model read %+v", got)
 	}
 }

@@ -2,6 +2,7 @@ package turn
 
 import (
 	"context"
+	"errors"
 
 	"parley/db"
 	"parley/impl/core/fault"
@@ -40,7 +41,7 @@ func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
 		o, err := newOffer(in, models[i], providers[i])
 		if err == nil {
 			all = append(all, o)
-		} else if fault.KindOf(err) != fault.TooLarge {
+		} else if fault.KindOf(err) != fault.TooLarge && !errors.Is(err, errBlind) {
 			return nil, err
 		}
 	}

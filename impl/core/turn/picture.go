@@ -69,7 +69,7 @@ func (e *Engine) EndPicture(ctx context.Context, q *db.Queries, t db.Turn, messa
 		t.CostMicros, t.Failure, t.FailureKind = 0, &failure.Message, &kind
 		last.Text, last.MessageID, ending.Nothing = failure.Message, "", true
 	} else if t.ConversationID != nil {
-		ending.Answer, ending.Preview = &db.Message{ID: messageID}, shortened(preview)
+		ending.Answer, ending.Preview = &db.Message{ID: messageID}, Preview(preview)
 	}
 	ending.Events, ending.Told = encode([]Event{last}), event.OfTurn(t, last.MessageID)
 	return q.EndTurn(ctx, t, ending)

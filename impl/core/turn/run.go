@@ -178,7 +178,8 @@ func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "")
 }
 
-func shortened(text string) string {
+// Preview is the beginning of an answer's text, on one line, as lists show it.
+func Preview(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) <= previewRunes {
 		return text

@@ -80,6 +80,8 @@ type Input struct {
 	History      []provider.Message // what the model reads before the question
 	Options      any                // what the stream shall look like, in the surface's own terms; stored as JSON
 	Question     string             // the user's message; stored when there is a conversation; "" when History ends with it
+	ImageIDs     []string           // the pictures that Question shows; stored with it
+	Images       []string           // the same as the model gets them, see tokens.Message
 	Sampling     Sampling           // how the model shall write
 	Knowledge    *Knowledge         // what it shall answer from; nil: what the engine finds for the agent, and for the app if it speaks
 	Cites        bool               // the surface shows what is cited; elsewhere marks in the text would mean nothing
