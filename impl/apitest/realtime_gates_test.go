@@ -146,6 +146,14 @@ func TestRealtimeSecrets(t *testing.T) {
 		x.server.Do(t, r).Want(t, http.StatusForbidden)
 		x.server.Do(t, testkit.Request{Path: "/api/v1/sessions", Key: secret, Header: map[string]string{"Origin": site}}).Want(t, http.StatusForbidden)
 	}
+	x.Upstream(t) // so that not every name means the built-in model
+	for _, path := range []string{"/v1/realtime/client_secrets", "/v1/realtime/sessions"} {
+		body := object{"model": "no-such-model"}
+		if strings.HasSuffix(path, "secrets") {
+			body = object{"session": object{"type": "realtime", "model": "no-such-model"}}
+		}
+		x.do(t, testkit.Request{Path: path, Body: body}).Want(t, http.StatusNotFound)
+	}
 	r := testkit.Request{Path: "/v1/realtime/sessions", Key: made.Value, Body: object{}, Header: map[string]string{"Origin": site}}
 	x.server.Do(t, r).Want(t, http.StatusForbidden) // a secret makes no secrets
 	x.Revoke(t, x.key.ID)

@@ -73,7 +73,7 @@ func (l *link) serve(ctx context.Context) {
 	stop := l.watch(ctx)
 	defer stop()
 	leave := context.AfterFunc(httpd.Draining(ctx), func() {
-		l.session.Wait()
+		l.session.Close()
 		l.close(websocket.StatusGoingAway, "The server is shutting down.")
 	})
 	defer leave()
@@ -87,7 +87,7 @@ func (l *link) serve(ctx context.Context) {
 		l.take(ctx, kind, raw)
 	}
 	_ = l.conn.CloseNow() // it has ended
-	l.session.Wait()
+	l.session.Close()
 }
 
 // take carries out a message and tells what is wrong with it.

@@ -49,6 +49,7 @@ type answer struct {
 var (
 	errBusy = fault.New(fault.Conflict, "Another answer is writing the conversation; wait for its end or cancel it.").
 		Coded("conversation_already_has_active_response")
+	errClosing = fault.New(fault.Unavailable, "The server is shutting down; connect again with the session's id.")
 	errCrowded = fault.New(fault.Conflict, "Too many answers are running beside the conversation; wait for one to end.").Coded("too_many_responses")
 	errNothing = fault.New(fault.Conflict, "There is no running answer to cancel.").Coded("response_cancel_not_active")
 )
@@ -58,6 +59,8 @@ func (s *Session) Respond(ctx context.Context, ask Ask) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.closing:
+		return errClosing
 	case !ask.OutOfBand && s.running != nil:
 		return errBusy
 	case ask.OutOfBand && len(s.beside) >= besideMax:

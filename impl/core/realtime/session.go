@@ -31,6 +31,7 @@ type Session struct {
 	entries  []entry
 	bytes    int
 	stored   bool
+	closing  bool    // no answer is begun any more
 	running  *answer // that writes the conversation
 	beside   map[string]*answer
 	answers  sync.WaitGroup
@@ -281,5 +282,11 @@ func (s *Session) ClearBuffer() {
 	s.send(Event{Type: BufferCleared})
 }
 
-// Wait returns when the running answers have ended; they do so without their client, too.
-func (s *Session) Wait() { s.answers.Wait() }
+// Close refuses further answers and returns when the running ones have ended;
+// they do so without their client, too.
+func (s *Session) Close() {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.answers.Wait()
+}
