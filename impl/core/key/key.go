@@ -37,6 +37,7 @@ type Caller struct {
 	Role              Role   // of a person; "" for everything else
 	AppID             string
 	AgentID           string // of the app; "" when it names none
+	AppKnows          bool   // the app has knowledge of its own
 	Kind              Kind
 	Scopes            []string
 	Origins           []string
@@ -175,10 +176,10 @@ func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before
 func CallerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
-		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, Plan: row.PlanName, Bucket: "account",
+		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, AppKnows: row.AppKnows, Plan: row.PlanName, Bucket: "account",
 	}
 	if row.Role != "" {
-		c.Role, c.AppID, c.Scopes = Role(row.Role), PeoplesApp, Role(row.Role).Scopes()
+		c.Role, c.AppID, c.AppKnows, c.Scopes = Role(row.Role), PeoplesApp, false, Role(row.Role).Scopes()
 	}
 	if row.HolderScopes != nil {
 		c.Scopes = Within(row.Scopes, row.HolderScopes)
