@@ -18,19 +18,20 @@ type Agent struct {
 	SDModelID         *string   `db:"sd_model_id"`
 	AvatarID          *string   `db:"avatar_id"` // the image that shows it
 	CreatedAt         time.Time `db:"created_at"`
+	Knows             bool      `db:"knows"` // it answers from knowledge; set by MarkHolder alone
 }
 
 const agentColumns = `account_id, agent_id, name, appearance_prompt, personality_prompt, description, age, model_id,
-	sd_model_id, avatar_id, created_at`
+	sd_model_id, avatar_id, created_at, knows`
 
 // InsertAgent stores an agent.
 func (q *Queries) InsertAgent(ctx context.Context, a Agent) error {
 	_, err := q.exec(ctx, `
 		insert into agents (`+agentColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		on conflict (account_id, agent_id) do nothing`,
 		a.AccountID, a.ID, a.Name, a.AppearancePrompt, a.PersonalityPrompt, a.Description, a.Age, a.ModelID,
-		a.SDModelID, a.AvatarID, a.CreatedAt)
+		a.SDModelID, a.AvatarID, a.CreatedAt, a.Knows)
 	return err
 }
 

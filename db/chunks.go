@@ -21,6 +21,8 @@ type Chunk struct {
 	Above     string    // the headings
 	Words     string    // the body
 	Embedding []float32 // nil without an embedding model
+
+	EmbeddingModel string // which made it; "" without one
 }
 
 // TermPrefix is how many letters of a term stand for the collection.
@@ -46,7 +48,7 @@ func (q *Queries) ReplaceChunks(ctx context.Context, p Page, chunks []Chunk) err
 		return err
 	}
 	n := len(chunks)
-	columns := make([][]string, 7)
+	columns := make([][]string, 8)
 	for i := range columns {
 		columns[i] = make([]string, n)
 	}
@@ -55,20 +57,20 @@ func (q *Queries) ReplaceChunks(ctx context.Context, p Page, chunks []Chunk) err
 		for j, text := range []string{c.Heading, c.Body, c.Language, c.Title, c.Above, c.Words} {
 			columns[j][i] = text
 		}
-		columns[6][i] = realArray(c.Embedding)
+		columns[6][i], columns[7][i] = realArray(c.Embedding), c.EmbeddingModel
 		counts[i] = int64(c.Tokens)
 	}
 	if _, err := q.exec(ctx, `
-		insert into chunks (account_id, page_id, seq, collection_id, heading, body, language, tokens, terms, embedding)
+		insert into chunks (account_id, page_id, seq, collection_id, heading, body, language, tokens, terms, embedding, embedding_model)
 		select $1, $2, seq, $3, heading, body, language, tokens,
 			regexp_replace((setweight(to_tsvector(language::regconfig, title), 'A')
 				|| setweight(to_tsvector(language::regconfig, above), 'B')
 				|| to_tsvector(language::regconfig, words))::text, '(^| )''', '\1''' || $12, 'g')::tsvector,
-			nullif(embedding, '')::real[]
-		from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::integer[]) with ordinality
-			as c (heading, body, language, title, above, words, embedding, tokens, seq)`,
+			nullif(embedding, '')::real[], model
+		from unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::integer[], $13::text[]) with ordinality
+			as c (heading, body, language, title, above, words, embedding, tokens, model, seq)`,
 		p.AccountID, p.ID, p.CollectionID, pq.Array(columns[0]), pq.Array(columns[1]), pq.Array(columns[2]), pq.Array(columns[3]),
-		pq.Array(columns[4]), pq.Array(columns[5]), pq.Array(columns[6]), pq.Array(counts), termPrefix(p.CollectionID)); err != nil {
+		pq.Array(columns[4]), pq.Array(columns[5]), pq.Array(columns[6]), pq.Array(counts), termPrefix(p.CollectionID), pq.Array(columns[7])); err != nil {
 		return err
 	}
 	return q.addLanguages(ctx, p, columns[2])
@@ -204,15 +206,15 @@ func Quoted(term string, prefix bool) string {
 // termWeights are the weights of words in the body (two classes), headings and title.
 const termWeights = `'{0.35, 0.35, 0.6, 1}'`
 
-// MatchChunks returns the best chunks that match, with their vectors when they are wanted.
+// MatchChunks returns the best chunks that match, with those of their vectors that a model made; "" wants none.
 //
 // It is planned for its own values each time: a plan for any values reads the
 // whole account where most accounts are small and this one is not.
-func (q *Queries) MatchChunks(ctx context.Context, accountID, collectionID string, query ChunkQuery, vectors bool) ([]MatchedChunk, error) {
+func (q *Queries) MatchChunks(ctx context.Context, accountID, collectionID string, query ChunkQuery, model string) ([]MatchedChunk, error) {
 	found := []MatchedChunk{}
-	embedding := "null::real[]"
-	if vectors {
-		embedding = "c.embedding"
+	embedding, args := "null::real[]", []any{accountID, collectionID, query.Match, query.Rank, pq.Array(query.Terms), query.Cap, query.Top}
+	if model != "" {
+		embedding, args = "case when c.embedding_model = $8 then c.embedding end", append(args, model)
 	}
 	return found, q.listOnce(ctx, &found, `
 		with matched as materialized (
@@ -235,7 +237,7 @@ func (q *Queries) MatchChunks(ctx context.Context, accountID, collectionID strin
 			from unnest($5::tsquery[]) with ordinality as t (term, n)
 			order by n) as ranks, embedding
 		from opened o`,
-		accountID, collectionID, query.Match, query.Rank, pq.Array(query.Terms), query.Cap, query.Top)
+		args...)
 }
 
 // listOnce is list for a statement that is planned anew each time.
@@ -263,6 +265,7 @@ type Passage struct {
 	CollectionID string         `db:"collection_id"`
 	IsFile       bool           `db:"is_file"`
 	URL          string         `db:"url"`
+	FileName     string         `db:"file_name"`
 	Title        string         `db:"title"`
 	Description  string         `db:"description"`
 	Image        string         `db:"image"`
@@ -280,7 +283,7 @@ func (q *Queries) Passages(ctx context.Context, accountID string, refs []ChunkRe
 	}
 	found := []Passage{}
 	err := q.list(ctx, &found, `
-		select c.page_id, c.seq, p.number, p.collection_id, p.is_file, p.url, p.title, p.description, p.image, p.metadata,
+		select c.page_id, c.seq, p.number, p.collection_id, p.is_file, p.url, p.file_name, p.title, p.description, p.image, p.metadata,
 			c.heading, c.body, c.tokens
 		from unnest($2::text[], $3::integer[]) as r (page_id, seq)
 		join chunks c on c.account_id = $1 and c.page_id = r.page_id and c.seq = r.seq

@@ -129,18 +129,6 @@ func (q *Queries) UnlinkCollection(ctx context.Context, accountID, kind, holderI
 	return err
 }
 
-// LinkedCollections returns the ids of the collections that a holder answers from, the oldest first.
-func (q *Queries) LinkedCollections(ctx context.Context, accountID, kind, holderID string) ([]string, error) {
-	ids := []string{}
-	err := q.list(ctx, &ids, `
-		select collection_id
-		from collection_links
-		where account_id = $1 and holder_kind = $2 and holder_id = $3
-		order by collection_id`,
-		accountID, kind, holderID)
-	return ids, err
-}
-
 // ReadyCollection notes that a collection can answer, once none of its sources
 // is being ingested for the first time and a page of it is indexed.
 func (q *Queries) ReadyCollection(ctx context.Context, accountID, collectionID string, now time.Time) error {

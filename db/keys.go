@@ -43,6 +43,7 @@ type Caller struct {
 	Key
 	ReplacedUntil     *time.Time `db:"replaced_until"` // of a text that was rotated away
 	AgentID           *string    `db:"agent_id"`
+	AppKnows          bool       `db:"app_knows"` // its app answers from knowledge
 	PlanName          string     `db:"plan_name"`
 	RequestsPerMinute *int       `db:"requests_per_minute"` // nil: not limited
 	Role              string     `db:"role"`                // of a person; "" for everything else
@@ -108,7 +109,7 @@ func (q *Queries) callersByHash(ctx context.Context, hashes []string) ([]*Caller
 	}
 	err := q.list(ctx, &rows, `
 		select h.key_hash, k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
-			h.replaced_until, app.agent_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
+			h.replaced_until, app.agent_id, app.knows as app_knows, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
 		join accounts a on a.account_id = h.account_id

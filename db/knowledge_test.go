@@ -41,7 +41,7 @@ func (n tenant) sourceRow() db.Source {
 
 func (n tenant) pageRow() db.Page {
 	due := now().Add(-time.Minute)
-	return db.Page{AccountID: n.account, ID: n.page, CollectionID: n.collection, SourceID: n.source, Number: knowledgeNumber, URL: "u",
+	return db.Page{AccountID: n.account, ID: n.page, CollectionID: n.collection, SourceID: n.source, Number: knowledgeNumber, URL: "u", IsFile: true,
 		CrawlState: db.PageQueued, IndexState: db.PageQueued, Metadata: []byte("{}"), DueAt: &due, CreatedAt: now(), UpdatedAt: now()}
 }
 
@@ -59,8 +59,14 @@ func (n tenant) knowledgeCalls() []call {
 		{"LinkCollection", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.LinkCollection(ctx, a, db.HolderApp, n.app, n.collection))
 		}},
-		{"LinkedCollections", func(ctx context.Context, d *db.DB, a string) (any, error) {
-			return d.LinkedCollections(ctx, a, db.HolderAgent, n.agent)
+		{"MarkHolder", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.MarkHolder(ctx, a, db.HolderAgent, n.agent))
+		}},
+		{"Files", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Files(ctx, a, n.collection, "", 0, 10)
+		}},
+		{"HeldCollections", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.HeldCollections(ctx, a, n.agent, n.app)
 		}},
 		{"RenameCollection", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RenameCollection(ctx, a, n.collection, "changed"))
@@ -83,7 +89,7 @@ func (n tenant) knowledgeCalls() []call {
 				return nil, err
 			}
 			word := db.Quoted(terms[0].Term, false)
-			return d.MatchChunks(ctx, a, n.collection, db.ChunkQuery{Match: word, Rank: word, Terms: []string{word}, Cap: 10, Top: 10}, true)
+			return d.MatchChunks(ctx, a, n.collection, db.ChunkQuery{Match: word, Rank: word, Terms: []string{word}, Cap: 10, Top: 10}, "model")
 		}},
 		{"Passages", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Passages(ctx, a, []db.ChunkRef{{PageID: n.page, Seq: 1}})

@@ -195,7 +195,7 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 	var c Caller
 	err := q.get(ctx, &c, `
 		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, t.scopes, c.scopes as holder_scopes, '{}'::text[] as origins, c.active,
-			t.expires_at, c.last_used_at, app.agent_id, p.name as plan_name, p.requests_per_minute,
+			t.expires_at, c.last_used_at, app.agent_id, coalesce(app.knows, false) as app_knows, p.name as plan_name, p.requests_per_minute,
 			p.concurrent_streams, p.tokens_per_minute
 		from oauth_tokens t
 		join oauth_clients c on c.account_id = t.account_id and c.client_id = t.client_id
@@ -212,7 +212,7 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 func (q *Queries) AccountCaller(ctx context.Context, accountID, appID string) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, p.name as plan_name, p.requests_per_minute,
+		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, coalesce(app.knows, false) as app_knows, p.name as plan_name, p.requests_per_minute,
 			p.concurrent_streams, p.tokens_per_minute
 		from accounts a
 		join plans p on p.name = a.plan

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"parley/db"
 )
@@ -12,19 +13,23 @@ const (
 	projectID = 4711
 	promptID  = 4712
 	fileID    = 4713
+	licenseID = 4714
 )
 
 // storeProject makes the tenant's project: an answered question of a conversation, a picture, a profile.
 func (n tenant) storeProject(t testing.TB, d *db.DB) {
 	t.Helper()
 	ctx, at, session, asked := t.Context(), now(), n.projectSession(), n.turnRow(unique("turn_"))
-	asked.ConversationID, asked.Options = &session, []byte(`{"prompt_id": 4712}`)
+	asked.Surface, asked.ConversationID, asked.Options = "projects", &session, []byte(`{"prompt_id": 4712}`)
 	for _, err := range []error{
 		d.InsertProject(ctx, db.Project{AccountID: n.account, ID: projectID, Name: "project", CollectionID: n.collection, Settings: []byte(`{}`), CreatedBy: 1, CreatedAt: at, UpdatedAt: at}),
 		d.InsertConversation(ctx, *n.conversationRow(session)),
 		d.InsertProjectConversation(ctx, db.ProjectConversation{AccountID: n.account, SessionID: session, ProjectID: projectID, Number: 1, UpdatedAt: at}),
 		second(d.BeginTurn(ctx, asked, db.Beginning{Question: &db.Message{ID: unique("msg_"), Content: "Hi"}})),
 		d.EndTurn(ctx, ended(asked), ending()),
+		reported(d.ReportAnswers(ctx, n.account)),
+		d.InsertProjectLicense(ctx, db.ProjectLicense{AccountID: n.account, ProjectID: projectID, ID: licenseID, Name: "l", KeyHash: []byte("h"), CreatedAt: at}),
+		d.PutProjectPlugin(ctx, n.pluginRow(n.account)),
 		d.PutFeedback(ctx, n.account, session, promptID, nil, 1, at),
 		d.InsertProjectImage(ctx, db.ProjectImage{AccountID: n.account, ID: fileID, BlobID: "b", MediaType: "image/png", Bytes: 1, CreatedAt: at}),
 		d.PutProjectProfile(ctx, db.ProjectProfile{AccountID: n.account, Name: "Ada", UpdatedAt: at}),
@@ -36,6 +41,12 @@ func (n tenant) storeProject(t testing.TB, d *db.DB) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+func reported(_, _ int, err error) error { return err }
+
+func (n tenant) pluginRow(account string) db.ProjectPlugin {
+	return db.ProjectPlugin{AccountID: account, ProjectID: projectID, ID: 1, ModelName: "m", HumanName: "h", CreatedAt: now(), UpdatedAt: now()}
+}
 
 func (n tenant) projectSession() string { return "project-" + n.conversation }
 
@@ -79,6 +90,31 @@ func (n tenant) projectCalls() []call {
 		{"RunningProjectTurns", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.RunningProjectTurns(ctx, a, projectID, "")
 		}},
+		{"ProjectDays", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.ProjectDays(ctx, a, projectID) }},
+		{"CountProjectAnswers", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.CountProjectAnswers(ctx, a, projectID, time.Unix(0, 0), now().Add(time.Hour))
+		}},
+		{"ProjectAnswers", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectAnswers(ctx, a, projectID, time.Unix(0, 0), now().Add(time.Hour), 0, 10)
+		}},
+		{"ProjectLicenses", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectLicenses(ctx, a, projectID, 10)
+		}},
+		{"ProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectLicense(ctx, a, projectID, licenseID)
+		}},
+		{"RenameProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.RenameProjectLicense(ctx, a, projectID, licenseID, "n", now()))
+		}},
+		{"DeleteProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteProjectLicense(ctx, a, projectID, licenseID))
+		}},
+		{"ProjectPlugin", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectPlugin(ctx, a, projectID)
+		}},
+		{"PutProjectPlugin", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.PutProjectPlugin(ctx, n.pluginRow(a)))
+		}},
 		{"Prompts", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Prompts(ctx, a, session, all) }},
 		{"Prompt", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Prompt(ctx, a, session, promptID) }},
 		{"CountPrompts", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CountPrompts(ctx, a, session) }},
@@ -93,6 +129,8 @@ func (n tenant) projectCalls() []call {
 
 // projectsApart are the methods that no account could abuse, with the reason.
 var projectsApart = map[string]string{
+	"ReserveHost": "sites belong to nobody", "HoldHost": "sites belong to nobody", "ForgetHosts": "sites belong to nobody",
+	"ReportAnswers": "counts the account's own answers", "UnreportedAccounts": "for a loop over all accounts", "InsertProjectLicense": "refers to rows of the account",
 	"InsertProject": "makes a row of the account", "InsertProjectConversation": "refers to rows of the account", "InsertProjectImage": "makes a row of the account",
 	"PutProjectProfile": "the account's own row", "PutFeedback": "refers to rows of the account", "RetainingProjects": "housekeeping over all accounts",
 }

@@ -35,6 +35,27 @@ func (e CharacterCardSpec) Valid() bool {
 	}
 }
 
+// Defines values for DocumentStatus.
+const (
+	DocumentStatusFailed DocumentStatus = "failed"
+	DocumentStatusQueued DocumentStatus = "queued"
+	DocumentStatusReady  DocumentStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the DocumentStatus enum.
+func (e DocumentStatus) Valid() bool {
+	switch e {
+	case DocumentStatusFailed:
+		return true
+	case DocumentStatusQueued:
+		return true
+	case DocumentStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImageProgressStatus.
 const (
 	ImageProgressStatusInProgress ImageProgressStatus = "in_progress"
@@ -149,6 +170,75 @@ func (e PromptMessageRole) Valid() bool {
 	case PromptMessageRoleSystem:
 		return true
 	case PromptMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteRefresh.
+const (
+	SiteRefreshDaily   SiteRefresh = "daily"
+	SiteRefreshMonthly SiteRefresh = "monthly"
+	SiteRefreshNever   SiteRefresh = "never"
+	SiteRefreshWeekly  SiteRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteRefresh enum.
+func (e SiteRefresh) Valid() bool {
+	switch e {
+	case SiteRefreshDaily:
+		return true
+	case SiteRefreshMonthly:
+		return true
+	case SiteRefreshNever:
+		return true
+	case SiteRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteStatus.
+const (
+	SiteStatusFailed  SiteStatus = "failed"
+	SiteStatusReading SiteStatus = "reading"
+	SiteStatusReady   SiteStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SiteStatus enum.
+func (e SiteStatus) Valid() bool {
+	switch e {
+	case SiteStatusFailed:
+		return true
+	case SiteStatusReading:
+		return true
+	case SiteStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteCreateRefresh.
+const (
+	SiteCreateRefreshDaily   SiteCreateRefresh = "daily"
+	SiteCreateRefreshMonthly SiteCreateRefresh = "monthly"
+	SiteCreateRefreshNever   SiteCreateRefresh = "never"
+	SiteCreateRefreshWeekly  SiteCreateRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteCreateRefresh enum.
+func (e SiteCreateRefresh) Valid() bool {
+	switch e {
+	case SiteCreateRefreshDaily:
+		return true
+	case SiteCreateRefreshMonthly:
+		return true
+	case SiteCreateRefreshNever:
+		return true
+	case SiteCreateRefreshWeekly:
 		return true
 	default:
 		return false
@@ -278,6 +368,9 @@ type AgentCreate struct {
 	Age *float64 `json:"age,omitempty"`
 }
 
+// AgentDocumentList Documents of an agent.
+type AgentDocumentList = []Document
+
 // AgentImport What became of a card.
 type AgentImport struct {
 	// Agent A character that speaks in conversations.
@@ -296,6 +389,9 @@ type AgentImport struct {
 
 // AgentList Agents, newest first.
 type AgentList = []Agent
+
+// AgentSiteList Sites of an agent.
+type AgentSiteList = []Site
 
 // AgentUpdate What to change of an agent; what is absent stays.
 type AgentUpdate struct {
@@ -529,6 +625,78 @@ type ConversationUpdate struct {
 	AgentID *string `json:"agent_id,omitempty"`
 }
 
+// Document A file that answers rest on.
+type Document struct {
+	// ID Its id; citations name it.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What its sender called it.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// MediaType What its sender said it is; empty when that was nothing.
+	//
+	// Example: text/markdown
+	MediaType string `json:"media_type"`
+
+	// Bytes Its size.
+	//
+	// Example: 1834
+	Bytes int64 `json:"bytes"`
+
+	// Status Whether it waits to be read, answers rest on it, or it could not be read.
+	//
+	// Example: ready
+	Status DocumentStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: The file is damaged.
+	Error *string `json:"error,omitempty"`
+
+	// Passages Into how many passages it was cut.
+	//
+	// Example: 6
+	Passages int32 `json:"passages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When its status changed last.
+	//
+	// Example: 2026-01-02T10:00:03Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DocumentStatus Whether it waits to be read, answers rest on it, or it could not be read.
+//
+// Example: ready
+type DocumentStatus string
+
+// DocumentCreate A text to answer from.
+type DocumentCreate struct {
+	// Name What it is called; the ending says how it is read.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// Content The text itself.
+	//
+	// Example: # Outage playbook
+	Content string `json:"content"`
+}
+
+// DocumentForm A file to answer from.
+type DocumentForm struct {
+	// File The file, with its name.
+	File openapi_types.File `json:"file"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -702,12 +870,43 @@ type Message struct {
 	//
 	// Example: The user wants an introduction. I start with the biological model.
 	ThoughtProcess *string `json:"thought_process,omitempty"`
+
+	// Citations The passages of the agent's documents and sites that the answer rests on, as `[1]` in its text; absent when there are none.
+	Citations []MessageCitation `json:"citations,omitempty"`
 }
 
 // MessageRole Who said it; answers are the agent's, with or without an agent.
 //
 // Example: agent
 type MessageRole string
+
+// MessageCitation A passage that an answer rests on.
+type MessageCitation struct {
+	// Number Its number in the text, as in `[1]`.
+	//
+	// Example: 1
+	Number int32 `json:"number"`
+
+	// DocumentID The document, or the page of a site, that the passage is from.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	DocumentID string `json:"document_id"`
+
+	// Title The document's title.
+	//
+	// Example: Outage playbook
+	Title string `json:"title"`
+
+	// URL Where it can be read; absent for uploads.
+	//
+	// Example: https://example.com/playbook
+	URL *string `json:"url,omitempty"`
+
+	// Excerpt The passage itself, shortened.
+	//
+	// Example: Step one: declare the incident.
+	Excerpt string `json:"excerpt"`
+}
 
 // MessageDelta A piece of an answer or of a thought process.
 type MessageDelta struct {
@@ -942,6 +1141,98 @@ type PromptMessage struct {
 // Example: user
 type PromptMessageRole string
 
+// Site A site that answers rest on.
+type Site struct {
+	// ID Its id.
+	//
+	// Example: src_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// URL Its address, as it was given.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh SiteRefresh `json:"refresh"`
+
+	// Status Whether it is being read, has been read, or could not be.
+	//
+	// Example: ready
+	Status SiteStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: No pages were found there.
+	Error *string `json:"error,omitempty"`
+
+	// Pages How many of a site's pages are where.
+	Pages SitePages `json:"pages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it changed last.
+	//
+	// Example: 2026-01-02T10:03:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SiteRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteRefresh string
+
+// SiteStatus Whether it is being read, has been read, or could not be.
+//
+// Example: ready
+type SiteStatus string
+
+// SiteCreate A site to answer from.
+type SiteCreate struct {
+	// URL A site or sitemap, with or without `https://`.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh *SiteCreateRefresh `json:"refresh,omitempty"`
+}
+
+// SiteCreateRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteCreateRefresh string
+
+// SitePages How many of a site's pages are where.
+type SitePages struct {
+	// Found All that are known.
+	//
+	// Example: 42
+	Found int64 `json:"found"`
+
+	// Indexed Those that answers rest on.
+	//
+	// Example: 40
+	Indexed int64 `json:"indexed"`
+
+	// Queued Those that wait to be read.
+	//
+	// Example: 0
+	Queued int64 `json:"queued"`
+
+	// Failed Those that could not be read.
+	//
+	// Example: 2
+	Failed int64 `json:"failed"`
+}
+
 // Transcript A conversation with its messages.
 type Transcript struct {
 	// Conversation A conversation with a model or an agent.
@@ -1068,6 +1359,9 @@ type CursorQuery = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -1112,6 +1406,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -1177,6 +1474,15 @@ type ListAgentsParams struct {
 type CreateAgentParams struct {
 	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
 	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
+// ListAgentDocumentsParams defines parameters for ListAgentDocuments.
+type ListAgentDocumentsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListConversationsParams defines parameters for ListConversations.
@@ -1256,6 +1562,15 @@ type CreateAgentJSONRequestBody = AgentCreate
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentUpdate
+
+// CreateAgentDocumentJSONRequestBody defines body for CreateAgentDocument for application/json ContentType.
+type CreateAgentDocumentJSONRequestBody = DocumentCreate
+
+// CreateAgentDocumentMultipartRequestBody defines body for CreateAgentDocument for multipart/form-data ContentType.
+type CreateAgentDocumentMultipartRequestBody = DocumentForm
+
+// CreateAgentSiteJSONRequestBody defines body for CreateAgentSite for application/json ContentType.
+type CreateAgentSiteJSONRequestBody = SiteCreate
 
 // CreateCompletionJSONRequestBody defines body for CreateCompletion for application/json ContentType.
 type CreateCompletionJSONRequestBody = CompletionRequest
@@ -1471,6 +1786,27 @@ type ServerInterface interface {
 	// UpdateAgent Change an agent
 	// (PATCH /api/v1/agents/{agent_id})
 	UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	// ListAgentDocuments List the documents that the agent answers from
+	// (GET /api/v1/agents/{agent_id}/documents)
+	ListAgentDocuments(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params ListAgentDocumentsParams)
+	// CreateAgentDocument Add a document to what the agent answers from
+	// (POST /api/v1/agents/{agent_id}/documents)
+	CreateAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	// DeleteAgentDocument Delete a document
+	// (DELETE /api/v1/agents/{agent_id}/documents/{document_id})
+	DeleteAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath)
+	// GetAgentDocument Read how far a document is
+	// (GET /api/v1/agents/{agent_id}/documents/{document_id})
+	GetAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath)
+	// ListAgentSites List the sites that the agent answers from
+	// (GET /api/v1/agents/{agent_id}/sites)
+	ListAgentSites(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	// CreateAgentSite Add a site to what the agent answers from
+	// (POST /api/v1/agents/{agent_id}/sites)
+	CreateAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	// DeleteAgentSite Delete a site
+	// (DELETE /api/v1/agents/{agent_id}/sites/{site_id})
+	DeleteAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, siteID SiteIDPath)
 	// CreateCompletion Answer a list of messages
 	// (POST /api/v1/completions)
 	CreateCompletion(w http.ResponseWriter, r *http.Request)
@@ -1564,6 +1900,48 @@ func (_ Unimplemented) GetAgent(w http.ResponseWriter, r *http.Request, agentID 
 // UpdateAgent Change an agent
 // (PATCH /api/v1/agents/{agent_id})
 func (_ Unimplemented) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListAgentDocuments List the documents that the agent answers from
+// (GET /api/v1/agents/{agent_id}/documents)
+func (_ Unimplemented) ListAgentDocuments(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params ListAgentDocumentsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateAgentDocument Add a document to what the agent answers from
+// (POST /api/v1/agents/{agent_id}/documents)
+func (_ Unimplemented) CreateAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteAgentDocument Delete a document
+// (DELETE /api/v1/agents/{agent_id}/documents/{document_id})
+func (_ Unimplemented) DeleteAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetAgentDocument Read how far a document is
+// (GET /api/v1/agents/{agent_id}/documents/{document_id})
+func (_ Unimplemented) GetAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListAgentSites List the sites that the agent answers from
+// (GET /api/v1/agents/{agent_id}/sites)
+func (_ Unimplemented) ListAgentSites(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateAgentSite Add a site to what the agent answers from
+// (POST /api/v1/agents/{agent_id}/sites)
+func (_ Unimplemented) CreateAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteAgentSite Delete a site
+// (DELETE /api/v1/agents/{agent_id}/sites/{site_id})
+func (_ Unimplemented) DeleteAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, siteID SiteIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1854,6 +2232,244 @@ func (siw *ServerInterfaceWrapper) UpdateAgent(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateAgent(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAgentDocuments operation middleware
+func (siw *ServerInterfaceWrapper) ListAgentDocuments(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentDocumentsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAgentDocuments(w, r, agentID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateAgentDocument operation middleware
+func (siw *ServerInterfaceWrapper) CreateAgentDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateAgentDocument(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAgentDocument operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAgentDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID DocumentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", chi.URLParam(r, "document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "document_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAgentDocument(w, r, agentID, documentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAgentDocument operation middleware
+func (siw *ServerInterfaceWrapper) GetAgentDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID DocumentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", chi.URLParam(r, "document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "document_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAgentDocument(w, r, agentID, documentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAgentSites operation middleware
+func (siw *ServerInterfaceWrapper) ListAgentSites(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAgentSites(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateAgentSite operation middleware
+func (siw *ServerInterfaceWrapper) CreateAgentSite(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateAgentSite(w, r, agentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAgentSite operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAgentSite(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", chi.URLParam(r, "agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "site_id" -------------
+	var siteID SiteIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "site_id", chi.URLParam(r, "site_id"), &siteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "site_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAgentSite(w, r, agentID, siteID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2578,6 +3194,27 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/api/v1/agents/{agent_id}", wrapper.UpdateAgent)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/documents", wrapper.ListAgentDocuments)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/agents/{agent_id}/documents", wrapper.CreateAgentDocument)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/agents/{agent_id}/documents/{document_id}", wrapper.DeleteAgentDocument)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/documents/{document_id}", wrapper.GetAgentDocument)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/agents/{agent_id}/sites", wrapper.ListAgentSites)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/agents/{agent_id}/sites", wrapper.CreateAgentSite)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/agents/{agent_id}/sites/{site_id}", wrapper.DeleteAgentSite)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/completions", wrapper.CreateCompletion)
@@ -3697,6 +4334,1067 @@ type UpdateAgent503JSONResponse struct {
 }
 
 func (response UpdateAgent503JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocumentsRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+	Params  ListAgentDocumentsParams
+}
+
+type ListAgentDocumentsResponseObject interface {
+	VisitListAgentDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentDocuments200ResponseHeaders struct {
+	Link *string
+}
+
+type ListAgentDocuments200JSONResponse struct {
+	Body    AgentDocumentList
+	Headers ListAgentDocuments200ResponseHeaders
+}
+
+func (response ListAgentDocuments200JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ListAgentDocuments400JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ListAgentDocuments401JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ListAgentDocuments403JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response ListAgentDocuments404JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ListAgentDocuments429JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ListAgentDocuments500JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentDocuments503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ListAgentDocuments503JSONResponse) VisitListAgentDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocumentRequestObject struct {
+	AgentID       AgentIDPath `json:"agent_id"`
+	JSONBody      *CreateAgentDocumentJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateAgentDocumentResponseObject interface {
+	VisitCreateAgentDocumentResponse(w http.ResponseWriter) error
+}
+
+type CreateAgentDocument201ResponseHeaders struct {
+	Location string
+}
+
+type CreateAgentDocument201JSONResponse struct {
+	Body    Document
+	Headers CreateAgentDocument201ResponseHeaders
+}
+
+func (response CreateAgentDocument201JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response CreateAgentDocument400JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response CreateAgentDocument401JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response CreateAgentDocument403JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response CreateAgentDocument404JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateAgentDocument409JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response CreateAgentDocument413JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateAgentDocument415JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateAgentDocument422JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response CreateAgentDocument429JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response CreateAgentDocument500JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentDocument503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response CreateAgentDocument503JSONResponse) VisitCreateAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocumentRequestObject struct {
+	AgentID    AgentIDPath    `json:"agent_id"`
+	DocumentID DocumentIDPath `json:"document_id"`
+}
+
+type DeleteAgentDocumentResponseObject interface {
+	VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error
+}
+
+type DeleteAgentDocument204Response struct {
+}
+
+func (response DeleteAgentDocument204Response) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAgentDocument400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteAgentDocument400JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteAgentDocument401JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteAgentDocument403JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteAgentDocument404JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteAgentDocument429JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteAgentDocument500JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentDocument503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteAgentDocument503JSONResponse) VisitDeleteAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocumentRequestObject struct {
+	AgentID    AgentIDPath    `json:"agent_id"`
+	DocumentID DocumentIDPath `json:"document_id"`
+}
+
+type GetAgentDocumentResponseObject interface {
+	VisitGetAgentDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetAgentDocument200JSONResponse Document
+
+func (response GetAgentDocument200JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response GetAgentDocument400JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response GetAgentDocument401JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response GetAgentDocument403JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response GetAgentDocument404JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response GetAgentDocument429JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response GetAgentDocument500JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentDocument503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response GetAgentDocument503JSONResponse) VisitGetAgentDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSitesRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+}
+
+type ListAgentSitesResponseObject interface {
+	VisitListAgentSitesResponse(w http.ResponseWriter) error
+}
+
+type ListAgentSites200JSONResponse AgentSiteList
+
+func (response ListAgentSites200JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response ListAgentSites400JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response ListAgentSites401JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response ListAgentSites403JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response ListAgentSites404JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response ListAgentSites429JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response ListAgentSites500JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentSites503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response ListAgentSites503JSONResponse) VisitListAgentSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSiteRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+	Body    *CreateAgentSiteJSONRequestBody
+}
+
+type CreateAgentSiteResponseObject interface {
+	VisitCreateAgentSiteResponse(w http.ResponseWriter) error
+}
+
+type CreateAgentSite201JSONResponse Site
+
+func (response CreateAgentSite201JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response CreateAgentSite400JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response CreateAgentSite401JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response CreateAgentSite403JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response CreateAgentSite404JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite409JSONResponse struct{ CharactersConflictJSONResponse }
+
+func (response CreateAgentSite409JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite413JSONResponse struct {
+	CharactersContentTooLargeJSONResponse
+}
+
+func (response CreateAgentSite413JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite415JSONResponse struct {
+	CharactersUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateAgentSite415JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response CreateAgentSite422JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response CreateAgentSite429JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response CreateAgentSite500JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentSite503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response CreateAgentSite503JSONResponse) VisitCreateAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSiteRequestObject struct {
+	AgentID AgentIDPath `json:"agent_id"`
+	SiteID  SiteIDPath  `json:"site_id"`
+}
+
+type DeleteAgentSiteResponseObject interface {
+	VisitDeleteAgentSiteResponse(w http.ResponseWriter) error
+}
+
+type DeleteAgentSite204Response struct {
+}
+
+func (response DeleteAgentSite204Response) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAgentSite400JSONResponse struct {
+	CharactersBadRequestJSONResponse
+}
+
+func (response DeleteAgentSite400JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite401JSONResponse struct {
+	CharactersUnauthorizedJSONResponse
+}
+
+func (response DeleteAgentSite401JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite403JSONResponse struct {
+	CharactersForbiddenJSONResponse
+}
+
+func (response DeleteAgentSite403JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite404JSONResponse struct{ CharactersNotFoundJSONResponse }
+
+func (response DeleteAgentSite404JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite429JSONResponse struct {
+	CharactersTooManyRequestsJSONResponse
+}
+
+func (response DeleteAgentSite429JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite500JSONResponse struct {
+	CharactersInternalErrorJSONResponse
+}
+
+func (response DeleteAgentSite500JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAgentSite503JSONResponse struct {
+	CharactersUnavailableJSONResponse
+}
+
+func (response DeleteAgentSite503JSONResponse) VisitDeleteAgentSiteResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -6722,6 +8420,27 @@ type StrictServerInterface interface {
 	// UpdateAgent Change an agent
 	// (PATCH /api/v1/agents/{agent_id})
 	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// ListAgentDocuments List the documents that the agent answers from
+	// (GET /api/v1/agents/{agent_id}/documents)
+	ListAgentDocuments(ctx context.Context, request ListAgentDocumentsRequestObject) (ListAgentDocumentsResponseObject, error)
+	// CreateAgentDocument Add a document to what the agent answers from
+	// (POST /api/v1/agents/{agent_id}/documents)
+	CreateAgentDocument(ctx context.Context, request CreateAgentDocumentRequestObject) (CreateAgentDocumentResponseObject, error)
+	// DeleteAgentDocument Delete a document
+	// (DELETE /api/v1/agents/{agent_id}/documents/{document_id})
+	DeleteAgentDocument(ctx context.Context, request DeleteAgentDocumentRequestObject) (DeleteAgentDocumentResponseObject, error)
+	// GetAgentDocument Read how far a document is
+	// (GET /api/v1/agents/{agent_id}/documents/{document_id})
+	GetAgentDocument(ctx context.Context, request GetAgentDocumentRequestObject) (GetAgentDocumentResponseObject, error)
+	// ListAgentSites List the sites that the agent answers from
+	// (GET /api/v1/agents/{agent_id}/sites)
+	ListAgentSites(ctx context.Context, request ListAgentSitesRequestObject) (ListAgentSitesResponseObject, error)
+	// CreateAgentSite Add a site to what the agent answers from
+	// (POST /api/v1/agents/{agent_id}/sites)
+	CreateAgentSite(ctx context.Context, request CreateAgentSiteRequestObject) (CreateAgentSiteResponseObject, error)
+	// DeleteAgentSite Delete a site
+	// (DELETE /api/v1/agents/{agent_id}/sites/{site_id})
+	DeleteAgentSite(ctx context.Context, request DeleteAgentSiteRequestObject) (DeleteAgentSiteResponseObject, error)
 	// CreateCompletion Answer a list of messages
 	// (POST /api/v1/completions)
 	CreateCompletion(ctx context.Context, request CreateCompletionRequestObject) (CreateCompletionResponseObject, error)
@@ -6997,6 +8716,217 @@ func (sh *strictHandler) UpdateAgent(w http.ResponseWriter, r *http.Request, age
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
 		if err := validResponse.VisitUpdateAgentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAgentDocuments operation middleware
+func (sh *strictHandler) ListAgentDocuments(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params ListAgentDocumentsParams) {
+	var request ListAgentDocumentsRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentDocuments(ctx, request.(ListAgentDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentDocuments")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAgentDocumentsResponseObject); ok {
+		if err := validResponse.VisitListAgentDocumentsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAgentDocument operation middleware
+func (sh *strictHandler) CreateAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	var request CreateAgentDocumentRequestObject
+
+	request.AgentID = agentID
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+
+		var body CreateAgentDocumentJSONRequestBody
+		if err := runtime.BindJSONBody(r, &body); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := r.MultipartReader(); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode multipart body: %w", err))
+			return
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAgentDocument(ctx, request.(CreateAgentDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAgentDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateAgentDocumentResponseObject); ok {
+		if err := validResponse.VisitCreateAgentDocumentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAgentDocument operation middleware
+func (sh *strictHandler) DeleteAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath) {
+	var request DeleteAgentDocumentRequestObject
+
+	request.AgentID = agentID
+	request.DocumentID = documentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAgentDocument(ctx, request.(DeleteAgentDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAgentDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAgentDocumentResponseObject); ok {
+		if err := validResponse.VisitDeleteAgentDocumentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAgentDocument operation middleware
+func (sh *strictHandler) GetAgentDocument(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, documentID DocumentIDPath) {
+	var request GetAgentDocumentRequestObject
+
+	request.AgentID = agentID
+	request.DocumentID = documentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentDocument(ctx, request.(GetAgentDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAgentDocumentResponseObject); ok {
+		if err := validResponse.VisitGetAgentDocumentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAgentSites operation middleware
+func (sh *strictHandler) ListAgentSites(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	var request ListAgentSitesRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentSites(ctx, request.(ListAgentSitesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentSites")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAgentSitesResponseObject); ok {
+		if err := validResponse.VisitListAgentSitesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAgentSite operation middleware
+func (sh *strictHandler) CreateAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+	var request CreateAgentSiteRequestObject
+
+	request.AgentID = agentID
+
+	var body CreateAgentSiteJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAgentSite(ctx, request.(CreateAgentSiteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAgentSite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateAgentSiteResponseObject); ok {
+		if err := validResponse.VisitCreateAgentSiteResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAgentSite operation middleware
+func (sh *strictHandler) DeleteAgentSite(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, siteID SiteIDPath) {
+	var request DeleteAgentSiteRequestObject
+
+	request.AgentID = agentID
+	request.SiteID = siteID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAgentSite(ctx, request.(DeleteAgentSiteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAgentSite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAgentSiteResponseObject); ok {
+		if err := validResponse.VisitDeleteAgentSiteResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -305,6 +305,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -337,6 +340,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string

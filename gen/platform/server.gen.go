@@ -2591,6 +2591,9 @@ type CursorQuery = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -2632,6 +2635,9 @@ type SessionCookieParameter = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // StateCookieParameter defines model for StateCookieParameter.
 type StateCookieParameter = string

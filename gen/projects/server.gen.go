@@ -37,6 +37,21 @@ func (e ProjectType) Valid() bool {
 	}
 }
 
+// Defines values for ProjectAnalysisReportAnswerStatus.
+const (
+	ProjectAnalysisReportAnswerStatusSuccess ProjectAnalysisReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectAnalysisReportAnswerStatus enum.
+func (e ProjectAnalysisReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectAnalysisReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectAnswerStatus.
 const (
 	ProjectAnswerStatusSuccess ProjectAnswerStatus = "success"
@@ -217,6 +232,123 @@ const (
 func (e ProjectConversationListStatus) Valid() bool {
 	switch e {
 	case ProjectConversationListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectConversationsReportAnswerStatus.
+const (
+	ProjectConversationsReportAnswerStatusSuccess ProjectConversationsReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectConversationsReportAnswerStatus enum.
+func (e ProjectConversationsReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectConversationsReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceContentSource.
+const (
+	ProjectIntelligenceContentSourceOpenaiContent ProjectIntelligenceContentSource = "openai_content"
+	ProjectIntelligenceContentSourceOwnContent    ProjectIntelligenceContentSource = "own_content"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceContentSource enum.
+func (e ProjectIntelligenceContentSource) Valid() bool {
+	switch e {
+	case ProjectIntelligenceContentSourceOpenaiContent:
+		return true
+	case ProjectIntelligenceContentSourceOwnContent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceFeedback.
+const (
+	ProjectIntelligenceFeedbackDisliked    ProjectIntelligenceFeedback = "disliked"
+	ProjectIntelligenceFeedbackLessThanNil ProjectIntelligenceFeedback = "<nil>"
+	ProjectIntelligenceFeedbackLiked       ProjectIntelligenceFeedback = "liked"
+	ProjectIntelligenceFeedbackNeutral     ProjectIntelligenceFeedback = "neutral"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceFeedback enum.
+func (e ProjectIntelligenceFeedback) Valid() bool {
+	switch e {
+	case ProjectIntelligenceFeedbackDisliked:
+		return true
+	case ProjectIntelligenceFeedbackLessThanNil:
+		return true
+	case ProjectIntelligenceFeedbackLiked:
+		return true
+	case ProjectIntelligenceFeedbackNeutral:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceReportAnswerStatus.
+const (
+	ProjectIntelligenceReportAnswerStatusSuccess ProjectIntelligenceReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceReportAnswerStatus enum.
+func (e ProjectIntelligenceReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectIntelligenceReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseAnswerStatus.
+const (
+	ProjectLicenseAnswerStatusSuccess ProjectLicenseAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseAnswerStatus enum.
+func (e ProjectLicenseAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseListStatus.
+const (
+	ProjectLicenseListStatusSuccess ProjectLicenseListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseListStatus enum.
+func (e ProjectLicenseListStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseMadeStatus.
+const (
+	ProjectLicenseMadeStatusSuccess ProjectLicenseMadeStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseMadeStatus enum.
+func (e ProjectLicenseMadeStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseMadeStatusSuccess:
 		return true
 	default:
 		return false
@@ -538,6 +670,99 @@ const (
 func (e ProjectPageMetadataAnswerStatus) Valid() bool {
 	switch e {
 	case ProjectPageMetadataAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPluginAnswerStatus.
+const (
+	ProjectPluginAnswerStatusSuccess ProjectPluginAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPluginAnswerStatus enum.
+func (e ProjectPluginAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectPluginAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressAnswerStatus.
+const (
+	ProjectProgressAnswerStatusSuccess ProjectProgressAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressAnswerStatus enum.
+func (e ProjectProgressAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectProgressAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressDoneEventEvent.
+const (
+	ProjectProgressDoneEventEventDone ProjectProgressDoneEventEvent = "done"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressDoneEventEvent enum.
+func (e ProjectProgressDoneEventEvent) Valid() bool {
+	switch e {
+	case ProjectProgressDoneEventEventDone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressEventEvent.
+const (
+	ProjectProgressEventEventProgress ProjectProgressEventEvent = "progress"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressEventEvent enum.
+func (e ProjectProgressEventEvent) Valid() bool {
+	switch e {
+	case ProjectProgressEventEventProgress:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectQueriesReportAnswerStatus.
+const (
+	ProjectQueriesReportAnswerStatusSuccess ProjectQueriesReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectQueriesReportAnswerStatus enum.
+func (e ProjectQueriesReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectQueriesReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectQueryStatusStatus.
+const (
+	ProjectQueryStatusStatusFailed  ProjectQueryStatusStatus = "failed"
+	ProjectQueryStatusStatusSuccess ProjectQueryStatusStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectQueryStatusStatus enum.
+func (e ProjectQueryStatusStatus) Valid() bool {
+	switch e {
+	case ProjectQueryStatusStatusFailed:
+		return true
+	case ProjectQueryStatusStatusSuccess:
 		return true
 	default:
 		return false
@@ -1105,6 +1330,21 @@ func (e ProjectStatsAnswerStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectTrafficReportAnswerStatus.
+const (
+	ProjectTrafficReportAnswerStatusSuccess ProjectTrafficReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectTrafficReportAnswerStatus enum.
+func (e ProjectTrafficReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectTrafficReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectsDeletedStatus.
 const (
 	ProjectsDeletedStatusSuccess ProjectsDeletedStatus = "success"
@@ -1408,6 +1648,96 @@ func (e ListProjectPagesParamsIndexStatus) Valid() bool {
 	}
 }
 
+// Defines values for GetProjectAnalysisReportParamsFilters.
+const (
+	GetProjectAnalysisReportParamsFiltersConversations          GetProjectAnalysisReportParamsFilters = "conversations"
+	GetProjectAnalysisReportParamsFiltersQueries                GetProjectAnalysisReportParamsFilters = "queries"
+	GetProjectAnalysisReportParamsFiltersQueriesPerConversation GetProjectAnalysisReportParamsFilters = "queries_per_conversation"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectAnalysisReportParamsFilters enum.
+func (e GetProjectAnalysisReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectAnalysisReportParamsFiltersConversations:
+		return true
+	case GetProjectAnalysisReportParamsFiltersQueries:
+		return true
+	case GetProjectAnalysisReportParamsFiltersQueriesPerConversation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectAnalysisReportParamsInterval.
+const (
+	GetProjectAnalysisReportParamsIntervalDaily  GetProjectAnalysisReportParamsInterval = "daily"
+	GetProjectAnalysisReportParamsIntervalWeekly GetProjectAnalysisReportParamsInterval = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectAnalysisReportParamsInterval enum.
+func (e GetProjectAnalysisReportParamsInterval) Valid() bool {
+	switch e {
+	case GetProjectAnalysisReportParamsIntervalDaily:
+		return true
+	case GetProjectAnalysisReportParamsIntervalWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectConversationsReportParamsFilters.
+const (
+	GetProjectConversationsReportParamsFiltersAverageQueriesPerConversation GetProjectConversationsReportParamsFilters = "average_queries_per_conversation"
+	GetProjectConversationsReportParamsFiltersTotal                         GetProjectConversationsReportParamsFilters = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectConversationsReportParamsFilters enum.
+func (e GetProjectConversationsReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectConversationsReportParamsFiltersAverageQueriesPerConversation:
+		return true
+	case GetProjectConversationsReportParamsFiltersTotal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectQueriesReportParamsFilters.
+const (
+	GetProjectQueriesReportParamsFiltersQueryStatus GetProjectQueriesReportParamsFilters = "query_status"
+	GetProjectQueriesReportParamsFiltersTotal       GetProjectQueriesReportParamsFilters = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectQueriesReportParamsFilters enum.
+func (e GetProjectQueriesReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectQueriesReportParamsFiltersQueryStatus:
+		return true
+	case GetProjectQueriesReportParamsFiltersTotal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectTrafficReportParamsFilters.
+const (
+	GetProjectTrafficReportParamsFiltersSources GetProjectTrafficReportParamsFilters = "sources"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectTrafficReportParamsFilters enum.
+func (e GetProjectTrafficReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectTrafficReportParamsFiltersSources:
+		return true
+	default:
+		return false
+	}
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1498,6 +1828,34 @@ type Project struct {
 //
 // Example: SITEMAP
 type ProjectType string
+
+// ProjectAnalysisReport Figures over time; members are absent unless asked for.
+type ProjectAnalysisReport struct {
+	// Queries Questions.
+	Queries []ProjectInterval `json:"queries,omitempty"`
+
+	// Conversations Conversations.
+	Conversations []ProjectInterval `json:"conversations,omitempty"`
+
+	// QueriesPerConversation Questions per conversation.
+	QueriesPerConversation []ProjectInterval `json:"queries_per_conversation,omitempty"`
+}
+
+// ProjectAnalysisReportAnswer A report.
+type ProjectAnalysisReportAnswer struct {
+	// Data Figures over time; members are absent unless asked for.
+	Data ProjectAnalysisReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectAnalysisReportAnswerStatus `json:"status"`
+}
+
+// ProjectAnalysisReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectAnalysisReportAnswerStatus string
 
 // ProjectAnswer A project.
 type ProjectAnswer struct {
@@ -2091,6 +2449,35 @@ type ProjectConversationPaginator struct {
 	Total int64 `json:"total"`
 }
 
+// ProjectConversationsReport Conversations; members are absent unless asked for.
+type ProjectConversationsReport struct {
+	// Total All conversations with an answer.
+	//
+	// Example: 5
+	Total *int64 `json:"total,omitempty"`
+
+	// AverageQueriesPerConversation Questions of each on average.
+	//
+	// Example: 3
+	AverageQueriesPerConversation *float64 `json:"average_queries_per_conversation,omitempty"`
+}
+
+// ProjectConversationsReportAnswer A report.
+type ProjectConversationsReportAnswer struct {
+	// Data Conversations; members are absent unless asked for.
+	Data ProjectConversationsReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectConversationsReportAnswerStatus `json:"status"`
+}
+
+// ProjectConversationsReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectConversationsReportAnswerStatus string
+
 // ProjectCreation A project to make. JSON carries no file.
 type ProjectCreation struct {
 	// ProjectName What it is called.
@@ -2166,6 +2553,262 @@ type ProjectFeedbackRequest struct {
 	//
 	// Example: liked
 	Reaction *string `json:"reaction"`
+}
+
+// ProjectIntelligence An answer with what is known of it.
+type ProjectIntelligence struct {
+	// PromptID The message’s id.
+	//
+	// Example: 2495484
+	PromptID int64 `json:"prompt_id"`
+
+	// ConversationID The conversation’s id.
+	//
+	// Example: 1716433969222
+	ConversationID int64 `json:"conversation_id"`
+
+	// ProjectID The project’s id.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// UserQuery The question.
+	//
+	// Example: Hello!
+	UserQuery string `json:"user_query"`
+
+	// AiResponse The answer; empty when there is none.
+	//
+	// Example: Hello! How can I assist you today?
+	AiResponse string `json:"ai_response"`
+
+	// CreatedAt When it was asked.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// ContentSource Whether the answer cites the project's own content, or is the model's alone.
+	//
+	// Example: own_content
+	ContentSource ProjectIntelligenceContentSource `json:"content_source"`
+
+	// UserEmotion Not known; null.
+	UserEmotion *string `json:"user_emotion"`
+
+	// UserIntent Not known; null.
+	UserIntent *string `json:"user_intent"`
+
+	// Language Not known; null.
+	Language *string `json:"language"`
+
+	// Feedback How the answer was judged; null when nobody did.
+	//
+	// Example: liked
+	Feedback *ProjectIntelligenceFeedback `json:"feedback"`
+
+	// UserLocation Not known; null.
+	UserLocation *string `json:"user_location"`
+
+	// ChatbotDeployment Where the question came from.
+	//
+	// Example: api
+	ChatbotDeployment string `json:"chatbot_deployment"`
+
+	// Browser The browser by its own words; null when it said nothing that is known.
+	//
+	// Example: Firefox
+	Browser *string `json:"browser"`
+}
+
+// ProjectIntelligenceContentSource Whether the answer cites the project's own content, or is the model's alone.
+//
+// Example: own_content
+type ProjectIntelligenceContentSource string
+
+// ProjectIntelligenceFeedback How the answer was judged; null when nobody did.
+//
+// Example: liked
+type ProjectIntelligenceFeedback string
+
+// ProjectIntelligencePaginator A page of answers.
+type ProjectIntelligencePaginator struct {
+	// CurrentPage The page that this is, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int64 `json:"current_page"`
+
+	// Data What is on the page.
+	Data []ProjectIntelligence `json:"data"`
+
+	// FirstPageURL The first page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	FirstPageURL string `json:"first_page_url"`
+
+	// From The place of the page's first item in the whole list; null on an empty page.
+	//
+	// Example: 1
+	From *int64 `json:"from"`
+
+	// LastPage How many pages there are.
+	//
+	// Example: 1
+	LastPage int64 `json:"last_page"`
+
+	// LastPageURL The last page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	LastPageURL string `json:"last_page_url"`
+
+	// NextPageURL The page after this one; null on the last.
+	NextPageURL *string `json:"next_page_url"`
+
+	// Path The address without its query.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	Path string `json:"path"`
+
+	// PerPage How many items a page holds.
+	//
+	// Example: 10
+	PerPage int64 `json:"per_page"`
+
+	// PrevPageURL The page before this one; null on the first.
+	PrevPageURL *string `json:"prev_page_url"`
+
+	// To The place of the page's last item; null on an empty page.
+	//
+	// Example: 1
+	To *int64 `json:"to"`
+
+	// Total How many items there are in all.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// ProjectIntelligenceReportAnswer A page of answers.
+type ProjectIntelligenceReportAnswer struct {
+	// Data A page of answers.
+	Data ProjectIntelligencePaginator `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectIntelligenceReportAnswerStatus `json:"status"`
+}
+
+// ProjectIntelligenceReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectIntelligenceReportAnswerStatus string
+
+// ProjectInterval A figure of a day or week.
+type ProjectInterval struct {
+	// QueriesNumber The figure; its name is the original's.
+	//
+	// Example: 3
+	QueriesNumber float64 `json:"queries_number"`
+
+	// CreatedAtInterval The day, or the Monday of the week.
+	//
+	// Example: 2026-01-05
+	CreatedAtInterval openapi_types.Date `json:"created_at_interval"`
+}
+
+// ProjectLicense A license.
+type ProjectLicense struct {
+	// ID Its id.
+	//
+	// Example: 1716433969400
+	ID int64 `json:"id"`
+
+	// Name Its name.
+	//
+	// Example: Branch library
+	Name string `json:"name"`
+
+	// ProjectID Whose it is.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// CreatedAt When it was made.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was renamed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectLicenseAnswer A license.
+type ProjectLicenseAnswer struct {
+	// License A license.
+	License ProjectLicense `json:"license"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseAnswerStatus `json:"status"`
+}
+
+// ProjectLicenseAnswerStatus Always success.
+//
+// Example: success
+type ProjectLicenseAnswerStatus string
+
+// ProjectLicenseList Licenses.
+type ProjectLicenseList struct {
+	// Data The licenses.
+	Data []ProjectLicense `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseListStatus `json:"status"`
+}
+
+// ProjectLicenseListStatus Always success.
+//
+// Example: success
+type ProjectLicenseListStatus string
+
+// ProjectLicenseMade A license with its key.
+type ProjectLicenseMade struct {
+	// Data A license with its key.
+	Data ProjectLicenseWithKey `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseMadeStatus `json:"status"`
+}
+
+// ProjectLicenseMadeStatus Always success.
+//
+// Example: success
+type ProjectLicenseMadeStatus string
+
+// ProjectLicenseName What a license is called.
+type ProjectLicenseName struct {
+	// Name Its name; not only white space.
+	//
+	// Example: Branch library
+	Name string `json:"name"`
+}
+
+// ProjectLicenseWithKey A license with its key.
+type ProjectLicenseWithKey struct {
+	// License A license.
+	License ProjectLicense `json:"license"`
+
+	// LicenseKey The key, which only its digest is kept of.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey string `json:"licenseKey"`
 }
 
 // ProjectList The projects.
@@ -2910,6 +3553,290 @@ type ProjectPaginator struct {
 	// Example: 1
 	Total int64 `json:"total"`
 }
+
+// ProjectPlugin How assistants of others could offer the project.
+type ProjectPlugin struct {
+	// ID Its id.
+	//
+	// Example: 1716433969300
+	ID int64 `json:"id"`
+
+	// ProjectID Whose it is.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName string `json:"model_name"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName string `json:"human_name"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords string `json:"keywords"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description string `json:"description"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive bool `json:"is_active"`
+
+	// Logo Its picture: none, null.
+	Logo *string `json:"logo"`
+
+	// CreatedAt When it was stored first.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectPluginAnswer A plugin.
+type ProjectPluginAnswer struct {
+	// Data How assistants of others could offer the project.
+	Data ProjectPlugin `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectPluginAnswerStatus `json:"status"`
+}
+
+// ProjectPluginAnswerStatus Always success.
+//
+// Example: success
+type ProjectPluginAnswerStatus string
+
+// ProjectPluginChange What changes of a description.
+type ProjectPluginChange struct {
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName *string `json:"model_name,omitempty"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName *string `json:"human_name,omitempty"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords *string `json:"keywords,omitempty"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description *string `json:"description,omitempty"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive *bool `json:"is_active,omitempty"`
+}
+
+// ProjectPluginCreation A description to store.
+type ProjectPluginCreation struct {
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName string `json:"model_name"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName string `json:"human_name"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords *string `json:"keywords,omitempty"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description *string `json:"description,omitempty"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive *bool `json:"is_active,omitempty"`
+}
+
+// ProjectProgress How far the reading of a project's content is.
+type ProjectProgress struct {
+	// PagesFound All that are known.
+	//
+	// Example: 42
+	PagesFound int64 `json:"pages_found"`
+
+	// PagesCrawled Those that were fetched.
+	//
+	// Example: 40
+	PagesCrawled int64 `json:"pages_crawled"`
+
+	// PagesIndexed Those that answers rest on.
+	//
+	// Example: 38
+	PagesIndexed int64 `json:"pages_indexed"`
+
+	// PagesQueued Those that wait.
+	//
+	// Example: 2
+	PagesQueued int64 `json:"pages_queued"`
+
+	// PagesFailed Those that could not be read.
+	//
+	// Example: 2
+	PagesFailed int64 `json:"pages_failed"`
+
+	// PagesLimited Those beyond a ceiling.
+	//
+	// Example: 0
+	PagesLimited int64 `json:"pages_limited"`
+
+	// IsRunning Whether anything is being read.
+	//
+	// Example: true
+	IsRunning bool `json:"is_running"`
+
+	// IsChatActive Whether the project can answer.
+	//
+	// Example: false
+	IsChatActive bool `json:"is_chat_active"`
+}
+
+// ProjectProgressAnswer How far the reading of a project's content is.
+type ProjectProgressAnswer struct {
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectProgressAnswerStatus `json:"status"`
+}
+
+// ProjectProgressAnswerStatus Always success.
+//
+// Example: success
+type ProjectProgressAnswerStatus string
+
+// ProjectProgressDoneEvent Nothing is being read any more.
+type ProjectProgressDoneEvent struct {
+	// Event Which event it is.
+	//
+	// Example: done
+	Event ProjectProgressDoneEventEvent `json:"event"`
+
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ProjectProgressDoneEventEvent Which event it is.
+//
+// Example: done
+type ProjectProgressDoneEventEvent string
+
+// ProjectProgressEvent The figures have changed.
+type ProjectProgressEvent struct {
+	// Event Which event it is.
+	//
+	// Example: progress
+	Event ProjectProgressEventEvent `json:"event"`
+
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ProjectProgressEventEvent Which event it is.
+//
+// Example: progress
+type ProjectProgressEventEvent string
+
+// ProjectProgressStreamEvent One event of the stream.
+type ProjectProgressStreamEvent struct {
+	union json.RawMessage
+}
+
+// ProjectQueriesReport Questions and their answers; members are absent unless asked for.
+type ProjectQueriesReport struct {
+	// Total All questions.
+	//
+	// Example: 15
+	Total *int64 `json:"total,omitempty"`
+
+	// QueryStatus How their answers ended.
+	QueryStatus []ProjectQueryStatus `json:"query_status,omitempty"`
+}
+
+// ProjectQueriesReportAnswer A report.
+type ProjectQueriesReportAnswer struct {
+	// Data Questions and their answers; members are absent unless asked for.
+	Data ProjectQueriesReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectQueriesReportAnswerStatus `json:"status"`
+}
+
+// ProjectQueriesReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectQueriesReportAnswerStatus string
+
+// ProjectQueryStatus How many answers ended so.
+type ProjectQueryStatus struct {
+	// Status How they ended.
+	//
+	// Example: success
+	Status ProjectQueryStatusStatus `json:"status"`
+
+	// Count How many.
+	//
+	// Example: 14
+	Count int64 `json:"count"`
+}
+
+// ProjectQueryStatusStatus How they ended.
+//
+// Example: success
+type ProjectQueryStatusStatus string
 
 // ProjectSentMessage A question with its answer, as it is answered.
 type ProjectSentMessage struct {
@@ -3992,6 +4919,41 @@ type ProjectStatsAnswer struct {
 // Example: success
 type ProjectStatsAnswerStatus string
 
+// ProjectTrafficReport Where questions came from.
+type ProjectTrafficReport struct {
+	// Sources Where from; absent unless asked for.
+	Sources []ProjectTrafficSource `json:"sources,omitempty"`
+}
+
+// ProjectTrafficReportAnswer A report.
+type ProjectTrafficReportAnswer struct {
+	// Data Where questions came from.
+	Data ProjectTrafficReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectTrafficReportAnswerStatus `json:"status"`
+}
+
+// ProjectTrafficReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectTrafficReportAnswerStatus string
+
+// ProjectTrafficSource How many questions came from somewhere.
+type ProjectTrafficSource struct {
+	// RequestSource Where from.
+	//
+	// Example: api
+	RequestSource string `json:"request_source"`
+
+	// RequestSourceNumber How many.
+	//
+	// Example: 12
+	RequestSourceNumber int64 `json:"request_source_number"`
+}
+
 // ProjectsDeleted Something was deleted.
 type ProjectsDeleted struct {
 	// Data Whether it is gone.
@@ -4219,6 +5181,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -4236,6 +5201,9 @@ type ImageIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// LicenseIDPath defines model for LicenseIdPath.
+type LicenseIDPath = int64
 
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
@@ -4278,6 +5246,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // SourceIDPath defines model for SourceIdPath.
 type SourceIDPath = int64
@@ -4450,6 +5421,69 @@ type ListProjectPagesParamsCrawlStatus string
 // ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
 type ListProjectPagesParamsIndexStatus string
 
+// GetProjectProgressParams defines parameters for GetProjectProgress.
+type GetProjectProgressParams struct {
+	// LastEventID The id of the last event that you have.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectAnalysisReportParamsFilters `form:"filters" json:"filters"`
+
+	// Interval Over how long each figure is.
+	Interval *GetProjectAnalysisReportParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
+}
+
+// GetProjectAnalysisReportParamsFilters defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParamsFilters string
+
+// GetProjectAnalysisReportParamsInterval defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParamsInterval string
+
+// GetProjectConversationsReportParams defines parameters for GetProjectConversationsReport.
+type GetProjectConversationsReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectConversationsReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectConversationsReportParamsFilters defines parameters for GetProjectConversationsReport.
+type GetProjectConversationsReportParamsFilters string
+
+// GetProjectIntelligenceReportParams defines parameters for GetProjectIntelligenceReport.
+type GetProjectIntelligenceReportParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many answers a page holds.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartDate The first day, in UTC.
+	StartDate *openapi_types.Date `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate The last day, in UTC.
+	EndDate *openapi_types.Date `form:"end_date,omitempty" json:"end_date,omitempty"`
+}
+
+// GetProjectQueriesReportParams defines parameters for GetProjectQueriesReport.
+type GetProjectQueriesReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectQueriesReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectQueriesReportParamsFilters defines parameters for GetProjectQueriesReport.
+type GetProjectQueriesReportParamsFilters string
+
+// GetProjectTrafficReportParams defines parameters for GetProjectTrafficReport.
+type GetProjectTrafficReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectTrafficReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectTrafficReportParamsFilters defines parameters for GetProjectTrafficReport.
+type GetProjectTrafficReportParamsFilters string
+
 // CreateProjectJSONRequestBody defines body for CreateProject for application/json ContentType.
 type CreateProjectJSONRequestBody = ProjectCreation
 
@@ -4477,8 +5511,24 @@ type SendProjectMessageJSONRequestBody = ProjectMessageRequest
 // UpdateMessageFeedbackJSONRequestBody defines body for UpdateMessageFeedback for application/json ContentType.
 type UpdateMessageFeedbackJSONRequestBody = ProjectFeedbackRequest
 
+// CreateProjectLicenseJSONRequestBody defines body for CreateProjectLicense for application/json ContentType.
+type CreateProjectLicenseJSONRequestBody = ProjectLicenseName
+
+// UpdateProjectLicenseJSONRequestBody defines body for UpdateProjectLicense for application/json ContentType.
+type UpdateProjectLicenseJSONRequestBody = ProjectLicenseName
+
 // UpdateProjectPageMetadataJSONRequestBody defines body for UpdateProjectPageMetadata for application/json ContentType.
 type UpdateProjectPageMetadataJSONRequestBody = ProjectPageMetadataChange
+
+// CreateProjectPluginJSONRequestBody defines body for CreateProjectPlugin for application/json ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type CreateProjectPluginJSONRequestBody = ProjectPluginCreation
+
+// UpdateProjectPluginJSONRequestBody defines body for UpdateProjectPlugin for application/json ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type UpdateProjectPluginJSONRequestBody = ProjectPluginChange
 
 // UpdateProjectSettingsJSONRequestBody defines body for UpdateProjectSettings for application/json ContentType.
 type UpdateProjectSettingsJSONRequestBody = ProjectSettingsChange
@@ -4905,6 +5955,107 @@ func (t *ProjectMessageStreamEvent) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// AsProjectProgressEvent returns the union data inside the ProjectProgressStreamEvent as a ProjectProgressEvent
+func (t ProjectProgressStreamEvent) AsProjectProgressEvent() (ProjectProgressEvent, error) {
+	var body ProjectProgressEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectProgressEvent overwrites any union data inside the ProjectProgressStreamEvent as the provided ProjectProgressEvent
+func (t *ProjectProgressStreamEvent) FromProjectProgressEvent(v ProjectProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"progress"}`))
+	t.union = b
+	return err
+}
+
+// MergeProjectProgressEvent performs a merge with any union data inside the ProjectProgressStreamEvent, using the provided ProjectProgressEvent
+func (t *ProjectProgressStreamEvent) MergeProjectProgressEvent(v ProjectProgressEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"progress"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectProgressDoneEvent returns the union data inside the ProjectProgressStreamEvent as a ProjectProgressDoneEvent
+func (t ProjectProgressStreamEvent) AsProjectProgressDoneEvent() (ProjectProgressDoneEvent, error) {
+	var body ProjectProgressDoneEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectProgressDoneEvent overwrites any union data inside the ProjectProgressStreamEvent as the provided ProjectProgressDoneEvent
+func (t *ProjectProgressStreamEvent) FromProjectProgressDoneEvent(v ProjectProgressDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"done"}`))
+	t.union = b
+	return err
+}
+
+// MergeProjectProgressDoneEvent performs a merge with any union data inside the ProjectProgressStreamEvent, using the provided ProjectProgressDoneEvent
+func (t *ProjectProgressStreamEvent) MergeProjectProgressDoneEvent(v ProjectProgressDoneEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"done"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ProjectProgressStreamEvent) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"event"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ProjectProgressStreamEvent) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "done":
+		return t.AsProjectProgressDoneEvent()
+	case "progress":
+		return t.AsProjectProgressEvent()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ProjectProgressStreamEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ProjectProgressStreamEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetProjectsLimits Get the account's limits
@@ -4958,6 +6109,21 @@ type ServerInterface interface {
 	// UpdateMessageFeedback Judge an answer
 	// (PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback)
 	UpdateMessageFeedback(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath)
+	// ListProjectLicenses List a project's licenses
+	// (GET /api/v1/projects/{project_id}/licenses)
+	ListProjectLicenses(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// CreateProjectLicense Make a license
+	// (POST /api/v1/projects/{project_id}/licenses)
+	CreateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// DeleteProjectLicense Revoke a license
+	// (DELETE /api/v1/projects/{project_id}/licenses/{license_id})
+	DeleteProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath)
+	// GetProjectLicense Read a license
+	// (GET /api/v1/projects/{project_id}/licenses/{license_id})
+	GetProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath)
+	// UpdateProjectLicense Rename a license
+	// (PUT /api/v1/projects/{project_id}/licenses/{license_id})
+	UpdateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath)
 	// ListProjectPages List a project's pages
 	// (GET /api/v1/projects/{project_id}/pages)
 	ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams)
@@ -4973,9 +6139,42 @@ type ServerInterface interface {
 	// ReindexProjectPage Read a page anew
 	// (POST /api/v1/projects/{project_id}/pages/{page_id}/reindex)
 	ReindexProjectPage(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, pageID PageIDPath)
+	// GetProjectPlugin Read the project's plugin
+	// (GET /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// CreateProjectPlugin Describe the project as a plugin
+	// (POST /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// UpdateProjectPlugin Change the project's plugin
+	// (PUT /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// GetProjectProgress Follow how a project's content is being read
+	// (GET /api/v1/projects/{project_id}/progress)
+	GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
+	// GetProjectAnalysisReport Questions and conversations over time
+	// (GET /api/v1/projects/{project_id}/reports/analysis)
+	GetProjectAnalysisReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectAnalysisReportParams)
+	// GetProjectConversationsReport How many conversations there were
+	// (GET /api/v1/projects/{project_id}/reports/conversations)
+	GetProjectConversationsReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectConversationsReportParams)
+	// GetProjectIntelligenceReport List what was asked and answered
+	// (GET /api/v1/projects/{project_id}/reports/intelligence)
+	GetProjectIntelligenceReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectIntelligenceReportParams)
+	// GetProjectQueriesReport How many questions were answered
+	// (GET /api/v1/projects/{project_id}/reports/queries)
+	GetProjectQueriesReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectQueriesReportParams)
+	// GetProjectTrafficReport Where questions came from
+	// (GET /api/v1/projects/{project_id}/reports/traffic)
+	GetProjectTrafficReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectTrafficReportParams)
 	// GetProjectSettings Get a project's settings
 	// (GET /api/v1/projects/{project_id}/settings)
 	GetProjectSettings(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath)
@@ -5114,6 +6313,36 @@ func (_ Unimplemented) UpdateMessageFeedback(w http.ResponseWriter, r *http.Requ
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListProjectLicenses List a project's licenses
+// (GET /api/v1/projects/{project_id}/licenses)
+func (_ Unimplemented) ListProjectLicenses(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateProjectLicense Make a license
+// (POST /api/v1/projects/{project_id}/licenses)
+func (_ Unimplemented) CreateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteProjectLicense Revoke a license
+// (DELETE /api/v1/projects/{project_id}/licenses/{license_id})
+func (_ Unimplemented) DeleteProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectLicense Read a license
+// (GET /api/v1/projects/{project_id}/licenses/{license_id})
+func (_ Unimplemented) GetProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateProjectLicense Rename a license
+// (PUT /api/v1/projects/{project_id}/licenses/{license_id})
+func (_ Unimplemented) UpdateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListProjectPages List a project's pages
 // (GET /api/v1/projects/{project_id}/pages)
 func (_ Unimplemented) ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams) {
@@ -5144,9 +6373,69 @@ func (_ Unimplemented) ReindexProjectPage(w http.ResponseWriter, r *http.Request
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// GetProjectPlugin Read the project's plugin
+// (GET /api/v1/projects/{project_id}/plugins)
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (_ Unimplemented) GetProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateProjectPlugin Describe the project as a plugin
+// (POST /api/v1/projects/{project_id}/plugins)
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (_ Unimplemented) CreateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateProjectPlugin Change the project's plugin
+// (PUT /api/v1/projects/{project_id}/plugins)
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (_ Unimplemented) UpdateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectProgress Follow how a project's content is being read
+// (GET /api/v1/projects/{project_id}/progress)
+func (_ Unimplemented) GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ReplicateProject Copy a project
 // (POST /api/v1/projects/{project_id}/replicate)
 func (_ Unimplemented) ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectAnalysisReport Questions and conversations over time
+// (GET /api/v1/projects/{project_id}/reports/analysis)
+func (_ Unimplemented) GetProjectAnalysisReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectAnalysisReportParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectConversationsReport How many conversations there were
+// (GET /api/v1/projects/{project_id}/reports/conversations)
+func (_ Unimplemented) GetProjectConversationsReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectConversationsReportParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectIntelligenceReport List what was asked and answered
+// (GET /api/v1/projects/{project_id}/reports/intelligence)
+func (_ Unimplemented) GetProjectIntelligenceReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectIntelligenceReportParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectQueriesReport How many questions were answered
+// (GET /api/v1/projects/{project_id}/reports/queries)
+func (_ Unimplemented) GetProjectQueriesReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectQueriesReportParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetProjectTrafficReport Where questions came from
+// (GET /api/v1/projects/{project_id}/reports/traffic)
+func (_ Unimplemented) GetProjectTrafficReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectTrafficReportParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5958,6 +7247,163 @@ func (siw *ServerInterfaceWrapper) UpdateMessageFeedback(w http.ResponseWriter, 
 	handler.ServeHTTP(w, r)
 }
 
+// ListProjectLicenses operation middleware
+func (siw *ServerInterfaceWrapper) ListProjectLicenses(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProjectLicenses(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateProjectLicense operation middleware
+func (siw *ServerInterfaceWrapper) CreateProjectLicense(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateProjectLicense(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProjectLicense operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProjectLicense(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "license_id" -------------
+	var licenseID LicenseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "license_id", chi.URLParam(r, "license_id"), &licenseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "license_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProjectLicense(w, r, projectID, licenseID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectLicense operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectLicense(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "license_id" -------------
+	var licenseID LicenseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "license_id", chi.URLParam(r, "license_id"), &licenseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "license_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectLicense(w, r, projectID, licenseID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateProjectLicense operation middleware
+func (siw *ServerInterfaceWrapper) UpdateProjectLicense(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "license_id" -------------
+	var licenseID LicenseIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "license_id", chi.URLParam(r, "license_id"), &licenseID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "license_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateProjectLicense(w, r, projectID, licenseID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListProjectPages operation middleware
 func (siw *ServerInterfaceWrapper) ListProjectPages(w http.ResponseWriter, r *http.Request) {
 
@@ -6192,6 +7638,134 @@ func (siw *ServerInterfaceWrapper) ReindexProjectPage(w http.ResponseWriter, r *
 	handler.ServeHTTP(w, r)
 }
 
+// GetProjectPlugin operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectPlugin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectPlugin(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateProjectPlugin operation middleware
+func (siw *ServerInterfaceWrapper) CreateProjectPlugin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateProjectPlugin(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateProjectPlugin operation middleware
+func (siw *ServerInterfaceWrapper) UpdateProjectPlugin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateProjectPlugin(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectProgress operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectProgress(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectProgressParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID int64
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = &LastEventID
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectProgress(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ReplicateProject operation middleware
 func (siw *ServerInterfaceWrapper) ReplicateProject(w http.ResponseWriter, r *http.Request) {
 
@@ -6209,6 +7783,268 @@ func (siw *ServerInterfaceWrapper) ReplicateProject(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplicateProject(w, r, projectID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectAnalysisReport operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectAnalysisReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectAnalysisReportParams
+
+	// ------------- Required query parameter "filters" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "interval" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "interval", r.URL.Query(), &params.Interval, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "interval"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "interval", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectAnalysisReport(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectConversationsReport operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectConversationsReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectConversationsReportParams
+
+	// ------------- Required query parameter "filters" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectConversationsReport(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectIntelligenceReport operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectIntelligenceReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectIntelligenceReportParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "start_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "start_date", r.URL.Query(), &params.StartDate, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "start_date"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "start_date", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "end_date" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_date", r.URL.Query(), &params.EndDate, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "end_date"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "end_date", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectIntelligenceReport(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectQueriesReport operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectQueriesReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectQueriesReportParams
+
+	// ------------- Required query parameter "filters" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectQueriesReport(w, r, projectID, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProjectTrafficReport operation middleware
+func (siw *ServerInterfaceWrapper) GetProjectTrafficReport(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "project_id" -------------
+	var projectID ProjectIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "project_id", chi.URLParam(r, "project_id"), &projectID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProjectTrafficReportParams
+
+	// ------------- Required query parameter "filters" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "filters", r.URL.Query(), &params.Filters, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "filters"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "filters", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProjectTrafficReport(w, r, projectID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -6646,6 +8482,21 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback", wrapper.UpdateMessageFeedback)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/licenses", wrapper.ListProjectLicenses)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/licenses", wrapper.CreateProjectLicense)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/projects/{project_id}/licenses/{license_id}", wrapper.DeleteProjectLicense)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/licenses/{license_id}", wrapper.GetProjectLicense)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/licenses/{license_id}", wrapper.UpdateProjectLicense)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/pages", wrapper.ListProjectPages)
 	})
 	r.Group(func(r chi.Router) {
@@ -6661,7 +8512,34 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/pages/{page_id}/reindex", wrapper.ReindexProjectPage)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/plugins", wrapper.GetProjectPlugin)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/plugins", wrapper.CreateProjectPlugin)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/projects/{project_id}/plugins", wrapper.UpdateProjectPlugin)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/progress", wrapper.GetProjectProgress)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/projects/{project_id}/replicate", wrapper.ReplicateProject)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/reports/analysis", wrapper.GetProjectAnalysisReport)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/reports/conversations", wrapper.GetProjectConversationsReport)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/reports/intelligence", wrapper.GetProjectIntelligenceReport)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/reports/queries", wrapper.GetProjectQueriesReport)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/reports/traffic", wrapper.GetProjectTrafficReport)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/projects/{project_id}/settings", wrapper.GetProjectSettings)
@@ -9471,6 +11349,743 @@ func (response UpdateMessageFeedback503JSONResponse) VisitUpdateMessageFeedbackR
 	return err
 }
 
+type ListProjectLicensesRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+}
+
+type ListProjectLicensesResponseObject interface {
+	VisitListProjectLicensesResponse(w http.ResponseWriter) error
+}
+
+type ListProjectLicenses200JSONResponse ProjectLicenseList
+
+func (response ListProjectLicenses200JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response ListProjectLicenses400JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response ListProjectLicenses401JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response ListProjectLicenses403JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response ListProjectLicenses404JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response ListProjectLicenses429JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response ListProjectLicenses500JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProjectLicenses503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response ListProjectLicenses503JSONResponse) VisitListProjectLicensesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicenseRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Body      *CreateProjectLicenseJSONRequestBody
+}
+
+type CreateProjectLicenseResponseObject interface {
+	VisitCreateProjectLicenseResponse(w http.ResponseWriter) error
+}
+
+type CreateProjectLicense201JSONResponse ProjectLicenseMade
+
+func (response CreateProjectLicense201JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response CreateProjectLicense400JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response CreateProjectLicense401JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response CreateProjectLicense403JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response CreateProjectLicense404JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense409JSONResponse struct{ ProjectsConflictJSONResponse }
+
+func (response CreateProjectLicense409JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response CreateProjectLicense413JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateProjectLicense415JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense422JSONResponse struct{ ProjectsKeyReusedJSONResponse }
+
+func (response CreateProjectLicense422JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response CreateProjectLicense429JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response CreateProjectLicense500JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectLicense503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response CreateProjectLicense503JSONResponse) VisitCreateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicenseRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	LicenseID LicenseIDPath `json:"license_id"`
+}
+
+type DeleteProjectLicenseResponseObject interface {
+	VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error
+}
+
+type DeleteProjectLicense200JSONResponse ProjectsDeleted
+
+func (response DeleteProjectLicense200JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response DeleteProjectLicense400JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response DeleteProjectLicense401JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response DeleteProjectLicense403JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response DeleteProjectLicense404JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response DeleteProjectLicense429JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response DeleteProjectLicense500JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProjectLicense503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response DeleteProjectLicense503JSONResponse) VisitDeleteProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicenseRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	LicenseID LicenseIDPath `json:"license_id"`
+}
+
+type GetProjectLicenseResponseObject interface {
+	VisitGetProjectLicenseResponse(w http.ResponseWriter) error
+}
+
+type GetProjectLicense200JSONResponse ProjectLicenseAnswer
+
+func (response GetProjectLicense200JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectLicense400JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectLicense401JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectLicense403JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectLicense404JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectLicense429JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectLicense500JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectLicense503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectLicense503JSONResponse) VisitGetProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicenseRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	LicenseID LicenseIDPath `json:"license_id"`
+	Body      *UpdateProjectLicenseJSONRequestBody
+}
+
+type UpdateProjectLicenseResponseObject interface {
+	VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error
+}
+
+type UpdateProjectLicense200JSONResponse ProjectLicenseAnswer
+
+func (response UpdateProjectLicense200JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response UpdateProjectLicense400JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response UpdateProjectLicense401JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response UpdateProjectLicense403JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response UpdateProjectLicense404JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response UpdateProjectLicense413JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateProjectLicense415JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response UpdateProjectLicense429JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response UpdateProjectLicense500JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectLicense503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response UpdateProjectLicense503JSONResponse) VisitUpdateProjectLicenseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListProjectPagesRequestObject struct {
 	ProjectID ProjectIDPath `json:"project_id"`
 	Params    ListProjectPagesParams
@@ -10177,6 +12792,656 @@ func (response ReindexProjectPage503JSONResponse) VisitReindexProjectPageRespons
 	return err
 }
 
+type GetProjectPluginRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+}
+
+type GetProjectPluginResponseObject interface {
+	VisitGetProjectPluginResponse(w http.ResponseWriter) error
+}
+
+type GetProjectPlugin200JSONResponse ProjectPluginAnswer
+
+func (response GetProjectPlugin200JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectPlugin400JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectPlugin401JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectPlugin403JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectPlugin404JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectPlugin429JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectPlugin500JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectPlugin503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectPlugin503JSONResponse) VisitGetProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPluginRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Body      *CreateProjectPluginJSONRequestBody
+}
+
+type CreateProjectPluginResponseObject interface {
+	VisitCreateProjectPluginResponse(w http.ResponseWriter) error
+}
+
+type CreateProjectPlugin201JSONResponse ProjectPluginAnswer
+
+func (response CreateProjectPlugin201JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response CreateProjectPlugin400JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response CreateProjectPlugin401JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response CreateProjectPlugin403JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response CreateProjectPlugin404JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin409JSONResponse struct{ ProjectsConflictJSONResponse }
+
+func (response CreateProjectPlugin409JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response CreateProjectPlugin413JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateProjectPlugin415JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin422JSONResponse struct{ ProjectsKeyReusedJSONResponse }
+
+func (response CreateProjectPlugin422JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response CreateProjectPlugin429JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response CreateProjectPlugin500JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateProjectPlugin503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response CreateProjectPlugin503JSONResponse) VisitCreateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPluginRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Body      *UpdateProjectPluginJSONRequestBody
+}
+
+type UpdateProjectPluginResponseObject interface {
+	VisitUpdateProjectPluginResponse(w http.ResponseWriter) error
+}
+
+type UpdateProjectPlugin200JSONResponse ProjectPluginAnswer
+
+func (response UpdateProjectPlugin200JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response UpdateProjectPlugin400JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response UpdateProjectPlugin401JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response UpdateProjectPlugin403JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response UpdateProjectPlugin404JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin413JSONResponse struct {
+	ProjectsContentTooLargeJSONResponse
+}
+
+func (response UpdateProjectPlugin413JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin415JSONResponse struct {
+	ProjectsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateProjectPlugin415JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response UpdateProjectPlugin429JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response UpdateProjectPlugin500JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateProjectPlugin503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response UpdateProjectPlugin503JSONResponse) VisitUpdateProjectPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgressRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectProgressParams
+}
+
+type GetProjectProgressResponseObject interface {
+	VisitGetProjectProgressResponse(w http.ResponseWriter) error
+}
+
+type GetProjectProgress200JSONResponse ProjectProgressAnswer
+
+func (response GetProjectProgress200JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetProjectProgress200TextEventStreamResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetProjectProgress400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectProgress400JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectProgress401JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectProgress403JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectProgress404JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectProgress429JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectProgress500JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectProgress503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectProgress503JSONResponse) VisitGetProjectProgressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReplicateProjectRequestObject struct {
 	ProjectID ProjectIDPath `json:"project_id"`
 }
@@ -10330,6 +13595,651 @@ type ReplicateProject503JSONResponse struct {
 }
 
 func (response ReplicateProject503JSONResponse) VisitReplicateProjectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReportRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectAnalysisReportParams
+}
+
+type GetProjectAnalysisReportResponseObject interface {
+	VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error
+}
+
+type GetProjectAnalysisReport200JSONResponse ProjectAnalysisReportAnswer
+
+func (response GetProjectAnalysisReport200JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectAnalysisReport400JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectAnalysisReport401JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectAnalysisReport403JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectAnalysisReport404JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectAnalysisReport429JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectAnalysisReport500JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectAnalysisReport503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectAnalysisReport503JSONResponse) VisitGetProjectAnalysisReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReportRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectConversationsReportParams
+}
+
+type GetProjectConversationsReportResponseObject interface {
+	VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error
+}
+
+type GetProjectConversationsReport200JSONResponse ProjectConversationsReportAnswer
+
+func (response GetProjectConversationsReport200JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectConversationsReport400JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectConversationsReport401JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectConversationsReport403JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectConversationsReport404JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectConversationsReport429JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectConversationsReport500JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectConversationsReport503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectConversationsReport503JSONResponse) VisitGetProjectConversationsReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReportRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectIntelligenceReportParams
+}
+
+type GetProjectIntelligenceReportResponseObject interface {
+	VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error
+}
+
+type GetProjectIntelligenceReport200JSONResponse ProjectIntelligenceReportAnswer
+
+func (response GetProjectIntelligenceReport200JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectIntelligenceReport400JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectIntelligenceReport401JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectIntelligenceReport403JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectIntelligenceReport404JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectIntelligenceReport429JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectIntelligenceReport500JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectIntelligenceReport503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectIntelligenceReport503JSONResponse) VisitGetProjectIntelligenceReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReportRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectQueriesReportParams
+}
+
+type GetProjectQueriesReportResponseObject interface {
+	VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error
+}
+
+type GetProjectQueriesReport200JSONResponse ProjectQueriesReportAnswer
+
+func (response GetProjectQueriesReport200JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectQueriesReport400JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectQueriesReport401JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectQueriesReport403JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectQueriesReport404JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectQueriesReport429JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectQueriesReport500JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectQueriesReport503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectQueriesReport503JSONResponse) VisitGetProjectQueriesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReportRequestObject struct {
+	ProjectID ProjectIDPath `json:"project_id"`
+	Params    GetProjectTrafficReportParams
+}
+
+type GetProjectTrafficReportResponseObject interface {
+	VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error
+}
+
+type GetProjectTrafficReport200JSONResponse ProjectTrafficReportAnswer
+
+func (response GetProjectTrafficReport200JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport400JSONResponse struct{ ProjectsBadRequestJSONResponse }
+
+func (response GetProjectTrafficReport400JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport401JSONResponse struct {
+	ProjectsUnauthorizedJSONResponse
+}
+
+func (response GetProjectTrafficReport401JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport403JSONResponse struct{ ProjectsForbiddenJSONResponse }
+
+func (response GetProjectTrafficReport403JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport404JSONResponse struct{ ProjectsNotFoundJSONResponse }
+
+func (response GetProjectTrafficReport404JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport429JSONResponse struct {
+	ProjectsTooManyRequestsJSONResponse
+}
+
+func (response GetProjectTrafficReport429JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport500JSONResponse struct {
+	ProjectsInternalErrorJSONResponse
+}
+
+func (response GetProjectTrafficReport500JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProjectTrafficReport503JSONResponse struct {
+	ProjectsUnavailableJSONResponse
+}
+
+func (response GetProjectTrafficReport503JSONResponse) VisitGetProjectTrafficReportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -11852,6 +15762,21 @@ type StrictServerInterface interface {
 	// UpdateMessageFeedback Judge an answer
 	// (PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback)
 	UpdateMessageFeedback(ctx context.Context, request UpdateMessageFeedbackRequestObject) (UpdateMessageFeedbackResponseObject, error)
+	// ListProjectLicenses List a project's licenses
+	// (GET /api/v1/projects/{project_id}/licenses)
+	ListProjectLicenses(ctx context.Context, request ListProjectLicensesRequestObject) (ListProjectLicensesResponseObject, error)
+	// CreateProjectLicense Make a license
+	// (POST /api/v1/projects/{project_id}/licenses)
+	CreateProjectLicense(ctx context.Context, request CreateProjectLicenseRequestObject) (CreateProjectLicenseResponseObject, error)
+	// DeleteProjectLicense Revoke a license
+	// (DELETE /api/v1/projects/{project_id}/licenses/{license_id})
+	DeleteProjectLicense(ctx context.Context, request DeleteProjectLicenseRequestObject) (DeleteProjectLicenseResponseObject, error)
+	// GetProjectLicense Read a license
+	// (GET /api/v1/projects/{project_id}/licenses/{license_id})
+	GetProjectLicense(ctx context.Context, request GetProjectLicenseRequestObject) (GetProjectLicenseResponseObject, error)
+	// UpdateProjectLicense Rename a license
+	// (PUT /api/v1/projects/{project_id}/licenses/{license_id})
+	UpdateProjectLicense(ctx context.Context, request UpdateProjectLicenseRequestObject) (UpdateProjectLicenseResponseObject, error)
 	// ListProjectPages List a project's pages
 	// (GET /api/v1/projects/{project_id}/pages)
 	ListProjectPages(ctx context.Context, request ListProjectPagesRequestObject) (ListProjectPagesResponseObject, error)
@@ -11867,9 +15792,42 @@ type StrictServerInterface interface {
 	// ReindexProjectPage Read a page anew
 	// (POST /api/v1/projects/{project_id}/pages/{page_id}/reindex)
 	ReindexProjectPage(ctx context.Context, request ReindexProjectPageRequestObject) (ReindexProjectPageResponseObject, error)
+	// GetProjectPlugin Read the project's plugin
+	// (GET /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetProjectPlugin(ctx context.Context, request GetProjectPluginRequestObject) (GetProjectPluginResponseObject, error)
+	// CreateProjectPlugin Describe the project as a plugin
+	// (POST /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPlugin(ctx context.Context, request CreateProjectPluginRequestObject) (CreateProjectPluginResponseObject, error)
+	// UpdateProjectPlugin Change the project's plugin
+	// (PUT /api/v1/projects/{project_id}/plugins)
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPlugin(ctx context.Context, request UpdateProjectPluginRequestObject) (UpdateProjectPluginResponseObject, error)
+	// GetProjectProgress Follow how a project's content is being read
+	// (GET /api/v1/projects/{project_id}/progress)
+	GetProjectProgress(ctx context.Context, request GetProjectProgressRequestObject) (GetProjectProgressResponseObject, error)
 	// ReplicateProject Copy a project
 	// (POST /api/v1/projects/{project_id}/replicate)
 	ReplicateProject(ctx context.Context, request ReplicateProjectRequestObject) (ReplicateProjectResponseObject, error)
+	// GetProjectAnalysisReport Questions and conversations over time
+	// (GET /api/v1/projects/{project_id}/reports/analysis)
+	GetProjectAnalysisReport(ctx context.Context, request GetProjectAnalysisReportRequestObject) (GetProjectAnalysisReportResponseObject, error)
+	// GetProjectConversationsReport How many conversations there were
+	// (GET /api/v1/projects/{project_id}/reports/conversations)
+	GetProjectConversationsReport(ctx context.Context, request GetProjectConversationsReportRequestObject) (GetProjectConversationsReportResponseObject, error)
+	// GetProjectIntelligenceReport List what was asked and answered
+	// (GET /api/v1/projects/{project_id}/reports/intelligence)
+	GetProjectIntelligenceReport(ctx context.Context, request GetProjectIntelligenceReportRequestObject) (GetProjectIntelligenceReportResponseObject, error)
+	// GetProjectQueriesReport How many questions were answered
+	// (GET /api/v1/projects/{project_id}/reports/queries)
+	GetProjectQueriesReport(ctx context.Context, request GetProjectQueriesReportRequestObject) (GetProjectQueriesReportResponseObject, error)
+	// GetProjectTrafficReport Where questions came from
+	// (GET /api/v1/projects/{project_id}/reports/traffic)
+	GetProjectTrafficReport(ctx context.Context, request GetProjectTrafficReportRequestObject) (GetProjectTrafficReportResponseObject, error)
 	// GetProjectSettings Get a project's settings
 	// (GET /api/v1/projects/{project_id}/settings)
 	GetProjectSettings(ctx context.Context, request GetProjectSettingsRequestObject) (GetProjectSettingsResponseObject, error)
@@ -12464,6 +16422,153 @@ func (sh *strictHandler) UpdateMessageFeedback(w http.ResponseWriter, r *http.Re
 	}
 }
 
+// ListProjectLicenses operation middleware
+func (sh *strictHandler) ListProjectLicenses(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request ListProjectLicensesRequestObject
+
+	request.ProjectID = projectID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProjectLicenses(ctx, request.(ListProjectLicensesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProjectLicenses")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProjectLicensesResponseObject); ok {
+		if err := validResponse.VisitListProjectLicensesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateProjectLicense operation middleware
+func (sh *strictHandler) CreateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request CreateProjectLicenseRequestObject
+
+	request.ProjectID = projectID
+
+	var body CreateProjectLicenseJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProjectLicense(ctx, request.(CreateProjectLicenseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProjectLicense")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateProjectLicenseResponseObject); ok {
+		if err := validResponse.VisitCreateProjectLicenseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProjectLicense operation middleware
+func (sh *strictHandler) DeleteProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	var request DeleteProjectLicenseRequestObject
+
+	request.ProjectID = projectID
+	request.LicenseID = licenseID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProjectLicense(ctx, request.(DeleteProjectLicenseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProjectLicense")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProjectLicenseResponseObject); ok {
+		if err := validResponse.VisitDeleteProjectLicenseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectLicense operation middleware
+func (sh *strictHandler) GetProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	var request GetProjectLicenseRequestObject
+
+	request.ProjectID = projectID
+	request.LicenseID = licenseID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectLicense(ctx, request.(GetProjectLicenseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectLicense")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectLicenseResponseObject); ok {
+		if err := validResponse.VisitGetProjectLicenseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateProjectLicense operation middleware
+func (sh *strictHandler) UpdateProjectLicense(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, licenseID LicenseIDPath) {
+	var request UpdateProjectLicenseRequestObject
+
+	request.ProjectID = projectID
+	request.LicenseID = licenseID
+
+	var body UpdateProjectLicenseJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProjectLicense(ctx, request.(UpdateProjectLicenseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProjectLicense")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateProjectLicenseResponseObject); ok {
+		if err := validResponse.VisitUpdateProjectLicenseResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListProjectPages operation middleware
 func (sh *strictHandler) ListProjectPages(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params ListProjectPagesParams) {
 	var request ListProjectPagesRequestObject
@@ -12606,6 +16711,125 @@ func (sh *strictHandler) ReindexProjectPage(w http.ResponseWriter, r *http.Reque
 	}
 }
 
+// GetProjectPlugin operation middleware
+func (sh *strictHandler) GetProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request GetProjectPluginRequestObject
+
+	request.ProjectID = projectID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectPlugin(ctx, request.(GetProjectPluginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectPlugin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectPluginResponseObject); ok {
+		if err := validResponse.VisitGetProjectPluginResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateProjectPlugin operation middleware
+func (sh *strictHandler) CreateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request CreateProjectPluginRequestObject
+
+	request.ProjectID = projectID
+
+	var body CreateProjectPluginJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateProjectPlugin(ctx, request.(CreateProjectPluginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateProjectPlugin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateProjectPluginResponseObject); ok {
+		if err := validResponse.VisitCreateProjectPluginResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateProjectPlugin operation middleware
+func (sh *strictHandler) UpdateProjectPlugin(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
+	var request UpdateProjectPluginRequestObject
+
+	request.ProjectID = projectID
+
+	var body UpdateProjectPluginJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateProjectPlugin(ctx, request.(UpdateProjectPluginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateProjectPlugin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateProjectPluginResponseObject); ok {
+		if err := validResponse.VisitUpdateProjectPluginResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectProgress operation middleware
+func (sh *strictHandler) GetProjectProgress(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectProgressParams) {
+	var request GetProjectProgressRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectProgress(ctx, request.(GetProjectProgressRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectProgress")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectProgressResponseObject); ok {
+		if err := validResponse.VisitGetProjectProgressResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReplicateProject operation middleware
 func (sh *strictHandler) ReplicateProject(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath) {
 	var request ReplicateProjectRequestObject
@@ -12625,6 +16849,141 @@ func (sh *strictHandler) ReplicateProject(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplicateProjectResponseObject); ok {
 		if err := validResponse.VisitReplicateProjectResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectAnalysisReport operation middleware
+func (sh *strictHandler) GetProjectAnalysisReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectAnalysisReportParams) {
+	var request GetProjectAnalysisReportRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectAnalysisReport(ctx, request.(GetProjectAnalysisReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectAnalysisReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectAnalysisReportResponseObject); ok {
+		if err := validResponse.VisitGetProjectAnalysisReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectConversationsReport operation middleware
+func (sh *strictHandler) GetProjectConversationsReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectConversationsReportParams) {
+	var request GetProjectConversationsReportRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectConversationsReport(ctx, request.(GetProjectConversationsReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectConversationsReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectConversationsReportResponseObject); ok {
+		if err := validResponse.VisitGetProjectConversationsReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectIntelligenceReport operation middleware
+func (sh *strictHandler) GetProjectIntelligenceReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectIntelligenceReportParams) {
+	var request GetProjectIntelligenceReportRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectIntelligenceReport(ctx, request.(GetProjectIntelligenceReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectIntelligenceReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectIntelligenceReportResponseObject); ok {
+		if err := validResponse.VisitGetProjectIntelligenceReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectQueriesReport operation middleware
+func (sh *strictHandler) GetProjectQueriesReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectQueriesReportParams) {
+	var request GetProjectQueriesReportRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectQueriesReport(ctx, request.(GetProjectQueriesReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectQueriesReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectQueriesReportResponseObject); ok {
+		if err := validResponse.VisitGetProjectQueriesReportResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProjectTrafficReport operation middleware
+func (sh *strictHandler) GetProjectTrafficReport(w http.ResponseWriter, r *http.Request, projectID ProjectIDPath, params GetProjectTrafficReportParams) {
+	var request GetProjectTrafficReportRequestObject
+
+	request.ProjectID = projectID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProjectTrafficReport(ctx, request.(GetProjectTrafficReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProjectTrafficReport")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProjectTrafficReportResponseObject); ok {
+		if err := validResponse.VisitGetProjectTrafficReportResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

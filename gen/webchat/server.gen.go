@@ -10,13 +10,81 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for DocumentStatus.
+const (
+	DocumentStatusFailed DocumentStatus = "failed"
+	DocumentStatusQueued DocumentStatus = "queued"
+	DocumentStatusReady  DocumentStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the DocumentStatus enum.
+func (e DocumentStatus) Valid() bool {
+	switch e {
+	case DocumentStatusFailed:
+		return true
+	case DocumentStatusQueued:
+		return true
+	case DocumentStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentAnswerSuccess.
+const (
+	DocumentAnswerSuccessTrue DocumentAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the DocumentAnswerSuccess enum.
+func (e DocumentAnswerSuccess) Valid() bool {
+	switch e {
+	case DocumentAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentPageSuccess.
+const (
+	DocumentPageSuccessTrue DocumentPageSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the DocumentPageSuccess enum.
+func (e DocumentPageSuccess) Valid() bool {
+	switch e {
+	case DocumentPageSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KnowledgeDeletionSuccess.
+const (
+	KnowledgeDeletionSuccessTrue KnowledgeDeletionSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the KnowledgeDeletionSuccess enum.
+func (e KnowledgeDeletionSuccess) Valid() bool {
+	switch e {
+	case KnowledgeDeletionSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for SessionDeletionSuccess.
 const (
@@ -75,6 +143,105 @@ func (e SessionMessageRole) Valid() bool {
 	case SessionMessageRoleAssistant:
 		return true
 	case SessionMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteRefresh.
+const (
+	SiteRefreshDaily   SiteRefresh = "daily"
+	SiteRefreshMonthly SiteRefresh = "monthly"
+	SiteRefreshNever   SiteRefresh = "never"
+	SiteRefreshWeekly  SiteRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteRefresh enum.
+func (e SiteRefresh) Valid() bool {
+	switch e {
+	case SiteRefreshDaily:
+		return true
+	case SiteRefreshMonthly:
+		return true
+	case SiteRefreshNever:
+		return true
+	case SiteRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteStatus.
+const (
+	SiteStatusFailed  SiteStatus = "failed"
+	SiteStatusReading SiteStatus = "reading"
+	SiteStatusReady   SiteStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SiteStatus enum.
+func (e SiteStatus) Valid() bool {
+	switch e {
+	case SiteStatusFailed:
+		return true
+	case SiteStatusReading:
+		return true
+	case SiteStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteAnswerSuccess.
+const (
+	SiteAnswerSuccessTrue SiteAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the SiteAnswerSuccess enum.
+func (e SiteAnswerSuccess) Valid() bool {
+	switch e {
+	case SiteAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteCreateRefresh.
+const (
+	SiteCreateRefreshDaily   SiteCreateRefresh = "daily"
+	SiteCreateRefreshMonthly SiteCreateRefresh = "monthly"
+	SiteCreateRefreshNever   SiteCreateRefresh = "never"
+	SiteCreateRefreshWeekly  SiteCreateRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteCreateRefresh enum.
+func (e SiteCreateRefresh) Valid() bool {
+	switch e {
+	case SiteCreateRefreshDaily:
+		return true
+	case SiteCreateRefreshMonthly:
+		return true
+	case SiteCreateRefreshNever:
+		return true
+	case SiteCreateRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SitePageSuccess.
+const (
+	SitePageSuccessTrue SitePageSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the SitePageSuccess enum.
+func (e SitePageSuccess) Valid() bool {
+	switch e {
+	case SitePageSuccessTrue:
 		return true
 	default:
 		return false
@@ -186,6 +353,113 @@ func (e DeleteAllSessionsParamsConfirm) Valid() bool {
 	}
 }
 
+// Document A file that answers rest on.
+type Document struct {
+	// ID Its id; citations name it.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What its sender called it.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// MediaType What its sender said it is; empty when that was nothing.
+	//
+	// Example: text/markdown
+	MediaType string `json:"media_type"`
+
+	// Bytes Its size.
+	//
+	// Example: 1834
+	Bytes int64 `json:"bytes"`
+
+	// Status Whether it waits to be read, answers rest on it, or it could not be read.
+	//
+	// Example: ready
+	Status DocumentStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: The file is damaged.
+	Error *string `json:"error,omitempty"`
+
+	// Passages Into how many passages it was cut.
+	//
+	// Example: 6
+	Passages int32 `json:"passages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When its status changed last.
+	//
+	// Example: 2026-01-02T10:00:03Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DocumentStatus Whether it waits to be read, answers rest on it, or it could not be read.
+//
+// Example: ready
+type DocumentStatus string
+
+// DocumentAnswer A document of the app.
+type DocumentAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success DocumentAnswerSuccess `json:"success"`
+
+	// Document A file that answers rest on.
+	Document Document `json:"document"`
+}
+
+// DocumentAnswerSuccess Always true.
+//
+// Example: true
+type DocumentAnswerSuccess bool
+
+// DocumentCreate A text to answer from.
+type DocumentCreate struct {
+	// Name What it is called; the ending says how it is read.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// Content The text itself.
+	//
+	// Example: # Outage playbook
+	Content string `json:"content"`
+}
+
+// DocumentForm A file to answer from.
+type DocumentForm struct {
+	// File The file, with its name.
+	File openapi_types.File `json:"file"`
+}
+
+// DocumentPage Documents of the app.
+type DocumentPage struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success DocumentPageSuccess `json:"success"`
+
+	// Documents The documents.
+	Documents []Document `json:"documents"`
+
+	// Meta Where the page stands.
+	Meta SessionPageMeta `json:"meta"`
+}
+
+// DocumentPageSuccess Always true.
+//
+// Example: true
+type DocumentPageSuccess bool
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -195,6 +469,24 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// KnowledgeDeletion What was removed.
+type KnowledgeDeletion struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success KnowledgeDeletionSuccess `json:"success"`
+
+	// Deleted How many were removed.
+	//
+	// Example: 1
+	Deleted int32 `json:"deleted"`
+}
+
+// KnowledgeDeletionSuccess Always true.
+//
+// Example: true
+type KnowledgeDeletionSuccess bool
 
 // Session A visitor's conversation with the app.
 type Session struct {
@@ -327,6 +619,130 @@ type SessionPageMeta struct {
 	HasMore bool `json:"has_more"`
 }
 
+// Site A site that answers rest on.
+type Site struct {
+	// ID Its id.
+	//
+	// Example: src_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// URL Its address, as it was given.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh SiteRefresh `json:"refresh"`
+
+	// Status Whether it is being read, has been read, or could not be.
+	//
+	// Example: ready
+	Status SiteStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: No pages were found there.
+	Error *string `json:"error,omitempty"`
+
+	// Pages How many of a site's pages are where.
+	Pages SitePages `json:"pages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it changed last.
+	//
+	// Example: 2026-01-02T10:03:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SiteRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteRefresh string
+
+// SiteStatus Whether it is being read, has been read, or could not be.
+//
+// Example: ready
+type SiteStatus string
+
+// SiteAnswer A site of the app.
+type SiteAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success SiteAnswerSuccess `json:"success"`
+
+	// Site A site that answers rest on.
+	Site Site `json:"site"`
+}
+
+// SiteAnswerSuccess Always true.
+//
+// Example: true
+type SiteAnswerSuccess bool
+
+// SiteCreate A site to answer from.
+type SiteCreate struct {
+	// URL A site or sitemap, with or without `https://`.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh *SiteCreateRefresh `json:"refresh,omitempty"`
+}
+
+// SiteCreateRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteCreateRefresh string
+
+// SitePage Sites of the app.
+type SitePage struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success SitePageSuccess `json:"success"`
+
+	// Sites The sites.
+	Sites []Site `json:"sites"`
+}
+
+// SitePageSuccess Always true.
+//
+// Example: true
+type SitePageSuccess bool
+
+// SitePages How many of a site's pages are where.
+type SitePages struct {
+	// Found All that are known.
+	//
+	// Example: 42
+	Found int64 `json:"found"`
+
+	// Indexed Those that answers rest on.
+	//
+	// Example: 40
+	Indexed int64 `json:"indexed"`
+
+	// Queued Those that wait to be read.
+	//
+	// Example: 0
+	Queued int64 `json:"queued"`
+
+	// Failed Those that could not be read.
+	//
+	// Example: 2
+	Failed int64 `json:"failed"`
+}
+
 // WebchatAnswer The whole answer.
 type WebchatAnswer struct {
 	// Success Always true.
@@ -416,6 +832,9 @@ type WebchatEnd struct {
 	//
 	// Example: sess_9Rna21
 	SessionID string `json:"session_id"`
+
+	// Citations The passages of the app's data that the answer rests on; absent when there are none.
+	Citations []WebchatCitation `json:"citations,omitempty"`
 }
 
 // WebchatEndEvent The last event of every stream.
@@ -643,6 +1062,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -681,6 +1103,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -733,6 +1158,15 @@ type WebchatUnavailable = WebchatError
 // WebchatUnsupportedMediaType What went wrong.
 type WebchatUnsupportedMediaType = WebchatError
 
+// ListDocumentsParams defines parameters for ListDocuments.
+type ListDocumentsParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items a page may hold.
+	PerPage *PerPageQuery `form:"per_page,omitempty" json:"per_page,omitempty"`
+}
+
 // DeleteAllSessionsParams defines parameters for DeleteAllSessions.
 type DeleteAllSessionsParams struct {
 	// Confirm Says that all sessions are meant.
@@ -774,6 +1208,15 @@ type GetWebchatUsageParams struct {
 
 // SendWebchatMessageJSONRequestBody defines body for SendWebchatMessage for application/json ContentType.
 type SendWebchatMessageJSONRequestBody = WebchatRequest
+
+// CreateDocumentJSONRequestBody defines body for CreateDocument for application/json ContentType.
+type CreateDocumentJSONRequestBody = DocumentCreate
+
+// CreateDocumentMultipartRequestBody defines body for CreateDocument for multipart/form-data ContentType.
+type CreateDocumentMultipartRequestBody = DocumentForm
+
+// CreateSiteJSONRequestBody defines body for CreateSite for application/json ContentType.
+type CreateSiteJSONRequestBody = SiteCreate
 
 // AsWebchatMessageEvent returns the union data inside the WebchatStreamEvent as a WebchatMessageEvent
 func (t WebchatStreamEvent) AsWebchatMessageEvent() (WebchatMessageEvent, error) {
@@ -917,6 +1360,18 @@ type ServerInterface interface {
 	// SendWebchatMessage Send a message and receive the answer
 	// (POST /api/v1/chat)
 	SendWebchatMessage(w http.ResponseWriter, r *http.Request)
+	// ListDocuments List the documents that the app answers from
+	// (GET /api/v1/documents)
+	ListDocuments(w http.ResponseWriter, r *http.Request, params ListDocumentsParams)
+	// CreateDocument Add a document to what the app answers from
+	// (POST /api/v1/documents)
+	CreateDocument(w http.ResponseWriter, r *http.Request)
+	// DeleteDocument Delete a document
+	// (DELETE /api/v1/documents/{document_id})
+	DeleteDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath)
+	// GetDocument Read how far a document is
+	// (GET /api/v1/documents/{document_id})
+	GetDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath)
 	// DeleteAllSessions Delete all sessions of the app
 	// (DELETE /api/v1/sessions)
 	DeleteAllSessions(w http.ResponseWriter, r *http.Request, params DeleteAllSessionsParams)
@@ -929,6 +1384,15 @@ type ServerInterface interface {
 	// GetSession Read a session with its messages
 	// (GET /api/v1/sessions/{session_id})
 	GetSession(w http.ResponseWriter, r *http.Request, sessionID SessionIDPath, params GetSessionParams)
+	// ListSites List the sites that the app answers from
+	// (GET /api/v1/sites)
+	ListSites(w http.ResponseWriter, r *http.Request)
+	// CreateSite Add a site to what the app answers from
+	// (POST /api/v1/sites)
+	CreateSite(w http.ResponseWriter, r *http.Request)
+	// DeleteSite Delete a site
+	// (DELETE /api/v1/sites/{site_id})
+	DeleteSite(w http.ResponseWriter, r *http.Request, siteID SiteIDPath)
 	// GetWebchatUsage Read the app's usage and cost
 	// (GET /api/v1/usage)
 	GetWebchatUsage(w http.ResponseWriter, r *http.Request, params GetWebchatUsageParams)
@@ -941,6 +1405,30 @@ type Unimplemented struct{}
 // SendWebchatMessage Send a message and receive the answer
 // (POST /api/v1/chat)
 func (_ Unimplemented) SendWebchatMessage(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListDocuments List the documents that the app answers from
+// (GET /api/v1/documents)
+func (_ Unimplemented) ListDocuments(w http.ResponseWriter, r *http.Request, params ListDocumentsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateDocument Add a document to what the app answers from
+// (POST /api/v1/documents)
+func (_ Unimplemented) CreateDocument(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteDocument Delete a document
+// (DELETE /api/v1/documents/{document_id})
+func (_ Unimplemented) DeleteDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetDocument Read how far a document is
+// (GET /api/v1/documents/{document_id})
+func (_ Unimplemented) GetDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -968,6 +1456,24 @@ func (_ Unimplemented) GetSession(w http.ResponseWriter, r *http.Request, sessio
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ListSites List the sites that the app answers from
+// (GET /api/v1/sites)
+func (_ Unimplemented) ListSites(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateSite Add a site to what the app answers from
+// (POST /api/v1/sites)
+func (_ Unimplemented) CreateSite(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteSite Delete a site
+// (DELETE /api/v1/sites/{site_id})
+func (_ Unimplemented) DeleteSite(w http.ResponseWriter, r *http.Request, siteID SiteIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetWebchatUsage Read the app's usage and cost
 // (GET /api/v1/usage)
 func (_ Unimplemented) GetWebchatUsage(w http.ResponseWriter, r *http.Request, params GetWebchatUsageParams) {
@@ -988,6 +1494,118 @@ func (siw *ServerInterfaceWrapper) SendWebchatMessage(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.SendWebchatMessage(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListDocuments operation middleware
+func (siw *ServerInterfaceWrapper) ListDocuments(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDocumentsParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", r.URL.Query(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "per_page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "per_page", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDocuments(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateDocument operation middleware
+func (siw *ServerInterfaceWrapper) CreateDocument(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateDocument(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteDocument operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID DocumentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", chi.URLParam(r, "document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "document_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteDocument(w, r, documentID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetDocument operation middleware
+func (siw *ServerInterfaceWrapper) GetDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "document_id" -------------
+	var documentID DocumentIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "document_id", chi.URLParam(r, "document_id"), &documentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "document_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDocument(w, r, documentID)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -1170,6 +1788,60 @@ func (siw *ServerInterfaceWrapper) GetSession(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ListSites operation middleware
+func (siw *ServerInterfaceWrapper) ListSites(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSites(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateSite operation middleware
+func (siw *ServerInterfaceWrapper) CreateSite(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateSite(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteSite operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSite(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "site_id" -------------
+	var siteID SiteIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "site_id", chi.URLParam(r, "site_id"), &siteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "site_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteSite(w, r, siteID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetWebchatUsage operation middleware
 func (siw *ServerInterfaceWrapper) GetWebchatUsage(w http.ResponseWriter, r *http.Request) {
 
@@ -1333,6 +2005,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v1/chat", wrapper.SendWebchatMessage)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/documents", wrapper.ListDocuments)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/documents", wrapper.CreateDocument)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/documents/{document_id}", wrapper.DeleteDocument)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/documents/{document_id}", wrapper.GetDocument)
+	})
+	r.Group(func(r chi.Router) {
 		r.Delete(options.BaseURL+"/api/v1/sessions", wrapper.DeleteAllSessions)
 	})
 	r.Group(func(r chi.Router) {
@@ -1343,6 +2027,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/sessions/{session_id}", wrapper.GetSession)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/sites", wrapper.ListSites)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/sites", wrapper.CreateSite)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v1/sites/{site_id}", wrapper.DeleteSite)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/usage", wrapper.GetWebchatUsage)
@@ -1642,6 +2335,551 @@ func (response SendWebchatMessage502JSONResponse) VisitSendWebchatMessageRespons
 type SendWebchatMessage503JSONResponse struct{ WebchatUnavailableJSONResponse }
 
 func (response SendWebchatMessage503JSONResponse) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocumentsRequestObject struct {
+	Params ListDocumentsParams
+}
+
+type ListDocumentsResponseObject interface {
+	VisitListDocumentsResponse(w http.ResponseWriter) error
+}
+
+type ListDocuments200JSONResponse DocumentPage
+
+func (response ListDocuments200JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response ListDocuments400JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response ListDocuments401JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response ListDocuments403JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response ListDocuments429JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response ListDocuments500JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocuments503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response ListDocuments503JSONResponse) VisitListDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocumentRequestObject struct {
+	JSONBody      *CreateDocumentJSONRequestBody
+	MultipartBody *multipart.Reader
+}
+
+type CreateDocumentResponseObject interface {
+	VisitCreateDocumentResponse(w http.ResponseWriter) error
+}
+
+type CreateDocument201ResponseHeaders struct {
+	Location string
+}
+
+type CreateDocument201JSONResponse struct {
+	Body    DocumentAnswer
+	Headers CreateDocument201ResponseHeaders
+}
+
+func (response CreateDocument201JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response CreateDocument400JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response CreateDocument401JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response CreateDocument403JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument409JSONResponse struct{ WebchatConflictJSONResponse }
+
+func (response CreateDocument409JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument413JSONResponse struct {
+	WebchatContentTooLargeJSONResponse
+}
+
+func (response CreateDocument413JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument415JSONResponse struct {
+	WebchatUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateDocument415JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument422JSONResponse struct{ WebchatKeyReusedJSONResponse }
+
+func (response CreateDocument422JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response CreateDocument429JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response CreateDocument500JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDocument503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response CreateDocument503JSONResponse) VisitCreateDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocumentRequestObject struct {
+	DocumentID DocumentIDPath `json:"document_id"`
+}
+
+type DeleteDocumentResponseObject interface {
+	VisitDeleteDocumentResponse(w http.ResponseWriter) error
+}
+
+type DeleteDocument200JSONResponse KnowledgeDeletion
+
+func (response DeleteDocument200JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response DeleteDocument400JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response DeleteDocument401JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response DeleteDocument403JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument404JSONResponse struct{ WebchatNotFoundJSONResponse }
+
+func (response DeleteDocument404JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response DeleteDocument429JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response DeleteDocument500JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDocument503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response DeleteDocument503JSONResponse) VisitDeleteDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocumentRequestObject struct {
+	DocumentID DocumentIDPath `json:"document_id"`
+}
+
+type GetDocumentResponseObject interface {
+	VisitGetDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetDocument200JSONResponse DocumentAnswer
+
+func (response GetDocument200JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response GetDocument400JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response GetDocument401JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response GetDocument403JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument404JSONResponse struct{ WebchatNotFoundJSONResponse }
+
+func (response GetDocument404JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response GetDocument429JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response GetDocument500JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response GetDocument503JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -2130,6 +3368,401 @@ func (response GetSession503JSONResponse) VisitGetSessionResponse(w http.Respons
 	return err
 }
 
+type ListSitesRequestObject struct {
+}
+
+type ListSitesResponseObject interface {
+	VisitListSitesResponse(w http.ResponseWriter) error
+}
+
+type ListSites200JSONResponse SitePage
+
+func (response ListSites200JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSites401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response ListSites401JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSites403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response ListSites403JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSites429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response ListSites429JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSites500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response ListSites500JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSites503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response ListSites503JSONResponse) VisitListSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSiteRequestObject struct {
+	Body *CreateSiteJSONRequestBody
+}
+
+type CreateSiteResponseObject interface {
+	VisitCreateSiteResponse(w http.ResponseWriter) error
+}
+
+type CreateSite201JSONResponse SiteAnswer
+
+func (response CreateSite201JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response CreateSite400JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response CreateSite401JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response CreateSite403JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite409JSONResponse struct{ WebchatConflictJSONResponse }
+
+func (response CreateSite409JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite413JSONResponse struct {
+	WebchatContentTooLargeJSONResponse
+}
+
+func (response CreateSite413JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite415JSONResponse struct {
+	WebchatUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateSite415JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite422JSONResponse struct{ WebchatKeyReusedJSONResponse }
+
+func (response CreateSite422JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response CreateSite429JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response CreateSite500JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSite503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response CreateSite503JSONResponse) VisitCreateSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSiteRequestObject struct {
+	SiteID SiteIDPath `json:"site_id"`
+}
+
+type DeleteSiteResponseObject interface {
+	VisitDeleteSiteResponse(w http.ResponseWriter) error
+}
+
+type DeleteSite200JSONResponse KnowledgeDeletion
+
+func (response DeleteSite200JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response DeleteSite400JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response DeleteSite401JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response DeleteSite403JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite404JSONResponse struct{ WebchatNotFoundJSONResponse }
+
+func (response DeleteSite404JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response DeleteSite429JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response DeleteSite500JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSite503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response DeleteSite503JSONResponse) VisitDeleteSiteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetWebchatUsageRequestObject struct {
 	Params GetWebchatUsageParams
 }
@@ -2247,6 +3880,18 @@ type StrictServerInterface interface {
 	// SendWebchatMessage Send a message and receive the answer
 	// (POST /api/v1/chat)
 	SendWebchatMessage(ctx context.Context, request SendWebchatMessageRequestObject) (SendWebchatMessageResponseObject, error)
+	// ListDocuments List the documents that the app answers from
+	// (GET /api/v1/documents)
+	ListDocuments(ctx context.Context, request ListDocumentsRequestObject) (ListDocumentsResponseObject, error)
+	// CreateDocument Add a document to what the app answers from
+	// (POST /api/v1/documents)
+	CreateDocument(ctx context.Context, request CreateDocumentRequestObject) (CreateDocumentResponseObject, error)
+	// DeleteDocument Delete a document
+	// (DELETE /api/v1/documents/{document_id})
+	DeleteDocument(ctx context.Context, request DeleteDocumentRequestObject) (DeleteDocumentResponseObject, error)
+	// GetDocument Read how far a document is
+	// (GET /api/v1/documents/{document_id})
+	GetDocument(ctx context.Context, request GetDocumentRequestObject) (GetDocumentResponseObject, error)
 	// DeleteAllSessions Delete all sessions of the app
 	// (DELETE /api/v1/sessions)
 	DeleteAllSessions(ctx context.Context, request DeleteAllSessionsRequestObject) (DeleteAllSessionsResponseObject, error)
@@ -2259,6 +3904,15 @@ type StrictServerInterface interface {
 	// GetSession Read a session with its messages
 	// (GET /api/v1/sessions/{session_id})
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// ListSites List the sites that the app answers from
+	// (GET /api/v1/sites)
+	ListSites(ctx context.Context, request ListSitesRequestObject) (ListSitesResponseObject, error)
+	// CreateSite Add a site to what the app answers from
+	// (POST /api/v1/sites)
+	CreateSite(ctx context.Context, request CreateSiteRequestObject) (CreateSiteResponseObject, error)
+	// DeleteSite Delete a site
+	// (DELETE /api/v1/sites/{site_id})
+	DeleteSite(ctx context.Context, request DeleteSiteRequestObject) (DeleteSiteResponseObject, error)
 	// GetWebchatUsage Read the app's usage and cost
 	// (GET /api/v1/usage)
 	GetWebchatUsage(ctx context.Context, request GetWebchatUsageRequestObject) (GetWebchatUsageResponseObject, error)
@@ -2327,6 +3981,127 @@ func (sh *strictHandler) SendWebchatMessage(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SendWebchatMessageResponseObject); ok {
 		if err := validResponse.VisitSendWebchatMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDocuments operation middleware
+func (sh *strictHandler) ListDocuments(w http.ResponseWriter, r *http.Request, params ListDocumentsParams) {
+	var request ListDocumentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDocuments(ctx, request.(ListDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDocuments")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDocumentsResponseObject); ok {
+		if err := validResponse.VisitListDocumentsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDocument operation middleware
+func (sh *strictHandler) CreateDocument(w http.ResponseWriter, r *http.Request) {
+	var request CreateDocumentRequestObject
+
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+
+		var body CreateDocumentJSONRequestBody
+		if err := runtime.BindJSONBody(r, &body); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if reader, err := r.MultipartReader(); err != nil {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode multipart body: %w", err))
+			return
+		} else {
+			request.MultipartBody = reader
+		}
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDocument(ctx, request.(CreateDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateDocumentResponseObject); ok {
+		if err := validResponse.VisitCreateDocumentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDocument operation middleware
+func (sh *strictHandler) DeleteDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath) {
+	var request DeleteDocumentRequestObject
+
+	request.DocumentID = documentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDocument(ctx, request.(DeleteDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteDocumentResponseObject); ok {
+		if err := validResponse.VisitDeleteDocumentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDocument operation middleware
+func (sh *strictHandler) GetDocument(w http.ResponseWriter, r *http.Request, documentID DocumentIDPath) {
+	var request GetDocumentRequestObject
+
+	request.DocumentID = documentID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDocument(ctx, request.(GetDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDocumentResponseObject); ok {
+		if err := validResponse.VisitGetDocumentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -2432,6 +4207,87 @@ func (sh *strictHandler) GetSession(w http.ResponseWriter, r *http.Request, sess
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		if err := validResponse.VisitGetSessionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSites operation middleware
+func (sh *strictHandler) ListSites(w http.ResponseWriter, r *http.Request) {
+	var request ListSitesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSites(ctx, request.(ListSitesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSites")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSitesResponseObject); ok {
+		if err := validResponse.VisitListSitesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSite operation middleware
+func (sh *strictHandler) CreateSite(w http.ResponseWriter, r *http.Request) {
+	var request CreateSiteRequestObject
+
+	var body CreateSiteJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSite(ctx, request.(CreateSiteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateSiteResponseObject); ok {
+		if err := validResponse.VisitCreateSiteResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSite operation middleware
+func (sh *strictHandler) DeleteSite(w http.ResponseWriter, r *http.Request, siteID SiteIDPath) {
+	var request DeleteSiteRequestObject
+
+	request.SiteID = siteID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSite(ctx, request.(DeleteSiteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSite")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteSiteResponseObject); ok {
+		if err := validResponse.VisitDeleteSiteResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -15,8 +15,8 @@ import (
 	"parley/impl/testkit"
 )
 
-// chatTalk is a test's end of a chat's WebSocket.
-type chatTalk struct {
+// chatSocket is a test's end of a chat's WebSocket.
+type chatSocket struct {
 	t    *testing.T
 	conn *websocket.Conn
 }
@@ -28,7 +28,7 @@ type heard struct {
 }
 
 // dial connects to a chat. The key goes into the header, unless the query has a ticket.
-func (x tenant) dial(t *testing.T, chatID, query string) chatTalk {
+func (x tenant) dial(t *testing.T, chatID, query string) chatSocket {
 	t.Helper()
 	header := http.Header{}
 	if !strings.Contains(query, "ticket=") {
@@ -39,10 +39,10 @@ func (x tenant) dial(t *testing.T, chatID, query string) chatTalk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
-	return chatTalk{t, conn}
+	return chatSocket{t, conn}
 }
 
-func (c chatTalk) send(text string) {
+func (c chatSocket) send(text string) {
 	c.t.Helper()
 	if err := c.conn.Write(c.t.Context(), websocket.MessageText, []byte(text)); err != nil {
 		c.t.Fatal(err)
@@ -50,7 +50,7 @@ func (c chatTalk) send(text string) {
 }
 
 // until reads up to an event of a name whose data has a text, and returns it.
-func (c chatTalk) until(event, text string) heard {
+func (c chatSocket) until(event, text string) heard {
 	c.t.Helper()
 	for {
 		_, raw, err := c.conn.Read(c.t.Context())

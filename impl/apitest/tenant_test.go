@@ -28,14 +28,16 @@ type tenant struct {
 
 // idName is what the tenant calls what a parameter of the operation names.
 func idName(op *testkit.Operation, parameter string) string {
-	if parameter == "session_id" && op.Surface() == "projects" {
+	switch {
+	case parameter == "session_id" && op.Surface() == "projects":
 		return "project_session" // of another form than other sessions
+	case (parameter == "document_id" || parameter == "site_id") && op.Surface() == "characters":
+		return "agent_" + parameter
+	case parameter == "session_id" && op.Surface() == "realtime":
+		return "realtime_session"
 	}
 	if op.OperationID == "sendChatInput" {
 		return "waiting_chat"
-	}
-	if parameter == "session_id" && op.Surface() == "realtime" {
-		return "realtime_session"
 	}
 	return parameter
 }
@@ -87,7 +89,7 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		case p.Value.In == "cookie":
 			r.Header = map[string]string{"Cookie": p.Value.Name + "=" + x.prepare(t).member.Session}
 		case p.Value.In == "query" && p.Value.Required:
-			query.Set(p.Value.Name, p.Value.Example.(string))
+			query.Set(p.Value.Name, exampleText(p.Value.Example))
 		}
 	}
 	r.Path = withQuery(r.Path, query)
@@ -101,6 +103,14 @@ func (x tenant) sample(t *testing.T, op *testkit.Operation) testkit.Request {
 		r.Body = x.form(t, op)
 	}
 	return r
+}
+
+// exampleText is an example of a parameter as an address has it; of a list its first item.
+func exampleText(example any) string {
+	if list, ok := example.([]any); ok {
+		example = list[0]
+	}
+	return example.(string)
 }
 
 // handshake are the headers that ask for a WebSocket.

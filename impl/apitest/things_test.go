@@ -11,6 +11,7 @@ import (
 
 	"parley/db"
 	"parley/impl/core/key"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/model"
 	"parley/impl/testkit"
 )
@@ -47,15 +48,20 @@ type projectThings struct {
 // makers make what requests name.
 func makers() map[string]func(tenant, *testing.T) string {
 	return map[string]func(tenant, *testing.T) string{
-		"account_id":      func(x tenant, _ *testing.T) string { return x.ID },
-		"agent_id":        func(x tenant, t *testing.T) string { return x.Agent(t).ID },
-		"app_id":          func(x tenant, _ *testing.T) string { return x.key.AppID },
-		"budget_id":       func(x tenant, t *testing.T) string { return x.budget(t, "key", x.key.ID, "month", plenty).ID },
+		"account_id":        func(x tenant, _ *testing.T) string { return x.ID },
+		"agent_document_id": tenant.agentDocument,
+		"agent_site_id":     tenant.agentSite,
+		"agent_id":          func(x tenant, t *testing.T) string { return x.Agent(t).ID },
+		"app_id":            func(x tenant, _ *testing.T) string { return x.key.AppID },
+		"budget_id":         func(x tenant, t *testing.T) string { return x.budget(t, "key", x.key.ID, "month", plenty).ID },
+		"citation_id":       func(x tenant, t *testing.T) string { return x.id(t, "page_id") },
+		"client_id":         func(x tenant, t *testing.T) string { return x.prepare(t).secrets["client_id"] },
+		"conversation_id":   func(x tenant, t *testing.T) string { return x.Conversation(t, nil).ID },
+		"delivery_id":       func(x tenant, t *testing.T) string { return x.Delivery(t, x.id(t, "webhook_id")).ID },
+		"document_id": func(x tenant, t *testing.T) string {
+			return x.Document(t, knowledge.App(x.key.AppID), "hours.txt", "We open at nine.").ID
+		},
 		"chat_id":         func(x tenant, t *testing.T) string { return x.Chat(t, x.id(t, "flow_id")).ID },
-		"citation_id":     func(x tenant, t *testing.T) string { return x.id(t, "page_id") },
-		"client_id":       func(x tenant, t *testing.T) string { return x.prepare(t).secrets["client_id"] },
-		"conversation_id": func(x tenant, t *testing.T) string { return x.Conversation(t, nil).ID },
-		"delivery_id":     func(x tenant, t *testing.T) string { return x.Delivery(t, x.id(t, "webhook_id")).ID },
 		"end_user":        tenant.endUserWithState,
 		"erasure_id":      func(x tenant, t *testing.T) string { return x.Erasure(t).ID },
 		"export_id":       func(x tenant, t *testing.T) string { return x.Export(t).ID },
@@ -64,6 +70,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"flow_id":         func(x tenant, t *testing.T) string { return x.Flow(t).ID },
 		"image_id":        func(x tenant, t *testing.T) string { return x.Image(t).ID },
 		"key_id":          func(x tenant, t *testing.T) string { return x.Key(t).ID },
+		"license_id":      tenant.projectLicense,
 		"llm_id":          func(x tenant, t *testing.T) string { return x.Model(t).ID },
 		"model_alias":     tenant.alias,
 		"model_id":        func(x tenant, t *testing.T) string { return x.Model(t).ID },
@@ -77,8 +84,11 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"rule_id":         func(x tenant, t *testing.T) string { return x.Rule(t).ID },
 		"sd_model_id":     func(x tenant, t *testing.T) string { return x.Model(t, ofKind(model.KindSD)).ID },
 		"session_id":      func(x tenant, t *testing.T) string { return x.session(t, x.key.AppID).ID },
-		"source_id":       tenant.projectSource,
-		"turn_id":         func(x tenant, t *testing.T) string { return x.Turn(t).ID },
+		"site_id": func(x tenant, t *testing.T) string {
+			return x.Site(t, knowledge.App(x.key.AppID), "http://127.0.0.1:9/").ID
+		},
+		"source_id": tenant.projectSource,
+		"turn_id":   func(x tenant, t *testing.T) string { return x.Turn(t).ID },
 		"upload_id": func(x tenant, t *testing.T) string {
 			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID
 		},
@@ -161,7 +171,11 @@ func (x tenant) aProject(t *testing.T) *projectThings {
 	t.Helper()
 	p := &x.things.project
 	p.once.Do(func() {
-		p.project = x.Project(t)
+		p.project = x.Project(t, func(p *db.Project) { p.Licensed = true })
+		plugin := db.ProjectPlugin{AccountID: x.ID, ProjectID: p.project.ID, ModelName: "help", HumanName: "Help"}
+		if _, err := x.server.App.Projects().PutPlugin(t.Context(), plugin); err != nil {
+			t.Fatal(err)
+		}
 		p.conversation = x.ProjectConversation(t, p.project.ID)
 	})
 	return p
@@ -180,6 +194,32 @@ func (x tenant) projectPage(t *testing.T) string {
 func (x tenant) projectSource(t *testing.T) string {
 	t.Helper()
 	return strconv.FormatInt(x.ProjectSite(t, x.aProject(t).project, "http://127.0.0.1:9/").Number, 10)
+}
+
+// ownAgent is the tenant's agent, whichever a request names.
+func (x tenant) ownAgent(t *testing.T) knowledge.Holder {
+	t.Helper()
+	x.chosen = nil
+	return knowledge.Agent(x.id(t, "agent_id"))
+}
+
+func (x tenant) agentDocument(t *testing.T) string {
+	t.Helper()
+	return x.Document(t, x.ownAgent(t), "hours.txt", "We open at nine.").ID
+}
+
+func (x tenant) agentSite(t *testing.T) string {
+	t.Helper()
+	return x.Site(t, x.ownAgent(t), "http://127.0.0.1:9/").ID
+}
+
+func (x tenant) projectLicense(t *testing.T) string {
+	t.Helper()
+	l, _, err := x.server.App.Projects().AddLicense(t.Context(), x.ID, x.aProject(t).project.ID, "A branch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(l.ID, 10)
 }
 
 func (x tenant) alias(t *testing.T) string {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/db"
 	"parley/gen"
 	"parley/impl/api/characters"
 	chatsapi "parley/impl/api/chats"
@@ -100,13 +101,15 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
+	a.turns.Knowledge = a.Knowledge.For
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
 	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
-		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge,
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge, Stopping: a.stopping.Load,
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now, Shown: a.Images.Shown},
 	}
+	a.loops.Go(func() { a.projects.KeepReported(life, log) })
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
 		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Log: log, Now: now,
@@ -126,12 +129,13 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 // router puts the surfaces behind the edge.
 func (a *App) router() (*httpd.Edge, error) {
 	usages := &usage.Service{DB: a.database.DB, Now: now}
-	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now}
+	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: now, Release: a.releaseAgent}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
 	conversations := a.projects.Conversations
 	limits := &limit.Limiter{DB: a.database.DB, Now: now}
 	personas := characters.Services{
 		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
+		Knowledge: a.Knowledge,
 	}
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
@@ -153,7 +157,7 @@ func (a *App) router() (*httpd.Edge, error) {
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, usages, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
@@ -174,6 +178,14 @@ func (a *App) newAdvisor() *engagement.Advisor {
 		Conversations: a.projects.Conversations,
 		Turns:         a.turns, Surface: engagementapi.Name,
 	}
+}
+
+// Projects keeps projects.
+func (a *App) Projects() *project.Service { return a.projects }
+
+// releaseAgent removes the knowledge of an agent that goes.
+func (a *App) releaseAgent(ctx context.Context, q *db.Queries, accountID, agentID string) error {
+	return a.Knowledge.Release(ctx, q, accountID, knowledge.Agent(agentID))
 }
 
 // ready is nil while the server can serve.

@@ -5,6 +5,7 @@ import (
 
 	"parley/impl/core/chunk"
 	"parley/impl/core/crawl"
+	"parley/impl/core/embedding"
 	"parley/impl/core/extract"
 	"parley/impl/core/job"
 	"parley/impl/core/knowledge"
@@ -39,8 +40,9 @@ func (a *App) knowledgeService() *knowledge.Service {
 	reader := extract.New(extract.Limits{})
 	web := outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed})
 	return &knowledge.Service{
-		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawl.New(crawl.Options{Web: web, Pages: reader}), Reader: reader,
+		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawl.New(crawl.Options{Web: web, Pages: reader, Pace: a.database.DB}), Reader: reader,
 		Split: chunk.Split, Now: now, Log: a.log,
+		Embedder: embedding.ForKnowledge{Service: &embedding.Service{Turns: a.turns}, Models: a.Models},
 	}
 }
 

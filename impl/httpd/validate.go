@@ -44,7 +44,7 @@ func (o *operation) validateParameters(r *http.Request) error {
 	if len(o.params) == 0 {
 		return nil
 	}
-	query := r.URL.Query()
+	query := o.plainQuery(r)
 	if !storableParameters(r.URL.Path, query) {
 		return fault.New(fault.Invalid, "A parameter contains a NUL character or is not UTF-8.")
 	}
@@ -62,6 +62,22 @@ func (o *operation) validateParameters(r *http.Request) error {
 		}
 	}
 	return invalid(fields)
+}
+
+// plainQuery is the query with its lists under their own names: many clients
+// send "filters[]" for "filters", which is left so to the generated wrapper.
+func (o *operation) plainQuery(r *http.Request) url.Values {
+	query := r.URL.Query()
+	for _, p := range o.params {
+		bracketed := p.Value.Name + "[]"
+		if p.Value.In != openapi3.ParameterInQuery || !isArray(p.Value) || len(query[bracketed]) == 0 {
+			continue
+		}
+		query[p.Value.Name] = append(query[p.Value.Name], query[bracketed]...)
+		delete(query, bracketed)
+		r.URL.RawQuery = query.Encode()
+	}
+	return query
 }
 
 // misgiven finds what the validator lets pass in a query parameter: a value that

@@ -127,3 +127,23 @@ func (a Account) ProjectSite(t testing.TB, p db.Project, url string) db.Source {
 	}
 	return row
 }
+
+// Document stores an upload for an agent or app, and returns it.
+func (a Account) Document(t testing.TB, h knowledge.Holder, name, content string) db.Page {
+	t.Helper()
+	page, err := a.server.App.Knowledge.AddDocument(t.Context(), a.ID, h, knowledge.Text(name, content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// Site stores a site for an agent or app, and returns it.
+func (a Account) Site(t testing.TB, h knowledge.Holder, url string) knowledge.HeldSite {
+	t.Helper()
+	site, err := a.server.App.Knowledge.AddHeldSite(t.Context(), a.ID, h, url, knowledge.Never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site
+}

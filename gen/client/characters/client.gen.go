@@ -33,6 +33,27 @@ func (e CharacterCardSpec) Valid() bool {
 	}
 }
 
+// Defines values for DocumentStatus.
+const (
+	DocumentStatusFailed DocumentStatus = "failed"
+	DocumentStatusQueued DocumentStatus = "queued"
+	DocumentStatusReady  DocumentStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the DocumentStatus enum.
+func (e DocumentStatus) Valid() bool {
+	switch e {
+	case DocumentStatusFailed:
+		return true
+	case DocumentStatusQueued:
+		return true
+	case DocumentStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImageProgressStatus.
 const (
 	ImageProgressStatusInProgress ImageProgressStatus = "in_progress"
@@ -87,6 +108,75 @@ func (e PromptMessageRole) Valid() bool {
 	case PromptMessageRoleSystem:
 		return true
 	case PromptMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteRefresh.
+const (
+	SiteRefreshDaily   SiteRefresh = "daily"
+	SiteRefreshMonthly SiteRefresh = "monthly"
+	SiteRefreshNever   SiteRefresh = "never"
+	SiteRefreshWeekly  SiteRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteRefresh enum.
+func (e SiteRefresh) Valid() bool {
+	switch e {
+	case SiteRefreshDaily:
+		return true
+	case SiteRefreshMonthly:
+		return true
+	case SiteRefreshNever:
+		return true
+	case SiteRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteStatus.
+const (
+	SiteStatusFailed  SiteStatus = "failed"
+	SiteStatusReading SiteStatus = "reading"
+	SiteStatusReady   SiteStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SiteStatus enum.
+func (e SiteStatus) Valid() bool {
+	switch e {
+	case SiteStatusFailed:
+		return true
+	case SiteStatusReading:
+		return true
+	case SiteStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteCreateRefresh.
+const (
+	SiteCreateRefreshDaily   SiteCreateRefresh = "daily"
+	SiteCreateRefreshMonthly SiteCreateRefresh = "monthly"
+	SiteCreateRefreshNever   SiteCreateRefresh = "never"
+	SiteCreateRefreshWeekly  SiteCreateRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteCreateRefresh enum.
+func (e SiteCreateRefresh) Valid() bool {
+	switch e {
+	case SiteCreateRefreshDaily:
+		return true
+	case SiteCreateRefreshMonthly:
+		return true
+	case SiteCreateRefreshNever:
+		return true
+	case SiteCreateRefreshWeekly:
 		return true
 	default:
 		return false
@@ -216,6 +306,9 @@ type AgentCreate struct {
 	Age *float64 `json:"age,omitempty"`
 }
 
+// AgentDocumentList Documents of an agent.
+type AgentDocumentList = []Document
+
 // AgentImport What became of a card.
 type AgentImport struct {
 	// Agent A character that speaks in conversations.
@@ -234,6 +327,9 @@ type AgentImport struct {
 
 // AgentList Agents, newest first.
 type AgentList = []Agent
+
+// AgentSiteList Sites of an agent.
+type AgentSiteList = []Site
 
 // AgentUpdate What to change of an agent; what is absent stays.
 type AgentUpdate struct {
@@ -467,6 +563,78 @@ type ConversationUpdate struct {
 	AgentID *string `json:"agent_id,omitempty"`
 }
 
+// Document A file that answers rest on.
+type Document struct {
+	// ID Its id; citations name it.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What its sender called it.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// MediaType What its sender said it is; empty when that was nothing.
+	//
+	// Example: text/markdown
+	MediaType string `json:"media_type"`
+
+	// Bytes Its size.
+	//
+	// Example: 1834
+	Bytes int64 `json:"bytes"`
+
+	// Status Whether it waits to be read, answers rest on it, or it could not be read.
+	//
+	// Example: ready
+	Status DocumentStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: The file is damaged.
+	Error *string `json:"error,omitempty"`
+
+	// Passages Into how many passages it was cut.
+	//
+	// Example: 6
+	Passages int32 `json:"passages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When its status changed last.
+	//
+	// Example: 2026-01-02T10:00:03Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DocumentStatus Whether it waits to be read, answers rest on it, or it could not be read.
+//
+// Example: ready
+type DocumentStatus string
+
+// DocumentCreate A text to answer from.
+type DocumentCreate struct {
+	// Name What it is called; the ending says how it is read.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// Content The text itself.
+	//
+	// Example: # Outage playbook
+	Content string `json:"content"`
+}
+
+// DocumentForm A file to answer from.
+type DocumentForm struct {
+	// File The file, with its name.
+	File openapi_types.File `json:"file"`
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -640,12 +808,43 @@ type Message struct {
 	//
 	// Example: The user wants an introduction. I start with the biological model.
 	ThoughtProcess *string `json:"thought_process,omitempty"`
+
+	// Citations The passages of the agent's documents and sites that the answer rests on, as `[1]` in its text; absent when there are none.
+	Citations []MessageCitation `json:"citations,omitempty"`
 }
 
 // MessageRole Who said it; answers are the agent's, with or without an agent.
 //
 // Example: agent
 type MessageRole string
+
+// MessageCitation A passage that an answer rests on.
+type MessageCitation struct {
+	// Number Its number in the text, as in `[1]`.
+	//
+	// Example: 1
+	Number int32 `json:"number"`
+
+	// DocumentID The document, or the page of a site, that the passage is from.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	DocumentID string `json:"document_id"`
+
+	// Title The document's title.
+	//
+	// Example: Outage playbook
+	Title string `json:"title"`
+
+	// URL Where it can be read; absent for uploads.
+	//
+	// Example: https://example.com/playbook
+	URL *string `json:"url,omitempty"`
+
+	// Excerpt The passage itself, shortened.
+	//
+	// Example: Step one: declare the incident.
+	Excerpt string `json:"excerpt"`
+}
 
 // MessageDelta A piece of an answer or of a thought process.
 type MessageDelta struct {
@@ -770,6 +969,98 @@ type PromptMessage struct {
 //
 // Example: user
 type PromptMessageRole string
+
+// Site A site that answers rest on.
+type Site struct {
+	// ID Its id.
+	//
+	// Example: src_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// URL Its address, as it was given.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh SiteRefresh `json:"refresh"`
+
+	// Status Whether it is being read, has been read, or could not be.
+	//
+	// Example: ready
+	Status SiteStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: No pages were found there.
+	Error *string `json:"error,omitempty"`
+
+	// Pages How many of a site's pages are where.
+	Pages SitePages `json:"pages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it changed last.
+	//
+	// Example: 2026-01-02T10:03:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SiteRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteRefresh string
+
+// SiteStatus Whether it is being read, has been read, or could not be.
+//
+// Example: ready
+type SiteStatus string
+
+// SiteCreate A site to answer from.
+type SiteCreate struct {
+	// URL A site or sitemap, with or without `https://`.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh *SiteCreateRefresh `json:"refresh,omitempty"`
+}
+
+// SiteCreateRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteCreateRefresh string
+
+// SitePages How many of a site's pages are where.
+type SitePages struct {
+	// Found All that are known.
+	//
+	// Example: 42
+	Found int64 `json:"found"`
+
+	// Indexed Those that answers rest on.
+	//
+	// Example: 40
+	Indexed int64 `json:"indexed"`
+
+	// Queued Those that wait to be read.
+	//
+	// Example: 0
+	Queued int64 `json:"queued"`
+
+	// Failed Those that could not be read.
+	//
+	// Example: 2
+	Failed int64 `json:"failed"`
+}
 
 // Transcript A conversation with its messages.
 type Transcript struct {
@@ -897,6 +1188,9 @@ type CursorQuery = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -941,6 +1235,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -1006,6 +1303,15 @@ type ListAgentsParams struct {
 type CreateAgentParams struct {
 	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
 	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
+// ListAgentDocumentsParams defines parameters for ListAgentDocuments.
+type ListAgentDocumentsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListConversationsParams defines parameters for ListConversations.
@@ -1085,6 +1391,15 @@ type CreateAgentJSONRequestBody = AgentCreate
 
 // UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
 type UpdateAgentJSONRequestBody = AgentUpdate
+
+// CreateAgentDocumentJSONRequestBody defines body for CreateAgentDocument for application/json ContentType.
+type CreateAgentDocumentJSONRequestBody = DocumentCreate
+
+// CreateAgentDocumentMultipartRequestBody defines body for CreateAgentDocument for multipart/form-data ContentType.
+type CreateAgentDocumentMultipartRequestBody = DocumentForm
+
+// CreateAgentSiteJSONRequestBody defines body for CreateAgentSite for application/json ContentType.
+type CreateAgentSiteJSONRequestBody = SiteCreate
 
 // CreateCompletionJSONRequestBody defines body for CreateCompletion for application/json ContentType.
 type CreateCompletionJSONRequestBody = CompletionRequest
@@ -1289,6 +1604,77 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
 	UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAgentDocuments List the documents that the agent answers from
+	//
+	// The files that the agent answers from, the newest first, each with how far its reading is.
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/documents (the `ListAgentDocuments` operationId).
+	ListAgentDocuments(ctx context.Context, agentID AgentIDPath, params *ListAgentDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgentDocumentWithBody Add a document to what the agent answers from
+	//
+	// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+	CreateAgentDocumentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgentDocument Add a document to what the agent answers from
+	//
+	// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+	CreateAgentDocument(ctx context.Context, agentID AgentIDPath, body CreateAgentDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAgentDocument Delete a document
+	//
+	// Removes a document for good: its passages and its file. No answer rests on it any more.
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id}/documents/{document_id} (the `DeleteAgentDocument` operationId).
+	DeleteAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgentDocument Read how far a document is
+	//
+	// A document that the agent answers from, with how far its reading is.
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
+	GetAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAgentSites List the sites that the agent answers from
+	//
+	// The sites that the agent answers from, each with what became of its pages; there are 100 at most.
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/sites (the `ListAgentSites` operationId).
+	ListAgentSites(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgentSiteWithBody Add a site to what the agent answers from
+	//
+	// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+	CreateAgentSiteWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgentSite Add a site to what the agent answers from
+	//
+	// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+	CreateAgentSite(ctx context.Context, agentID AgentIDPath, body CreateAgentSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAgentSite Delete a site
+	//
+	// Removes a site for good, with the passages of all its pages. No answer rests on it any more.
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id}/sites/{site_id} (the `DeleteAgentSite` operationId).
+	DeleteAgentSite(ctx context.Context, agentID AgentIDPath, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateCompletionWithBody Answer a list of messages
 	//
@@ -1732,6 +2118,167 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, c
 // Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
 func (c *Client) UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateAgentRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgentDocuments List the documents that the agent answers from
+//
+// The files that the agent answers from, the newest first, each with how far its reading is.
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/documents (the `ListAgentDocuments` operationId).
+func (c *Client) ListAgentDocuments(ctx context.Context, agentID AgentIDPath, params *ListAgentDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentDocumentsRequest(c.Server, agentID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgentDocumentWithBody Add a document to what the agent answers from
+//
+// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+func (c *Client) CreateAgentDocumentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentDocumentRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgentDocument Add a document to what the agent answers from
+//
+// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+func (c *Client) CreateAgentDocument(ctx context.Context, agentID AgentIDPath, body CreateAgentDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentDocumentRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAgentDocument Delete a document
+//
+// Removes a document for good: its passages and its file. No answer rests on it any more.
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id}/documents/{document_id} (the `DeleteAgentDocument` operationId).
+func (c *Client) DeleteAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentDocumentRequest(c.Server, agentID, documentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgentDocument Read how far a document is
+//
+// A document that the agent answers from, with how far its reading is.
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
+func (c *Client) GetAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentDocumentRequest(c.Server, agentID, documentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgentSites List the sites that the agent answers from
+//
+// The sites that the agent answers from, each with what became of its pages; there are 100 at most.
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/sites (the `ListAgentSites` operationId).
+func (c *Client) ListAgentSites(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentSitesRequest(c.Server, agentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgentSiteWithBody Add a site to what the agent answers from
+//
+// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+func (c *Client) CreateAgentSiteWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentSiteRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgentSite Add a site to what the agent answers from
+//
+// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+func (c *Client) CreateAgentSite(ctx context.Context, agentID AgentIDPath, body CreateAgentSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentSiteRequest(c.Server, agentID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAgentSite Delete a site
+//
+// Removes a site for good, with the passages of all its pages. No answer rests on it any more.
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id}/sites/{site_id} (the `DeleteAgentSite` operationId).
+func (c *Client) DeleteAgentSite(ctx context.Context, agentID AgentIDPath, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentSiteRequest(c.Server, agentID, siteID)
 	if err != nil {
 		return nil, err
 	}
@@ -2506,6 +3053,330 @@ func NewUpdateAgentRequestWithBody(server string, agentID AgentIDPath, contentTy
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAgentDocumentsRequest constructs an http.Request for the ListAgentDocuments method
+func NewListAgentDocumentsRequest(server string, agentID AgentIDPath, params *ListAgentDocumentsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/documents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAgentDocumentRequest calls the generic CreateAgentDocument builder with application/json body
+func NewCreateAgentDocumentRequest(server string, agentID AgentIDPath, body CreateAgentDocumentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAgentDocumentRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewCreateAgentDocumentRequestWithBody constructs an http.Request for the CreateAgentDocument method, with any body, and a specified content type
+func NewCreateAgentDocumentRequestWithBody(server string, agentID AgentIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/documents", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteAgentDocumentRequest constructs an http.Request for the DeleteAgentDocument method
+func NewDeleteAgentDocumentRequest(server string, agentID AgentIDPath, documentID DocumentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "document_id", documentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/documents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAgentDocumentRequest constructs an http.Request for the GetAgentDocument method
+func NewGetAgentDocumentRequest(server string, agentID AgentIDPath, documentID DocumentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "document_id", documentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/documents/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAgentSitesRequest constructs an http.Request for the ListAgentSites method
+func NewListAgentSitesRequest(server string, agentID AgentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/sites", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAgentSiteRequest calls the generic CreateAgentSite builder with application/json body
+func NewCreateAgentSiteRequest(server string, agentID AgentIDPath, body CreateAgentSiteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAgentSiteRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewCreateAgentSiteRequestWithBody constructs an http.Request for the CreateAgentSite method, with any body, and a specified content type
+func NewCreateAgentSiteRequestWithBody(server string, agentID AgentIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/sites", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteAgentSiteRequest constructs an http.Request for the DeleteAgentSite method
+func NewDeleteAgentSiteRequest(server string, agentID AgentIDPath, siteID SiteIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "site_id", siteID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/agents/%s/sites/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -3548,6 +4419,87 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
 	UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
 
+	// ListAgentDocumentsWithResponse List the documents that the agent answers from
+	//
+	// The files that the agent answers from, the newest first, each with how far its reading is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/documents (the `ListAgentDocuments` operationId).
+	ListAgentDocumentsWithResponse(ctx context.Context, agentID AgentIDPath, params *ListAgentDocumentsParams, reqEditors ...RequestEditorFn) (*ListAgentDocumentsResult, error)
+
+	// CreateAgentDocumentWithBodyWithResponse Add a document to what the agent answers from
+	//
+	// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+	CreateAgentDocumentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentDocumentResult, error)
+
+	// CreateAgentDocumentWithResponse Add a document to what the agent answers from
+	//
+	// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+	CreateAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, body CreateAgentDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentDocumentResult, error)
+
+	// DeleteAgentDocumentWithResponse Delete a document
+	//
+	// Removes a document for good: its passages and its file. No answer rests on it any more.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id}/documents/{document_id} (the `DeleteAgentDocument` operationId).
+	DeleteAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentDocumentResult, error)
+
+	// GetAgentDocumentWithResponse Read how far a document is
+	//
+	// A document that the agent answers from, with how far its reading is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
+	GetAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*GetAgentDocumentResult, error)
+
+	// ListAgentSitesWithResponse List the sites that the agent answers from
+	//
+	// The sites that the agent answers from, each with what became of its pages; there are 100 at most.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/agents/{agent_id}/sites (the `ListAgentSites` operationId).
+	ListAgentSitesWithResponse(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*ListAgentSitesResult, error)
+
+	// CreateAgentSiteWithBodyWithResponse Add a site to what the agent answers from
+	//
+	// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+	CreateAgentSiteWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentSiteResult, error)
+
+	// CreateAgentSiteWithResponse Add a site to what the agent answers from
+	//
+	// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+	CreateAgentSiteWithResponse(ctx context.Context, agentID AgentIDPath, body CreateAgentSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentSiteResult, error)
+
+	// DeleteAgentSiteWithResponse Delete a site
+	//
+	// Removes a site for good, with the passages of all its pages. No answer rests on it any more.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/agents/{agent_id}/sites/{site_id} (the `DeleteAgentSite` operationId).
+	DeleteAgentSiteWithResponse(ctx context.Context, agentID AgentIDPath, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentSiteResult, error)
+
 	// CreateCompletionWithBodyWithResponse Answer a list of messages
 	//
 	// Answers the messages with a language model, without storing a conversation. With an `agent_id` the agent's personality
@@ -4480,6 +5432,692 @@ func (r UpdateAgentResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateAgentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAgentDocumentsResult200Headers the declared response headers of an HTTP 200 response for ListAgentDocuments
+type ListAgentDocumentsResult200Headers struct {
+	Link *string
+}
+
+type ListAgentDocumentsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentDocumentList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAgentDocumentsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON200() *AgentDocumentList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListAgentDocumentsResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAgentDocumentsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAgentDocumentsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAgentDocumentsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAgentDocumentsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateAgentDocumentResult201Headers the declared response headers of an HTTP 201 response for CreateAgentDocument
+type CreateAgentDocumentResult201Headers struct {
+	Location string
+}
+
+type CreateAgentDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Document
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateAgentDocumentResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON201() *Document {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateAgentDocumentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAgentDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAgentDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAgentDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAgentDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAgentDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteAgentDocumentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAgentDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAgentDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAgentDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAgentDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetAgentDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Document
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAgentDocumentResult) GetJSON200() *Document {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetAgentDocumentResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetAgentDocumentResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetAgentDocumentResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetAgentDocumentResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetAgentDocumentResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetAgentDocumentResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetAgentDocumentResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAgentDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAgentDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAgentDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAgentDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListAgentSitesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AgentSiteList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAgentSitesResult) GetJSON200() *AgentSiteList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListAgentSitesResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListAgentSitesResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListAgentSitesResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListAgentSitesResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListAgentSitesResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListAgentSitesResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListAgentSitesResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAgentSitesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAgentSitesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAgentSitesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAgentSitesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateAgentSiteResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Site
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *CharactersConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *CharactersContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAgentSiteResult) GetJSON201() *Site {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateAgentSiteResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateAgentSiteResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateAgentSiteResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateAgentSiteResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateAgentSiteResult) GetJSON409() *CharactersConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateAgentSiteResult) GetJSON413() *CharactersContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateAgentSiteResult) GetJSON415() *CharactersUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateAgentSiteResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateAgentSiteResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateAgentSiteResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateAgentSiteResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAgentSiteResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAgentSiteResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAgentSiteResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAgentSiteResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteAgentSiteResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *CharactersBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CharactersUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CharactersForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CharactersNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *CharactersTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *CharactersInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CharactersUnavailable
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON400() *CharactersBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON401() *CharactersUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON403() *CharactersForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON404() *CharactersNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON429() *CharactersTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON500() *CharactersInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteAgentSiteResult) GetJSON503() *CharactersUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAgentSiteResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAgentSiteResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAgentSiteResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAgentSiteResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6508,6 +8146,141 @@ func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agent
 	return ParseUpdateAgentResult(rsp)
 }
 
+// ListAgentDocumentsWithResponse List the documents that the agent answers from
+//
+// The files that the agent answers from, the newest first, each with how far its reading is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/documents (the `ListAgentDocuments` operationId).
+func (c *ClientWithResponses) ListAgentDocumentsWithResponse(ctx context.Context, agentID AgentIDPath, params *ListAgentDocumentsParams, reqEditors ...RequestEditorFn) (*ListAgentDocumentsResult, error) {
+	rsp, err := c.ListAgentDocuments(ctx, agentID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAgentDocumentsResult(rsp)
+}
+
+// CreateAgentDocumentWithBodyWithResponse Add a document to what the agent answers from
+//
+// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+func (c *ClientWithResponses) CreateAgentDocumentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentDocumentResult, error) {
+	rsp, err := c.CreateAgentDocumentWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAgentDocumentResult(rsp)
+}
+
+// CreateAgentDocumentWithResponse Add a document to what the agent answers from
+//
+// Adds a file to what the agent answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/documents (the `CreateAgentDocument` operationId).
+func (c *ClientWithResponses) CreateAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, body CreateAgentDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentDocumentResult, error) {
+	rsp, err := c.CreateAgentDocument(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAgentDocumentResult(rsp)
+}
+
+// DeleteAgentDocumentWithResponse Delete a document
+//
+// Removes a document for good: its passages and its file. No answer rests on it any more.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id}/documents/{document_id} (the `DeleteAgentDocument` operationId).
+func (c *ClientWithResponses) DeleteAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentDocumentResult, error) {
+	rsp, err := c.DeleteAgentDocument(ctx, agentID, documentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAgentDocumentResult(rsp)
+}
+
+// GetAgentDocumentWithResponse Read how far a document is
+//
+// A document that the agent answers from, with how far its reading is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
+func (c *ClientWithResponses) GetAgentDocumentWithResponse(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*GetAgentDocumentResult, error) {
+	rsp, err := c.GetAgentDocument(ctx, agentID, documentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAgentDocumentResult(rsp)
+}
+
+// ListAgentSitesWithResponse List the sites that the agent answers from
+//
+// The sites that the agent answers from, each with what became of its pages; there are 100 at most.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/agents/{agent_id}/sites (the `ListAgentSites` operationId).
+func (c *ClientWithResponses) ListAgentSitesWithResponse(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*ListAgentSitesResult, error) {
+	rsp, err := c.ListAgentSites(ctx, agentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAgentSitesResult(rsp)
+}
+
+// CreateAgentSiteWithBodyWithResponse Add a site to what the agent answers from
+//
+// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+func (c *ClientWithResponses) CreateAgentSiteWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAgentSiteResult, error) {
+	rsp, err := c.CreateAgentSiteWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAgentSiteResult(rsp)
+}
+
+// CreateAgentSiteWithResponse Add a site to what the agent answers from
+//
+// Adds a site or a sitemap to what the agent answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/agents/{agent_id}/sites (the `CreateAgentSite` operationId).
+func (c *ClientWithResponses) CreateAgentSiteWithResponse(ctx context.Context, agentID AgentIDPath, body CreateAgentSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAgentSiteResult, error) {
+	rsp, err := c.CreateAgentSite(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAgentSiteResult(rsp)
+}
+
+// DeleteAgentSiteWithResponse Delete a site
+//
+// Removes a site for good, with the passages of all its pages. No answer rests on it any more.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/agents/{agent_id}/sites/{site_id} (the `DeleteAgentSite` operationId).
+func (c *ClientWithResponses) DeleteAgentSiteWithResponse(ctx context.Context, agentID AgentIDPath, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*DeleteAgentSiteResult, error) {
+	rsp, err := c.DeleteAgentSite(ctx, agentID, siteID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAgentSiteResult(rsp)
+}
+
 // CreateCompletionWithBodyWithResponse Answer a list of messages
 //
 // Answers the messages with a language model, without storing a conversation. With an `agent_id` the agent's personality
@@ -7536,6 +9309,605 @@ func ParseUpdateAgentResult(rsp *http.Response) (*UpdateAgentResult, error) {
 			headers.ParleyTurn = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAgentDocumentsResult parses an HTTP response from a ListAgentDocumentsWithResponse call
+func ParseListAgentDocumentsResult(rsp *http.Response) (*ListAgentDocumentsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAgentDocumentsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentDocumentList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAgentDocumentsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateAgentDocumentResult parses an HTTP response from a CreateAgentDocumentWithResponse call
+func ParseCreateAgentDocumentResult(rsp *http.Response) (*CreateAgentDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAgentDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Document
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateAgentDocumentResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAgentDocumentResult parses an HTTP response from a DeleteAgentDocumentWithResponse call
+func ParseDeleteAgentDocumentResult(rsp *http.Response) (*DeleteAgentDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAgentDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetAgentDocumentResult parses an HTTP response from a GetAgentDocumentWithResponse call
+func ParseGetAgentDocumentResult(rsp *http.Response) (*GetAgentDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAgentDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Document
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListAgentSitesResult parses an HTTP response from a ListAgentSitesWithResponse call
+func ParseListAgentSitesResult(rsp *http.Response) (*ListAgentSitesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAgentSitesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AgentSiteList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateAgentSiteResult parses an HTTP response from a CreateAgentSiteWithResponse call
+func ParseCreateAgentSiteResult(rsp *http.Response) (*CreateAgentSiteResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAgentSiteResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Site
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest CharactersConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest CharactersContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest CharactersUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAgentSiteResult parses an HTTP response from a DeleteAgentSiteWithResponse call
+func ParseDeleteAgentSiteResult(rsp *http.Response) (*DeleteAgentSiteResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAgentSiteResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest CharactersBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CharactersUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CharactersForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CharactersNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest CharactersTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest CharactersInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CharactersUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil

@@ -35,6 +35,21 @@ func (e ProjectType) Valid() bool {
 	}
 }
 
+// Defines values for ProjectAnalysisReportAnswerStatus.
+const (
+	ProjectAnalysisReportAnswerStatusSuccess ProjectAnalysisReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectAnalysisReportAnswerStatus enum.
+func (e ProjectAnalysisReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectAnalysisReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectAnswerStatus.
 const (
 	ProjectAnswerStatusSuccess ProjectAnswerStatus = "success"
@@ -215,6 +230,123 @@ const (
 func (e ProjectConversationListStatus) Valid() bool {
 	switch e {
 	case ProjectConversationListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectConversationsReportAnswerStatus.
+const (
+	ProjectConversationsReportAnswerStatusSuccess ProjectConversationsReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectConversationsReportAnswerStatus enum.
+func (e ProjectConversationsReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectConversationsReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceContentSource.
+const (
+	ProjectIntelligenceContentSourceOpenaiContent ProjectIntelligenceContentSource = "openai_content"
+	ProjectIntelligenceContentSourceOwnContent    ProjectIntelligenceContentSource = "own_content"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceContentSource enum.
+func (e ProjectIntelligenceContentSource) Valid() bool {
+	switch e {
+	case ProjectIntelligenceContentSourceOpenaiContent:
+		return true
+	case ProjectIntelligenceContentSourceOwnContent:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceFeedback.
+const (
+	ProjectIntelligenceFeedbackDisliked    ProjectIntelligenceFeedback = "disliked"
+	ProjectIntelligenceFeedbackLessThanNil ProjectIntelligenceFeedback = "<nil>"
+	ProjectIntelligenceFeedbackLiked       ProjectIntelligenceFeedback = "liked"
+	ProjectIntelligenceFeedbackNeutral     ProjectIntelligenceFeedback = "neutral"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceFeedback enum.
+func (e ProjectIntelligenceFeedback) Valid() bool {
+	switch e {
+	case ProjectIntelligenceFeedbackDisliked:
+		return true
+	case ProjectIntelligenceFeedbackLessThanNil:
+		return true
+	case ProjectIntelligenceFeedbackLiked:
+		return true
+	case ProjectIntelligenceFeedbackNeutral:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectIntelligenceReportAnswerStatus.
+const (
+	ProjectIntelligenceReportAnswerStatusSuccess ProjectIntelligenceReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectIntelligenceReportAnswerStatus enum.
+func (e ProjectIntelligenceReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectIntelligenceReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseAnswerStatus.
+const (
+	ProjectLicenseAnswerStatusSuccess ProjectLicenseAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseAnswerStatus enum.
+func (e ProjectLicenseAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseListStatus.
+const (
+	ProjectLicenseListStatusSuccess ProjectLicenseListStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseListStatus enum.
+func (e ProjectLicenseListStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseListStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectLicenseMadeStatus.
+const (
+	ProjectLicenseMadeStatusSuccess ProjectLicenseMadeStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectLicenseMadeStatus enum.
+func (e ProjectLicenseMadeStatus) Valid() bool {
+	switch e {
+	case ProjectLicenseMadeStatusSuccess:
 		return true
 	default:
 		return false
@@ -476,6 +608,69 @@ const (
 func (e ProjectPageMetadataAnswerStatus) Valid() bool {
 	switch e {
 	case ProjectPageMetadataAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectPluginAnswerStatus.
+const (
+	ProjectPluginAnswerStatusSuccess ProjectPluginAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectPluginAnswerStatus enum.
+func (e ProjectPluginAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectPluginAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectProgressAnswerStatus.
+const (
+	ProjectProgressAnswerStatusSuccess ProjectProgressAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectProgressAnswerStatus enum.
+func (e ProjectProgressAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectProgressAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectQueriesReportAnswerStatus.
+const (
+	ProjectQueriesReportAnswerStatusSuccess ProjectQueriesReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectQueriesReportAnswerStatus enum.
+func (e ProjectQueriesReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectQueriesReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProjectQueryStatusStatus.
+const (
+	ProjectQueryStatusStatusFailed  ProjectQueryStatusStatus = "failed"
+	ProjectQueryStatusStatusSuccess ProjectQueryStatusStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectQueryStatusStatus enum.
+func (e ProjectQueryStatusStatus) Valid() bool {
+	switch e {
+	case ProjectQueryStatusStatusFailed:
+		return true
+	case ProjectQueryStatusStatusSuccess:
 		return true
 	default:
 		return false
@@ -1043,6 +1238,21 @@ func (e ProjectStatsAnswerStatus) Valid() bool {
 	}
 }
 
+// Defines values for ProjectTrafficReportAnswerStatus.
+const (
+	ProjectTrafficReportAnswerStatusSuccess ProjectTrafficReportAnswerStatus = "success"
+)
+
+// Valid indicates whether the value is a known member of the ProjectTrafficReportAnswerStatus enum.
+func (e ProjectTrafficReportAnswerStatus) Valid() bool {
+	switch e {
+	case ProjectTrafficReportAnswerStatusSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectsDeletedStatus.
 const (
 	ProjectsDeletedStatusSuccess ProjectsDeletedStatus = "success"
@@ -1346,6 +1556,96 @@ func (e ListProjectPagesParamsIndexStatus) Valid() bool {
 	}
 }
 
+// Defines values for GetProjectAnalysisReportParamsFilters.
+const (
+	GetProjectAnalysisReportParamsFiltersConversations          GetProjectAnalysisReportParamsFilters = "conversations"
+	GetProjectAnalysisReportParamsFiltersQueries                GetProjectAnalysisReportParamsFilters = "queries"
+	GetProjectAnalysisReportParamsFiltersQueriesPerConversation GetProjectAnalysisReportParamsFilters = "queries_per_conversation"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectAnalysisReportParamsFilters enum.
+func (e GetProjectAnalysisReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectAnalysisReportParamsFiltersConversations:
+		return true
+	case GetProjectAnalysisReportParamsFiltersQueries:
+		return true
+	case GetProjectAnalysisReportParamsFiltersQueriesPerConversation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectAnalysisReportParamsInterval.
+const (
+	GetProjectAnalysisReportParamsIntervalDaily  GetProjectAnalysisReportParamsInterval = "daily"
+	GetProjectAnalysisReportParamsIntervalWeekly GetProjectAnalysisReportParamsInterval = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectAnalysisReportParamsInterval enum.
+func (e GetProjectAnalysisReportParamsInterval) Valid() bool {
+	switch e {
+	case GetProjectAnalysisReportParamsIntervalDaily:
+		return true
+	case GetProjectAnalysisReportParamsIntervalWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectConversationsReportParamsFilters.
+const (
+	GetProjectConversationsReportParamsFiltersAverageQueriesPerConversation GetProjectConversationsReportParamsFilters = "average_queries_per_conversation"
+	GetProjectConversationsReportParamsFiltersTotal                         GetProjectConversationsReportParamsFilters = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectConversationsReportParamsFilters enum.
+func (e GetProjectConversationsReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectConversationsReportParamsFiltersAverageQueriesPerConversation:
+		return true
+	case GetProjectConversationsReportParamsFiltersTotal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectQueriesReportParamsFilters.
+const (
+	GetProjectQueriesReportParamsFiltersQueryStatus GetProjectQueriesReportParamsFilters = "query_status"
+	GetProjectQueriesReportParamsFiltersTotal       GetProjectQueriesReportParamsFilters = "total"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectQueriesReportParamsFilters enum.
+func (e GetProjectQueriesReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectQueriesReportParamsFiltersQueryStatus:
+		return true
+	case GetProjectQueriesReportParamsFiltersTotal:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetProjectTrafficReportParamsFilters.
+const (
+	GetProjectTrafficReportParamsFiltersSources GetProjectTrafficReportParamsFilters = "sources"
+)
+
+// Valid indicates whether the value is a known member of the GetProjectTrafficReportParamsFilters enum.
+func (e GetProjectTrafficReportParamsFilters) Valid() bool {
+	switch e {
+	case GetProjectTrafficReportParamsFiltersSources:
+		return true
+	default:
+		return false
+	}
+}
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -1436,6 +1736,34 @@ type Project struct {
 //
 // Example: SITEMAP
 type ProjectType string
+
+// ProjectAnalysisReport Figures over time; members are absent unless asked for.
+type ProjectAnalysisReport struct {
+	// Queries Questions.
+	Queries []ProjectInterval `json:"queries,omitempty"`
+
+	// Conversations Conversations.
+	Conversations []ProjectInterval `json:"conversations,omitempty"`
+
+	// QueriesPerConversation Questions per conversation.
+	QueriesPerConversation []ProjectInterval `json:"queries_per_conversation,omitempty"`
+}
+
+// ProjectAnalysisReportAnswer A report.
+type ProjectAnalysisReportAnswer struct {
+	// Data Figures over time; members are absent unless asked for.
+	Data ProjectAnalysisReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectAnalysisReportAnswerStatus `json:"status"`
+}
+
+// ProjectAnalysisReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectAnalysisReportAnswerStatus string
 
 // ProjectAnswer A project.
 type ProjectAnswer struct {
@@ -2008,6 +2336,35 @@ type ProjectConversationPaginator struct {
 	Total int64 `json:"total"`
 }
 
+// ProjectConversationsReport Conversations; members are absent unless asked for.
+type ProjectConversationsReport struct {
+	// Total All conversations with an answer.
+	//
+	// Example: 5
+	Total *int64 `json:"total,omitempty"`
+
+	// AverageQueriesPerConversation Questions of each on average.
+	//
+	// Example: 3
+	AverageQueriesPerConversation *float64 `json:"average_queries_per_conversation,omitempty"`
+}
+
+// ProjectConversationsReportAnswer A report.
+type ProjectConversationsReportAnswer struct {
+	// Data Conversations; members are absent unless asked for.
+	Data ProjectConversationsReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectConversationsReportAnswerStatus `json:"status"`
+}
+
+// ProjectConversationsReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectConversationsReportAnswerStatus string
+
 // ProjectCreation A project to make. JSON carries no file.
 type ProjectCreation struct {
 	// ProjectName What it is called.
@@ -2083,6 +2440,262 @@ type ProjectFeedbackRequest struct {
 	//
 	// Example: liked
 	Reaction *string `json:"reaction"`
+}
+
+// ProjectIntelligence An answer with what is known of it.
+type ProjectIntelligence struct {
+	// PromptID The message’s id.
+	//
+	// Example: 2495484
+	PromptID int64 `json:"prompt_id"`
+
+	// ConversationID The conversation’s id.
+	//
+	// Example: 1716433969222
+	ConversationID int64 `json:"conversation_id"`
+
+	// ProjectID The project’s id.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// UserQuery The question.
+	//
+	// Example: Hello!
+	UserQuery string `json:"user_query"`
+
+	// AiResponse The answer; empty when there is none.
+	//
+	// Example: Hello! How can I assist you today?
+	AiResponse string `json:"ai_response"`
+
+	// CreatedAt When it was asked.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// ContentSource Whether the answer cites the project's own content, or is the model's alone.
+	//
+	// Example: own_content
+	ContentSource ProjectIntelligenceContentSource `json:"content_source"`
+
+	// UserEmotion Not known; null.
+	UserEmotion *string `json:"user_emotion"`
+
+	// UserIntent Not known; null.
+	UserIntent *string `json:"user_intent"`
+
+	// Language Not known; null.
+	Language *string `json:"language"`
+
+	// Feedback How the answer was judged; null when nobody did.
+	//
+	// Example: liked
+	Feedback *ProjectIntelligenceFeedback `json:"feedback"`
+
+	// UserLocation Not known; null.
+	UserLocation *string `json:"user_location"`
+
+	// ChatbotDeployment Where the question came from.
+	//
+	// Example: api
+	ChatbotDeployment string `json:"chatbot_deployment"`
+
+	// Browser The browser by its own words; null when it said nothing that is known.
+	//
+	// Example: Firefox
+	Browser *string `json:"browser"`
+}
+
+// ProjectIntelligenceContentSource Whether the answer cites the project's own content, or is the model's alone.
+//
+// Example: own_content
+type ProjectIntelligenceContentSource string
+
+// ProjectIntelligenceFeedback How the answer was judged; null when nobody did.
+//
+// Example: liked
+type ProjectIntelligenceFeedback string
+
+// ProjectIntelligencePaginator A page of answers.
+type ProjectIntelligencePaginator struct {
+	// CurrentPage The page that this is, counted from 1.
+	//
+	// Example: 1
+	CurrentPage int64 `json:"current_page"`
+
+	// Data What is on the page.
+	Data []ProjectIntelligence `json:"data"`
+
+	// FirstPageURL The first page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	FirstPageURL string `json:"first_page_url"`
+
+	// From The place of the page's first item in the whole list; null on an empty page.
+	//
+	// Example: 1
+	From *int64 `json:"from"`
+
+	// LastPage How many pages there are.
+	//
+	// Example: 1
+	LastPage int64 `json:"last_page"`
+
+	// LastPageURL The last page.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	LastPageURL string `json:"last_page_url"`
+
+	// NextPageURL The page after this one; null on the last.
+	NextPageURL *string `json:"next_page_url"`
+
+	// Path The address without its query.
+	//
+	// Example: https://parley.example/api/v1/projects?page=1
+	Path string `json:"path"`
+
+	// PerPage How many items a page holds.
+	//
+	// Example: 10
+	PerPage int64 `json:"per_page"`
+
+	// PrevPageURL The page before this one; null on the first.
+	PrevPageURL *string `json:"prev_page_url"`
+
+	// To The place of the page's last item; null on an empty page.
+	//
+	// Example: 1
+	To *int64 `json:"to"`
+
+	// Total How many items there are in all.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// ProjectIntelligenceReportAnswer A page of answers.
+type ProjectIntelligenceReportAnswer struct {
+	// Data A page of answers.
+	Data ProjectIntelligencePaginator `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectIntelligenceReportAnswerStatus `json:"status"`
+}
+
+// ProjectIntelligenceReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectIntelligenceReportAnswerStatus string
+
+// ProjectInterval A figure of a day or week.
+type ProjectInterval struct {
+	// QueriesNumber The figure; its name is the original's.
+	//
+	// Example: 3
+	QueriesNumber float64 `json:"queries_number"`
+
+	// CreatedAtInterval The day, or the Monday of the week.
+	//
+	// Example: 2026-01-05
+	CreatedAtInterval openapi_types.Date `json:"created_at_interval"`
+}
+
+// ProjectLicense A license.
+type ProjectLicense struct {
+	// ID Its id.
+	//
+	// Example: 1716433969400
+	ID int64 `json:"id"`
+
+	// Name Its name.
+	//
+	// Example: Branch library
+	Name string `json:"name"`
+
+	// ProjectID Whose it is.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// CreatedAt When it was made.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was renamed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectLicenseAnswer A license.
+type ProjectLicenseAnswer struct {
+	// License A license.
+	License ProjectLicense `json:"license"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseAnswerStatus `json:"status"`
+}
+
+// ProjectLicenseAnswerStatus Always success.
+//
+// Example: success
+type ProjectLicenseAnswerStatus string
+
+// ProjectLicenseList Licenses.
+type ProjectLicenseList struct {
+	// Data The licenses.
+	Data []ProjectLicense `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseListStatus `json:"status"`
+}
+
+// ProjectLicenseListStatus Always success.
+//
+// Example: success
+type ProjectLicenseListStatus string
+
+// ProjectLicenseMade A license with its key.
+type ProjectLicenseMade struct {
+	// Data A license with its key.
+	Data ProjectLicenseWithKey `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectLicenseMadeStatus `json:"status"`
+}
+
+// ProjectLicenseMadeStatus Always success.
+//
+// Example: success
+type ProjectLicenseMadeStatus string
+
+// ProjectLicenseName What a license is called.
+type ProjectLicenseName struct {
+	// Name Its name; not only white space.
+	//
+	// Example: Branch library
+	Name string `json:"name"`
+}
+
+// ProjectLicenseWithKey A license with its key.
+type ProjectLicenseWithKey struct {
+	// License A license.
+	License ProjectLicense `json:"license"`
+
+	// LicenseKey The key, which only its digest is kept of.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey string `json:"licenseKey"`
 }
 
 // ProjectList The projects.
@@ -2718,6 +3331,233 @@ type ProjectPaginator struct {
 	// Example: 1
 	Total int64 `json:"total"`
 }
+
+// ProjectPlugin How assistants of others could offer the project.
+type ProjectPlugin struct {
+	// ID Its id.
+	//
+	// Example: 1716433969300
+	ID int64 `json:"id"`
+
+	// ProjectID Whose it is.
+	//
+	// Example: 1716433969123
+	ProjectID int64 `json:"project_id"`
+
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName string `json:"model_name"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName string `json:"human_name"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords string `json:"keywords"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description string `json:"description"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive bool `json:"is_active"`
+
+	// Logo Its picture: none, null.
+	Logo *string `json:"logo"`
+
+	// CreatedAt When it was stored first.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	CreatedAt string `json:"created_at"`
+
+	// UpdatedAt When it was changed last.
+	//
+	// Example: 2024-05-23T03:12:49.000000Z
+	UpdatedAt string `json:"updated_at"`
+}
+
+// ProjectPluginAnswer A plugin.
+type ProjectPluginAnswer struct {
+	// Data How assistants of others could offer the project.
+	Data ProjectPlugin `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectPluginAnswerStatus `json:"status"`
+}
+
+// ProjectPluginAnswerStatus Always success.
+//
+// Example: success
+type ProjectPluginAnswerStatus string
+
+// ProjectPluginChange What changes of a description.
+type ProjectPluginChange struct {
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName *string `json:"model_name,omitempty"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName *string `json:"human_name,omitempty"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords *string `json:"keywords,omitempty"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description *string `json:"description,omitempty"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive *bool `json:"is_active,omitempty"`
+}
+
+// ProjectPluginCreation A description to store.
+type ProjectPluginCreation struct {
+	// ModelName What models call it.
+	//
+	// Example: library_help
+	ModelName string `json:"model_name"`
+
+	// HumanName What people call it.
+	//
+	// Example: Library help
+	HumanName string `json:"human_name"`
+
+	// Keywords When it helps.
+	//
+	// Example: library, books
+	Keywords *string `json:"keywords,omitempty"`
+
+	// Description What it does.
+	//
+	// Example: Answers about the library.
+	Description *string `json:"description,omitempty"`
+
+	// IsActive Whether it is offered.
+	//
+	// Example: true
+	IsActive *bool `json:"is_active,omitempty"`
+}
+
+// ProjectProgress How far the reading of a project's content is.
+type ProjectProgress struct {
+	// PagesFound All that are known.
+	//
+	// Example: 42
+	PagesFound int64 `json:"pages_found"`
+
+	// PagesCrawled Those that were fetched.
+	//
+	// Example: 40
+	PagesCrawled int64 `json:"pages_crawled"`
+
+	// PagesIndexed Those that answers rest on.
+	//
+	// Example: 38
+	PagesIndexed int64 `json:"pages_indexed"`
+
+	// PagesQueued Those that wait.
+	//
+	// Example: 2
+	PagesQueued int64 `json:"pages_queued"`
+
+	// PagesFailed Those that could not be read.
+	//
+	// Example: 2
+	PagesFailed int64 `json:"pages_failed"`
+
+	// PagesLimited Those beyond a ceiling.
+	//
+	// Example: 0
+	PagesLimited int64 `json:"pages_limited"`
+
+	// IsRunning Whether anything is being read.
+	//
+	// Example: true
+	IsRunning bool `json:"is_running"`
+
+	// IsChatActive Whether the project can answer.
+	//
+	// Example: false
+	IsChatActive bool `json:"is_chat_active"`
+}
+
+// ProjectProgressAnswer How far the reading of a project's content is.
+type ProjectProgressAnswer struct {
+	// Data How far the reading of a project's content is.
+	Data ProjectProgress `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectProgressAnswerStatus `json:"status"`
+}
+
+// ProjectProgressAnswerStatus Always success.
+//
+// Example: success
+type ProjectProgressAnswerStatus string
+
+// ProjectQueriesReport Questions and their answers; members are absent unless asked for.
+type ProjectQueriesReport struct {
+	// Total All questions.
+	//
+	// Example: 15
+	Total *int64 `json:"total,omitempty"`
+
+	// QueryStatus How their answers ended.
+	QueryStatus []ProjectQueryStatus `json:"query_status,omitempty"`
+}
+
+// ProjectQueriesReportAnswer A report.
+type ProjectQueriesReportAnswer struct {
+	// Data Questions and their answers; members are absent unless asked for.
+	Data ProjectQueriesReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectQueriesReportAnswerStatus `json:"status"`
+}
+
+// ProjectQueriesReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectQueriesReportAnswerStatus string
+
+// ProjectQueryStatus How many answers ended so.
+type ProjectQueryStatus struct {
+	// Status How they ended.
+	//
+	// Example: success
+	Status ProjectQueryStatusStatus `json:"status"`
+
+	// Count How many.
+	//
+	// Example: 14
+	Count int64 `json:"count"`
+}
+
+// ProjectQueryStatusStatus How they ended.
+//
+// Example: success
+type ProjectQueryStatusStatus string
 
 // ProjectSentMessage A question with its answer, as it is answered.
 type ProjectSentMessage struct {
@@ -3800,6 +4640,41 @@ type ProjectStatsAnswer struct {
 // Example: success
 type ProjectStatsAnswerStatus string
 
+// ProjectTrafficReport Where questions came from.
+type ProjectTrafficReport struct {
+	// Sources Where from; absent unless asked for.
+	Sources []ProjectTrafficSource `json:"sources,omitempty"`
+}
+
+// ProjectTrafficReportAnswer A report.
+type ProjectTrafficReportAnswer struct {
+	// Data Where questions came from.
+	Data ProjectTrafficReport `json:"data"`
+
+	// Status Always success.
+	//
+	// Example: success
+	Status ProjectTrafficReportAnswerStatus `json:"status"`
+}
+
+// ProjectTrafficReportAnswerStatus Always success.
+//
+// Example: success
+type ProjectTrafficReportAnswerStatus string
+
+// ProjectTrafficSource How many questions came from somewhere.
+type ProjectTrafficSource struct {
+	// RequestSource Where from.
+	//
+	// Example: api
+	RequestSource string `json:"request_source"`
+
+	// RequestSourceNumber How many.
+	//
+	// Example: 12
+	RequestSourceNumber int64 `json:"request_source_number"`
+}
+
 // ProjectsDeleted Something was deleted.
 type ProjectsDeleted struct {
 	// Data Whether it is gone.
@@ -4027,6 +4902,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -4044,6 +4922,9 @@ type ImageIDPath = string
 
 // KeyIDPath defines model for KeyIdPath.
 type KeyIDPath = string
+
+// LicenseIDPath defines model for LicenseIdPath.
+type LicenseIDPath = int64
 
 // ModelAliasPath defines model for ModelAliasPath.
 type ModelAliasPath = string
@@ -4086,6 +4967,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // SourceIDPath defines model for SourceIdPath.
 type SourceIDPath = int64
@@ -4258,6 +5142,69 @@ type ListProjectPagesParamsCrawlStatus string
 // ListProjectPagesParamsIndexStatus defines parameters for ListProjectPages.
 type ListProjectPagesParamsIndexStatus string
 
+// GetProjectProgressParams defines parameters for GetProjectProgress.
+type GetProjectProgressParams struct {
+	// LastEventID The id of the last event that you have.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// GetProjectAnalysisReportParams defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectAnalysisReportParamsFilters `form:"filters" json:"filters"`
+
+	// Interval Over how long each figure is.
+	Interval *GetProjectAnalysisReportParamsInterval `form:"interval,omitempty" json:"interval,omitempty"`
+}
+
+// GetProjectAnalysisReportParamsFilters defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParamsFilters string
+
+// GetProjectAnalysisReportParamsInterval defines parameters for GetProjectAnalysisReport.
+type GetProjectAnalysisReportParamsInterval string
+
+// GetProjectConversationsReportParams defines parameters for GetProjectConversationsReport.
+type GetProjectConversationsReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectConversationsReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectConversationsReportParamsFilters defines parameters for GetProjectConversationsReport.
+type GetProjectConversationsReportParamsFilters string
+
+// GetProjectIntelligenceReportParams defines parameters for GetProjectIntelligenceReport.
+type GetProjectIntelligenceReportParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit How many answers a page holds.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// StartDate The first day, in UTC.
+	StartDate *openapi_types.Date `form:"start_date,omitempty" json:"start_date,omitempty"`
+
+	// EndDate The last day, in UTC.
+	EndDate *openapi_types.Date `form:"end_date,omitempty" json:"end_date,omitempty"`
+}
+
+// GetProjectQueriesReportParams defines parameters for GetProjectQueriesReport.
+type GetProjectQueriesReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectQueriesReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectQueriesReportParamsFilters defines parameters for GetProjectQueriesReport.
+type GetProjectQueriesReportParamsFilters string
+
+// GetProjectTrafficReportParams defines parameters for GetProjectTrafficReport.
+type GetProjectTrafficReportParams struct {
+	// Filters Which members the answer has; `filters[]` is taken as well.
+	Filters []GetProjectTrafficReportParamsFilters `form:"filters" json:"filters"`
+}
+
+// GetProjectTrafficReportParamsFilters defines parameters for GetProjectTrafficReport.
+type GetProjectTrafficReportParamsFilters string
+
 // CreateProjectJSONRequestBody defines body for CreateProject for application/json ContentType.
 type CreateProjectJSONRequestBody = ProjectCreation
 
@@ -4285,8 +5232,24 @@ type SendProjectMessageJSONRequestBody = ProjectMessageRequest
 // UpdateMessageFeedbackJSONRequestBody defines body for UpdateMessageFeedback for application/json ContentType.
 type UpdateMessageFeedbackJSONRequestBody = ProjectFeedbackRequest
 
+// CreateProjectLicenseJSONRequestBody defines body for CreateProjectLicense for application/json ContentType.
+type CreateProjectLicenseJSONRequestBody = ProjectLicenseName
+
+// UpdateProjectLicenseJSONRequestBody defines body for UpdateProjectLicense for application/json ContentType.
+type UpdateProjectLicenseJSONRequestBody = ProjectLicenseName
+
 // UpdateProjectPageMetadataJSONRequestBody defines body for UpdateProjectPageMetadata for application/json ContentType.
 type UpdateProjectPageMetadataJSONRequestBody = ProjectPageMetadataChange
+
+// CreateProjectPluginJSONRequestBody defines body for CreateProjectPlugin for application/json ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type CreateProjectPluginJSONRequestBody = ProjectPluginCreation
+
+// UpdateProjectPluginJSONRequestBody defines body for UpdateProjectPlugin for application/json ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+type UpdateProjectPluginJSONRequestBody = ProjectPluginChange
 
 // UpdateProjectSettingsJSONRequestBody defines body for UpdateProjectSettings for application/json ContentType.
 type UpdateProjectSettingsJSONRequestBody = ProjectSettingsChange
@@ -4752,6 +5715,63 @@ type ClientInterface interface {
 	// Corresponds with PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback (the `UpdateMessageFeedback` operationId).
 	UpdateMessageFeedback(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, body UpdateMessageFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListProjectLicenses List a project's licenses
+	//
+	// The licenses of the project, the newest first; their keys are not shown.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
+	ListProjectLicenses(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectLicenseWithBody Make a license
+	//
+	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+	CreateProjectLicenseWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectLicense Make a license
+	//
+	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+	CreateProjectLicense(ctx context.Context, projectID ProjectIDPath, body CreateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteProjectLicense Revoke a license
+	//
+	// Removes a license for good; its key is worth nothing any more.
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
+	DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectLicense Read a license
+	//
+	// One license. The answer has it under `license`, as clients of this API expect.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/licenses/{license_id} (the `GetProjectLicense` operationId).
+	GetProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectLicenseWithBody Rename a license
+	//
+	// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+	UpdateProjectLicenseWithBody(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectLicense Rename a license
+	//
+	// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+	UpdateProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, body UpdateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProjectPages List a project's pages
 	//
 	// What a project answers from: the pages of its sites and its files, and what became of each.
@@ -4798,12 +5818,109 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
 	ReindexProjectPage(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetProjectPlugin Read the project's plugin
+	//
+	// The description under which assistants of others could offer the project. A project without one is answered with 404.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/plugins (the `GetProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetProjectPlugin(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectPluginWithBody Describe the project as a plugin
+	//
+	// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPluginWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateProjectPlugin Describe the project as a plugin
+	//
+	// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body CreateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectPluginWithBody Change the project's plugin
+	//
+	// Changes what the body names. A project without a plugin is answered with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPluginWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateProjectPlugin Change the project's plugin
+	//
+	// Changes what the body names. A project without a plugin is answered with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectProgress Follow how a project's content is being read
+	//
+	// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+	// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+	// what it knows already is not said again. The figures are the same on every server.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+	GetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReplicateProject Copy a project
 	//
 	// Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/replicate (the `ReplicateProject` operationId).
 	ReplicateProject(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectAnalysisReport Questions and conversations over time
+	//
+	// Questions, conversations and questions per conversation by day or week, in UTC; days and weeks without any are left out. A conversation counts where its first answer ended.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/analysis (the `GetProjectAnalysisReport` operationId).
+	GetProjectAnalysisReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectAnalysisReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectConversationsReport How many conversations there were
+	//
+	// How many conversations had an answer since the project was made, and how many questions each on average.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/conversations (the `GetProjectConversationsReport` operationId).
+	GetProjectConversationsReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectConversationsReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectIntelligenceReport List what was asked and answered
+	//
+	// Every answer of the project, the newest first, with what is known of it. What would have to be guessed (emotion, intent, language, location) is null.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/intelligence (the `GetProjectIntelligenceReport` operationId).
+	GetProjectIntelligenceReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectIntelligenceReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectQueriesReport How many questions were answered
+	//
+	// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
+	GetProjectQueriesReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProjectTrafficReport Where questions came from
+	//
+	// How many questions came from where since the project was made. The figures are counted as answers end, and stay when conversations are deleted.
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/traffic (the `GetProjectTrafficReport` operationId).
+	GetProjectTrafficReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectTrafficReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProjectSettings Get a project's settings
 	//
@@ -5392,6 +6509,133 @@ func (c *Client) UpdateMessageFeedback(ctx context.Context, projectID ProjectIDP
 	return c.Client.Do(req)
 }
 
+// ListProjectLicenses List a project's licenses
+//
+// The licenses of the project, the newest first; their keys are not shown.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
+func (c *Client) ListProjectLicenses(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProjectLicensesRequest(c.Server, projectID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectLicenseWithBody Make a license
+//
+// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+func (c *Client) CreateProjectLicenseWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectLicenseRequestWithBody(c.Server, projectID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectLicense Make a license
+//
+// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+func (c *Client) CreateProjectLicense(ctx context.Context, projectID ProjectIDPath, body CreateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectLicenseRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteProjectLicense Revoke a license
+//
+// Removes a license for good; its key is worth nothing any more.
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
+func (c *Client) DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteProjectLicenseRequest(c.Server, projectID, licenseID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectLicense Read a license
+//
+// One license. The answer has it under `license`, as clients of this API expect.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/licenses/{license_id} (the `GetProjectLicense` operationId).
+func (c *Client) GetProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectLicenseRequest(c.Server, projectID, licenseID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectLicenseWithBody Rename a license
+//
+// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+func (c *Client) UpdateProjectLicenseWithBody(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectLicenseRequestWithBody(c.Server, projectID, licenseID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectLicense Rename a license
+//
+// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+func (c *Client) UpdateProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, body UpdateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectLicenseRequest(c.Server, projectID, licenseID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListProjectPages List a project's pages
 //
 // What a project answers from: the pages of its sites and its files, and what became of each.
@@ -5498,6 +6742,123 @@ func (c *Client) ReindexProjectPage(ctx context.Context, projectID ProjectIDPath
 	return c.Client.Do(req)
 }
 
+// GetProjectPlugin Read the project's plugin
+//
+// The description under which assistants of others could offer the project. A project without one is answered with 404.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/plugins (the `GetProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) GetProjectPlugin(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectPluginRequest(c.Server, projectID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectPluginWithBody Describe the project as a plugin
+//
+// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) CreateProjectPluginWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectPluginRequestWithBody(c.Server, projectID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateProjectPlugin Describe the project as a plugin
+//
+// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) CreateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body CreateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateProjectPluginRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectPluginWithBody Change the project's plugin
+//
+// Changes what the body names. A project without a plugin is answered with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) UpdateProjectPluginWithBody(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectPluginRequestWithBody(c.Server, projectID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateProjectPlugin Change the project's plugin
+//
+// Changes what the body names. A project without a plugin is answered with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *Client) UpdateProjectPlugin(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateProjectPluginRequest(c.Server, projectID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectProgress Follow how a project's content is being read
+//
+// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+// what it knows already is not said again. The figures are the same on every server.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+func (c *Client) GetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectProgressRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReplicateProject Copy a project
 //
 // Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -5505,6 +6866,91 @@ func (c *Client) ReindexProjectPage(ctx context.Context, projectID ProjectIDPath
 // Corresponds with POST /api/v1/projects/{project_id}/replicate (the `ReplicateProject` operationId).
 func (c *Client) ReplicateProject(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplicateProjectRequest(c.Server, projectID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectAnalysisReport Questions and conversations over time
+//
+// Questions, conversations and questions per conversation by day or week, in UTC; days and weeks without any are left out. A conversation counts where its first answer ended.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/analysis (the `GetProjectAnalysisReport` operationId).
+func (c *Client) GetProjectAnalysisReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectAnalysisReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectAnalysisReportRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectConversationsReport How many conversations there were
+//
+// How many conversations had an answer since the project was made, and how many questions each on average.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/conversations (the `GetProjectConversationsReport` operationId).
+func (c *Client) GetProjectConversationsReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectConversationsReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectConversationsReportRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectIntelligenceReport List what was asked and answered
+//
+// Every answer of the project, the newest first, with what is known of it. What would have to be guessed (emotion, intent, language, location) is null.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/intelligence (the `GetProjectIntelligenceReport` operationId).
+func (c *Client) GetProjectIntelligenceReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectIntelligenceReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectIntelligenceReportRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectQueriesReport How many questions were answered
+//
+// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
+func (c *Client) GetProjectQueriesReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectQueriesReportRequest(c.Server, projectID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProjectTrafficReport Where questions came from
+//
+// How many questions came from where since the project was made. The figures are counted as answers end, and stay when conversations are deleted.
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/traffic (the `GetProjectTrafficReport` operationId).
+func (c *Client) GetProjectTrafficReport(ctx context.Context, projectID ProjectIDPath, params *GetProjectTrafficReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProjectTrafficReportRequest(c.Server, projectID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6777,6 +8223,223 @@ func NewUpdateMessageFeedbackRequestWithBody(server string, projectID ProjectIDP
 	return req, nil
 }
 
+// NewListProjectLicensesRequest constructs an http.Request for the ListProjectLicenses method
+func NewListProjectLicensesRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/licenses", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProjectLicenseRequest calls the generic CreateProjectLicense builder with application/json body
+func NewCreateProjectLicenseRequest(server string, projectID ProjectIDPath, body CreateProjectLicenseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProjectLicenseRequestWithBody(server, projectID, "application/json", bodyReader)
+}
+
+// NewCreateProjectLicenseRequestWithBody constructs an http.Request for the CreateProjectLicense method, with any body, and a specified content type
+func NewCreateProjectLicenseRequestWithBody(server string, projectID ProjectIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/licenses", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteProjectLicenseRequest constructs an http.Request for the DeleteProjectLicense method
+func NewDeleteProjectLicenseRequest(server string, projectID ProjectIDPath, licenseID LicenseIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "license_id", licenseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/licenses/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectLicenseRequest constructs an http.Request for the GetProjectLicense method
+func NewGetProjectLicenseRequest(server string, projectID ProjectIDPath, licenseID LicenseIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "license_id", licenseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/licenses/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateProjectLicenseRequest calls the generic UpdateProjectLicense builder with application/json body
+func NewUpdateProjectLicenseRequest(server string, projectID ProjectIDPath, licenseID LicenseIDPath, body UpdateProjectLicenseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProjectLicenseRequestWithBody(server, projectID, licenseID, "application/json", bodyReader)
+}
+
+// NewUpdateProjectLicenseRequestWithBody constructs an http.Request for the UpdateProjectLicense method, with any body, and a specified content type
+func NewUpdateProjectLicenseRequestWithBody(server string, projectID ProjectIDPath, licenseID LicenseIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "license_id", licenseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/licenses/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListProjectPagesRequest constructs an http.Request for the ListProjectPages method
 func NewListProjectPagesRequest(server string, projectID ProjectIDPath, params *ListProjectPagesParams) (*http.Request, error) {
 	var err error
@@ -7063,6 +8726,183 @@ func NewReindexProjectPageRequest(server string, projectID ProjectIDPath, pageID
 	return req, nil
 }
 
+// NewGetProjectPluginRequest constructs an http.Request for the GetProjectPlugin method
+func NewGetProjectPluginRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/plugins", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateProjectPluginRequest calls the generic CreateProjectPlugin builder with application/json body
+func NewCreateProjectPluginRequest(server string, projectID ProjectIDPath, body CreateProjectPluginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateProjectPluginRequestWithBody(server, projectID, "application/json", bodyReader)
+}
+
+// NewCreateProjectPluginRequestWithBody constructs an http.Request for the CreateProjectPlugin method, with any body, and a specified content type
+func NewCreateProjectPluginRequestWithBody(server string, projectID ProjectIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/plugins", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewUpdateProjectPluginRequest calls the generic UpdateProjectPlugin builder with application/json body
+func NewUpdateProjectPluginRequest(server string, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateProjectPluginRequestWithBody(server, projectID, "application/json", bodyReader)
+}
+
+// NewUpdateProjectPluginRequestWithBody constructs an http.Request for the UpdateProjectPlugin method, with any body, and a specified content type
+func NewUpdateProjectPluginRequestWithBody(server string, projectID ProjectIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/plugins", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetProjectProgressRequest constructs an http.Request for the GetProjectProgress method
+func NewGetProjectProgressRequest(server string, projectID ProjectIDPath, params *GetProjectProgressParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/progress", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewReplicateProjectRequest constructs an http.Request for the ReplicateProject method
 func NewReplicateProjectRequest(server string, projectID ProjectIDPath) (*http.Request, error) {
 	var err error
@@ -7090,6 +8930,359 @@ func NewReplicateProjectRequest(server string, projectID ProjectIDPath) (*http.R
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectAnalysisReportRequest constructs an http.Request for the GetProjectAnalysisReport method
+func NewGetProjectAnalysisReportRequest(server string, projectID ProjectIDPath, params *GetProjectAnalysisReportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/reports/analysis", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filters != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Interval != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "interval", *params.Interval, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectConversationsReportRequest constructs an http.Request for the GetProjectConversationsReport method
+func NewGetProjectConversationsReportRequest(server string, projectID ProjectIDPath, params *GetProjectConversationsReportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/reports/conversations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filters != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectIntelligenceReportRequest constructs an http.Request for the GetProjectIntelligenceReport method
+func NewGetProjectIntelligenceReportRequest(server string, projectID ProjectIDPath, params *GetProjectIntelligenceReportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/reports/intelligence", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StartDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start_date", *params.StartDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_date", *params.EndDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectQueriesReportRequest constructs an http.Request for the GetProjectQueriesReport method
+func NewGetProjectQueriesReportRequest(server string, projectID ProjectIDPath, params *GetProjectQueriesReportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/reports/queries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filters != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProjectTrafficReportRequest constructs an http.Request for the GetProjectTrafficReport method
+func NewGetProjectTrafficReportRequest(server string, projectID ProjectIDPath, params *GetProjectTrafficReportParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "project_id", projectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/projects/%s/reports/traffic", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filters != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filters", params.Filters, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7786,6 +9979,69 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id}/feedback (the `UpdateMessageFeedback` operationId).
 	UpdateMessageFeedbackWithResponse(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, body UpdateMessageFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMessageFeedbackResult, error)
 
+	// ListProjectLicensesWithResponse List a project's licenses
+	//
+	// The licenses of the project, the newest first; their keys are not shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
+	ListProjectLicensesWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*ListProjectLicensesResult, error)
+
+	// CreateProjectLicenseWithBodyWithResponse Make a license
+	//
+	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+	CreateProjectLicenseWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectLicenseResult, error)
+
+	// CreateProjectLicenseWithResponse Make a license
+	//
+	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+	CreateProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectLicenseResult, error)
+
+	// DeleteProjectLicenseWithResponse Revoke a license
+	//
+	// Removes a license for good; its key is worth nothing any more.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
+	DeleteProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectLicenseResult, error)
+
+	// GetProjectLicenseWithResponse Read a license
+	//
+	// One license. The answer has it under `license`, as clients of this API expect.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/licenses/{license_id} (the `GetProjectLicense` operationId).
+	GetProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*GetProjectLicenseResult, error)
+
+	// UpdateProjectLicenseWithBodyWithResponse Rename a license
+	//
+	// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+	UpdateProjectLicenseWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectLicenseResult, error)
+
+	// UpdateProjectLicenseWithResponse Rename a license
+	//
+	// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+	UpdateProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, body UpdateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectLicenseResult, error)
+
 	// ListProjectPagesWithResponse List a project's pages
 	//
 	// What a project answers from: the pages of its sites and its files, and what became of each.
@@ -7840,6 +10096,72 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/projects/{project_id}/pages/{page_id}/reindex (the `ReindexProjectPage` operationId).
 	ReindexProjectPageWithResponse(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*ReindexProjectPageResult, error)
 
+	// GetProjectPluginWithResponse Read the project's plugin
+	//
+	// The description under which assistants of others could offer the project. A project without one is answered with 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/plugins (the `GetProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	GetProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*GetProjectPluginResult, error)
+
+	// CreateProjectPluginWithBodyWithResponse Describe the project as a plugin
+	//
+	// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPluginWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectPluginResult, error)
+
+	// CreateProjectPluginWithResponse Describe the project as a plugin
+	//
+	// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	CreateProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectPluginResult, error)
+
+	// UpdateProjectPluginWithBodyWithResponse Change the project's plugin
+	//
+	// Changes what the body names. A project without a plugin is answered with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPluginWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectPluginResult, error)
+
+	// UpdateProjectPluginWithResponse Change the project's plugin
+	//
+	// Changes what the body names. A project without a plugin is answered with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+	//
+	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+	UpdateProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectPluginResult, error)
+
+	// GetProjectProgressWithResponse Follow how a project's content is being read
+	//
+	// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+	// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+	// what it knows already is not said again. The figures are the same on every server.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+	GetProjectProgressWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*GetProjectProgressResult, error)
+
 	// ReplicateProjectWithResponse Copy a project
 	//
 	// Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -7848,6 +10170,51 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/projects/{project_id}/replicate (the `ReplicateProject` operationId).
 	ReplicateProjectWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*ReplicateProjectResult, error)
+
+	// GetProjectAnalysisReportWithResponse Questions and conversations over time
+	//
+	// Questions, conversations and questions per conversation by day or week, in UTC; days and weeks without any are left out. A conversation counts where its first answer ended.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/analysis (the `GetProjectAnalysisReport` operationId).
+	GetProjectAnalysisReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectAnalysisReportParams, reqEditors ...RequestEditorFn) (*GetProjectAnalysisReportResult, error)
+
+	// GetProjectConversationsReportWithResponse How many conversations there were
+	//
+	// How many conversations had an answer since the project was made, and how many questions each on average.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/conversations (the `GetProjectConversationsReport` operationId).
+	GetProjectConversationsReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectConversationsReportParams, reqEditors ...RequestEditorFn) (*GetProjectConversationsReportResult, error)
+
+	// GetProjectIntelligenceReportWithResponse List what was asked and answered
+	//
+	// Every answer of the project, the newest first, with what is known of it. What would have to be guessed (emotion, intent, language, location) is null.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/intelligence (the `GetProjectIntelligenceReport` operationId).
+	GetProjectIntelligenceReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectIntelligenceReportParams, reqEditors ...RequestEditorFn) (*GetProjectIntelligenceReportResult, error)
+
+	// GetProjectQueriesReportWithResponse How many questions were answered
+	//
+	// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
+	GetProjectQueriesReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*GetProjectQueriesReportResult, error)
+
+	// GetProjectTrafficReportWithResponse Where questions came from
+	//
+	// How many questions came from where since the project was made. The figures are counted as answers end, and stay when conversations are deleted.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/projects/{project_id}/reports/traffic (the `GetProjectTrafficReport` operationId).
+	GetProjectTrafficReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectTrafficReportParams, reqEditors ...RequestEditorFn) (*GetProjectTrafficReportResult, error)
 
 	// GetProjectSettingsWithResponse Get a project's settings
 	//
@@ -9680,6 +12047,498 @@ func (r UpdateMessageFeedbackResult) ContentType() string {
 	return ""
 }
 
+type ListProjectLicensesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectLicenseList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListProjectLicensesResult) GetJSON200() *ProjectLicenseList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListProjectLicensesResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListProjectLicensesResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListProjectLicensesResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListProjectLicensesResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListProjectLicensesResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListProjectLicensesResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListProjectLicensesResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListProjectLicensesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProjectLicensesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProjectLicensesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProjectLicensesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateProjectLicenseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ProjectLicenseMade
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ProjectsConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ProjectsKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON201() *ProjectLicenseMade {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON409() *ProjectsConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON422() *ProjectsKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateProjectLicenseResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProjectLicenseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProjectLicenseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProjectLicenseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProjectLicenseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteProjectLicenseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectsDeleted
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON200() *ProjectsDeleted {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteProjectLicenseResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteProjectLicenseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteProjectLicenseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteProjectLicenseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteProjectLicenseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectLicenseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectLicenseAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectLicenseResult) GetJSON200() *ProjectLicenseAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectLicenseResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectLicenseResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectLicenseResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectLicenseResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectLicenseResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectLicenseResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectLicenseResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectLicenseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectLicenseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectLicenseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectLicenseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateProjectLicenseResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectLicenseAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON200() *ProjectLicenseAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateProjectLicenseResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateProjectLicenseResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateProjectLicenseResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateProjectLicenseResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateProjectLicenseResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListProjectPagesResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10158,6 +13017,408 @@ func (r ReindexProjectPageResult) ContentType() string {
 	return ""
 }
 
+type GetProjectPluginResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectPluginAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectPluginResult) GetJSON200() *ProjectPluginAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectPluginResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectPluginResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectPluginResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectPluginResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectPluginResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectPluginResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectPluginResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectPluginResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectPluginResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectPluginResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectPluginResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateProjectPluginResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ProjectPluginAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ProjectsConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ProjectsKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateProjectPluginResult) GetJSON201() *ProjectPluginAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateProjectPluginResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateProjectPluginResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateProjectPluginResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateProjectPluginResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateProjectPluginResult) GetJSON409() *ProjectsConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateProjectPluginResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateProjectPluginResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateProjectPluginResult) GetJSON422() *ProjectsKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateProjectPluginResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateProjectPluginResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateProjectPluginResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateProjectPluginResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateProjectPluginResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateProjectPluginResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateProjectPluginResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateProjectPluginResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectPluginAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ProjectsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ProjectsUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON200() *ProjectPluginAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON413() *ProjectsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON415() *ProjectsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateProjectPluginResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateProjectPluginResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateProjectPluginResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateProjectPluginResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateProjectPluginResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectProgressResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectProgressAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectProgressResult) GetJSON200() *ProjectProgressAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectProgressResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectProgressResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectProgressResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectProgressResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectProgressResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectProgressResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectProgressResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectProgressResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectProgressResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectProgressResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectProgressResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ReplicateProjectResult201Headers the declared response headers of an HTTP 201 response for ReplicateProject
 type ReplicateProjectResult201Headers struct {
 	Location string
@@ -10263,6 +13524,456 @@ func (r ReplicateProjectResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReplicateProjectResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectAnalysisReportResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectAnalysisReportAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON200() *ProjectAnalysisReportAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectAnalysisReportResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectAnalysisReportResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectAnalysisReportResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectAnalysisReportResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectAnalysisReportResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectConversationsReportResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectConversationsReportAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON200() *ProjectConversationsReportAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectConversationsReportResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectConversationsReportResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectConversationsReportResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectConversationsReportResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectConversationsReportResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectIntelligenceReportResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectIntelligenceReportAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON200() *ProjectIntelligenceReportAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectIntelligenceReportResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectIntelligenceReportResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectIntelligenceReportResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectIntelligenceReportResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectIntelligenceReportResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectQueriesReportResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectQueriesReportAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON200() *ProjectQueriesReportAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectQueriesReportResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectQueriesReportResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectQueriesReportResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectQueriesReportResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectQueriesReportResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetProjectTrafficReportResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProjectTrafficReportAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *ProjectsBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ProjectsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ProjectsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ProjectsNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ProjectsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ProjectsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ProjectsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON200() *ProjectTrafficReportAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON400() *ProjectsBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON401() *ProjectsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON403() *ProjectsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON404() *ProjectsNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON429() *ProjectsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON500() *ProjectsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetProjectTrafficReportResult) GetJSON503() *ProjectsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetProjectTrafficReportResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProjectTrafficReportResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProjectTrafficReportResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProjectTrafficReportResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11636,6 +15347,111 @@ func (c *ClientWithResponses) UpdateMessageFeedbackWithResponse(ctx context.Cont
 	return ParseUpdateMessageFeedbackResult(rsp)
 }
 
+// ListProjectLicensesWithResponse List a project's licenses
+//
+// The licenses of the project, the newest first; their keys are not shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
+func (c *ClientWithResponses) ListProjectLicensesWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*ListProjectLicensesResult, error) {
+	rsp, err := c.ListProjectLicenses(ctx, projectID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProjectLicensesResult(rsp)
+}
+
+// CreateProjectLicenseWithBodyWithResponse Make a license
+//
+// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+func (c *ClientWithResponses) CreateProjectLicenseWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectLicenseResult, error) {
+	rsp, err := c.CreateProjectLicenseWithBody(ctx, projectID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectLicenseResult(rsp)
+}
+
+// CreateProjectLicenseWithResponse Make a license
+//
+// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/licenses (the `CreateProjectLicense` operationId).
+func (c *ClientWithResponses) CreateProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectLicenseResult, error) {
+	rsp, err := c.CreateProjectLicense(ctx, projectID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectLicenseResult(rsp)
+}
+
+// DeleteProjectLicenseWithResponse Revoke a license
+//
+// Removes a license for good; its key is worth nothing any more.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
+func (c *ClientWithResponses) DeleteProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*DeleteProjectLicenseResult, error) {
+	rsp, err := c.DeleteProjectLicense(ctx, projectID, licenseID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteProjectLicenseResult(rsp)
+}
+
+// GetProjectLicenseWithResponse Read a license
+//
+// One license. The answer has it under `license`, as clients of this API expect.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/licenses/{license_id} (the `GetProjectLicense` operationId).
+func (c *ClientWithResponses) GetProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*GetProjectLicenseResult, error) {
+	rsp, err := c.GetProjectLicense(ctx, projectID, licenseID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectLicenseResult(rsp)
+}
+
+// UpdateProjectLicenseWithBodyWithResponse Rename a license
+//
+// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+func (c *ClientWithResponses) UpdateProjectLicenseWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectLicenseResult, error) {
+	rsp, err := c.UpdateProjectLicenseWithBody(ctx, projectID, licenseID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectLicenseResult(rsp)
+}
+
+// UpdateProjectLicenseWithResponse Rename a license
+//
+// Gives a license another name; its key stays. The answer has it under `license`, as clients of this API expect.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/licenses/{license_id} (the `UpdateProjectLicense` operationId).
+func (c *ClientWithResponses) UpdateProjectLicenseWithResponse(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, body UpdateProjectLicenseJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectLicenseResult, error) {
+	rsp, err := c.UpdateProjectLicense(ctx, projectID, licenseID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectLicenseResult(rsp)
+}
+
 // ListProjectPagesWithResponse List a project's pages
 //
 // What a project answers from: the pages of its sites and its files, and what became of each.
@@ -11726,6 +15542,106 @@ func (c *ClientWithResponses) ReindexProjectPageWithResponse(ctx context.Context
 	return ParseReindexProjectPageResult(rsp)
 }
 
+// GetProjectPluginWithResponse Read the project's plugin
+//
+// The description under which assistants of others could offer the project. A project without one is answered with 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/plugins (the `GetProjectPlugin` operationId).
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) GetProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*GetProjectPluginResult, error) {
+	rsp, err := c.GetProjectPlugin(ctx, projectID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectPluginResult(rsp)
+}
+
+// CreateProjectPluginWithBodyWithResponse Describe the project as a plugin
+//
+// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) CreateProjectPluginWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateProjectPluginResult, error) {
+	rsp, err := c.CreateProjectPluginWithBody(ctx, projectID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectPluginResult(rsp)
+}
+
+// CreateProjectPluginWithResponse Describe the project as a plugin
+//
+// Stores the description under which assistants of others could offer the project, in place of an earlier one. Those assistants take no plugins any more: the original keeps the operation for its clients, and so do we.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/projects/{project_id}/plugins (the `CreateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) CreateProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, body CreateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateProjectPluginResult, error) {
+	rsp, err := c.CreateProjectPlugin(ctx, projectID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateProjectPluginResult(rsp)
+}
+
+// UpdateProjectPluginWithBodyWithResponse Change the project's plugin
+//
+// Changes what the body names. A project without a plugin is answered with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+//
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) UpdateProjectPluginWithBodyWithResponse(ctx context.Context, projectID ProjectIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateProjectPluginResult, error) {
+	rsp, err := c.UpdateProjectPluginWithBody(ctx, projectID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectPluginResult(rsp)
+}
+
+// UpdateProjectPluginWithResponse Change the project's plugin
+//
+// Changes what the body names. A project without a plugin is answered with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/projects/{project_id}/plugins (the `UpdateProjectPlugin` operationId).
+// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
+func (c *ClientWithResponses) UpdateProjectPluginWithResponse(ctx context.Context, projectID ProjectIDPath, body UpdateProjectPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateProjectPluginResult, error) {
+	rsp, err := c.UpdateProjectPlugin(ctx, projectID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateProjectPluginResult(rsp)
+}
+
+// GetProjectProgressWithResponse Follow how a project's content is being read
+//
+// How many pages were found, read and indexed so far. With `Accept: text/event-stream` the figures come as `progress` events whenever they
+// have changed, and as `done` when nothing is being read any more. A client that lost the stream sends the last `id` as `Last-Event-ID`:
+// what it knows already is not said again. The figures are the same on every server.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/progress (the `GetProjectProgress` operationId).
+func (c *ClientWithResponses) GetProjectProgressWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) (*GetProjectProgressResult, error) {
+	rsp, err := c.GetProjectProgress(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectProgressResult(rsp)
+}
+
 // ReplicateProjectWithResponse Copy a project
 //
 // Makes a project with the same name, settings and sources. Its content is read anew; conversations are not copied.
@@ -11739,6 +15655,81 @@ func (c *ClientWithResponses) ReplicateProjectWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseReplicateProjectResult(rsp)
+}
+
+// GetProjectAnalysisReportWithResponse Questions and conversations over time
+//
+// Questions, conversations and questions per conversation by day or week, in UTC; days and weeks without any are left out. A conversation counts where its first answer ended.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/analysis (the `GetProjectAnalysisReport` operationId).
+func (c *ClientWithResponses) GetProjectAnalysisReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectAnalysisReportParams, reqEditors ...RequestEditorFn) (*GetProjectAnalysisReportResult, error) {
+	rsp, err := c.GetProjectAnalysisReport(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectAnalysisReportResult(rsp)
+}
+
+// GetProjectConversationsReportWithResponse How many conversations there were
+//
+// How many conversations had an answer since the project was made, and how many questions each on average.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/conversations (the `GetProjectConversationsReport` operationId).
+func (c *ClientWithResponses) GetProjectConversationsReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectConversationsReportParams, reqEditors ...RequestEditorFn) (*GetProjectConversationsReportResult, error) {
+	rsp, err := c.GetProjectConversationsReport(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectConversationsReportResult(rsp)
+}
+
+// GetProjectIntelligenceReportWithResponse List what was asked and answered
+//
+// Every answer of the project, the newest first, with what is known of it. What would have to be guessed (emotion, intent, language, location) is null.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/intelligence (the `GetProjectIntelligenceReport` operationId).
+func (c *ClientWithResponses) GetProjectIntelligenceReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectIntelligenceReportParams, reqEditors ...RequestEditorFn) (*GetProjectIntelligenceReportResult, error) {
+	rsp, err := c.GetProjectIntelligenceReport(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectIntelligenceReportResult(rsp)
+}
+
+// GetProjectQueriesReportWithResponse How many questions were answered
+//
+// How many questions there were since the project was made, and how their answers ended: `success` or `failed`; one that was cancelled has failed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/queries (the `GetProjectQueriesReport` operationId).
+func (c *ClientWithResponses) GetProjectQueriesReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectQueriesReportParams, reqEditors ...RequestEditorFn) (*GetProjectQueriesReportResult, error) {
+	rsp, err := c.GetProjectQueriesReport(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectQueriesReportResult(rsp)
+}
+
+// GetProjectTrafficReportWithResponse Where questions came from
+//
+// How many questions came from where since the project was made. The figures are counted as answers end, and stay when conversations are deleted.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/projects/{project_id}/reports/traffic (the `GetProjectTrafficReport` operationId).
+func (c *ClientWithResponses) GetProjectTrafficReportWithResponse(ctx context.Context, projectID ProjectIDPath, params *GetProjectTrafficReportParams, reqEditors ...RequestEditorFn) (*GetProjectTrafficReportResult, error) {
+	rsp, err := c.GetProjectTrafficReport(ctx, projectID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProjectTrafficReportResult(rsp)
 }
 
 // GetProjectSettingsWithResponse Get a project's settings
@@ -13430,6 +17421,423 @@ func ParseUpdateMessageFeedbackResult(rsp *http.Response) (*UpdateMessageFeedbac
 	return response, nil
 }
 
+// ParseListProjectLicensesResult parses an HTTP response from a ListProjectLicensesWithResponse call
+func ParseListProjectLicensesResult(rsp *http.Response) (*ListProjectLicensesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProjectLicensesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectLicenseList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateProjectLicenseResult parses an HTTP response from a CreateProjectLicenseWithResponse call
+func ParseCreateProjectLicenseResult(rsp *http.Response) (*CreateProjectLicenseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProjectLicenseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ProjectLicenseMade
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProjectsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProjectsKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteProjectLicenseResult parses an HTTP response from a DeleteProjectLicenseWithResponse call
+func ParseDeleteProjectLicenseResult(rsp *http.Response) (*DeleteProjectLicenseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteProjectLicenseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectsDeleted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectLicenseResult parses an HTTP response from a GetProjectLicenseWithResponse call
+func ParseGetProjectLicenseResult(rsp *http.Response) (*GetProjectLicenseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectLicenseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectLicenseAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateProjectLicenseResult parses an HTTP response from a UpdateProjectLicenseWithResponse call
+func ParseUpdateProjectLicenseResult(rsp *http.Response) (*UpdateProjectLicenseResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateProjectLicenseResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectLicenseAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListProjectPagesResult parses an HTTP response from a ListProjectPagesWithResponse call
 func ParseListProjectPagesResult(rsp *http.Response) (*ListProjectPagesResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13833,6 +18241,351 @@ func ParseReindexProjectPageResult(rsp *http.Response) (*ReindexProjectPageResul
 	return response, nil
 }
 
+// ParseGetProjectPluginResult parses an HTTP response from a GetProjectPluginWithResponse call
+func ParseGetProjectPluginResult(rsp *http.Response) (*GetProjectPluginResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectPluginResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectPluginAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateProjectPluginResult parses an HTTP response from a CreateProjectPluginWithResponse call
+func ParseCreateProjectPluginResult(rsp *http.Response) (*CreateProjectPluginResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateProjectPluginResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ProjectPluginAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ProjectsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ProjectsKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateProjectPluginResult parses an HTTP response from a UpdateProjectPluginWithResponse call
+func ParseUpdateProjectPluginResult(rsp *http.Response) (*UpdateProjectPluginResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateProjectPluginResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectPluginAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ProjectsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ProjectsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectProgressResult parses an HTTP response from a GetProjectProgressWithResponse call
+func ParseGetProjectProgressResult(rsp *http.Response) (*GetProjectProgressResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectProgressResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectProgressAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	return response, nil
+}
+
 // ParseReplicateProjectResult parses an HTTP response from a ReplicateProjectWithResponse call
 func ParseReplicateProjectResult(rsp *http.Response) (*ReplicateProjectResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13930,6 +18683,381 @@ func ParseReplicateProjectResult(rsp *http.Response) (*ReplicateProjectResult, e
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectAnalysisReportResult parses an HTTP response from a GetProjectAnalysisReportWithResponse call
+func ParseGetProjectAnalysisReportResult(rsp *http.Response) (*GetProjectAnalysisReportResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectAnalysisReportResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectAnalysisReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectConversationsReportResult parses an HTTP response from a GetProjectConversationsReportWithResponse call
+func ParseGetProjectConversationsReportResult(rsp *http.Response) (*GetProjectConversationsReportResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectConversationsReportResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectConversationsReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectIntelligenceReportResult parses an HTTP response from a GetProjectIntelligenceReportWithResponse call
+func ParseGetProjectIntelligenceReportResult(rsp *http.Response) (*GetProjectIntelligenceReportResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectIntelligenceReportResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectIntelligenceReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectQueriesReportResult parses an HTTP response from a GetProjectQueriesReportWithResponse call
+func ParseGetProjectQueriesReportResult(rsp *http.Response) (*GetProjectQueriesReportResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectQueriesReportResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectQueriesReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetProjectTrafficReportResult parses an HTTP response from a GetProjectTrafficReportWithResponse call
+func ParseGetProjectTrafficReportResult(rsp *http.Response) (*GetProjectTrafficReportResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProjectTrafficReportResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProjectTrafficReportAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest ProjectsBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ProjectsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ProjectsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ProjectsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ProjectsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ProjectsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ProjectsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil

@@ -18,6 +18,72 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for DocumentStatus.
+const (
+	DocumentStatusFailed DocumentStatus = "failed"
+	DocumentStatusQueued DocumentStatus = "queued"
+	DocumentStatusReady  DocumentStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the DocumentStatus enum.
+func (e DocumentStatus) Valid() bool {
+	switch e {
+	case DocumentStatusFailed:
+		return true
+	case DocumentStatusQueued:
+		return true
+	case DocumentStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentAnswerSuccess.
+const (
+	DocumentAnswerSuccessTrue DocumentAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the DocumentAnswerSuccess enum.
+func (e DocumentAnswerSuccess) Valid() bool {
+	switch e {
+	case DocumentAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentPageSuccess.
+const (
+	DocumentPageSuccessTrue DocumentPageSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the DocumentPageSuccess enum.
+func (e DocumentPageSuccess) Valid() bool {
+	switch e {
+	case DocumentPageSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KnowledgeDeletionSuccess.
+const (
+	KnowledgeDeletionSuccessTrue KnowledgeDeletionSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the KnowledgeDeletionSuccess enum.
+func (e KnowledgeDeletionSuccess) Valid() bool {
+	switch e {
+	case KnowledgeDeletionSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionDeletionSuccess.
 const (
 	SessionDeletionSuccessTrue SessionDeletionSuccess = true
@@ -75,6 +141,105 @@ func (e SessionMessageRole) Valid() bool {
 	case SessionMessageRoleAssistant:
 		return true
 	case SessionMessageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteRefresh.
+const (
+	SiteRefreshDaily   SiteRefresh = "daily"
+	SiteRefreshMonthly SiteRefresh = "monthly"
+	SiteRefreshNever   SiteRefresh = "never"
+	SiteRefreshWeekly  SiteRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteRefresh enum.
+func (e SiteRefresh) Valid() bool {
+	switch e {
+	case SiteRefreshDaily:
+		return true
+	case SiteRefreshMonthly:
+		return true
+	case SiteRefreshNever:
+		return true
+	case SiteRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteStatus.
+const (
+	SiteStatusFailed  SiteStatus = "failed"
+	SiteStatusReading SiteStatus = "reading"
+	SiteStatusReady   SiteStatus = "ready"
+)
+
+// Valid indicates whether the value is a known member of the SiteStatus enum.
+func (e SiteStatus) Valid() bool {
+	switch e {
+	case SiteStatusFailed:
+		return true
+	case SiteStatusReading:
+		return true
+	case SiteStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteAnswerSuccess.
+const (
+	SiteAnswerSuccessTrue SiteAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the SiteAnswerSuccess enum.
+func (e SiteAnswerSuccess) Valid() bool {
+	switch e {
+	case SiteAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SiteCreateRefresh.
+const (
+	SiteCreateRefreshDaily   SiteCreateRefresh = "daily"
+	SiteCreateRefreshMonthly SiteCreateRefresh = "monthly"
+	SiteCreateRefreshNever   SiteCreateRefresh = "never"
+	SiteCreateRefreshWeekly  SiteCreateRefresh = "weekly"
+)
+
+// Valid indicates whether the value is a known member of the SiteCreateRefresh enum.
+func (e SiteCreateRefresh) Valid() bool {
+	switch e {
+	case SiteCreateRefreshDaily:
+		return true
+	case SiteCreateRefreshMonthly:
+		return true
+	case SiteCreateRefreshNever:
+		return true
+	case SiteCreateRefreshWeekly:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SitePageSuccess.
+const (
+	SitePageSuccessTrue SitePageSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the SitePageSuccess enum.
+func (e SitePageSuccess) Valid() bool {
+	switch e {
+	case SitePageSuccessTrue:
 		return true
 	default:
 		return false
@@ -141,6 +306,113 @@ func (e DeleteAllSessionsParamsConfirm) Valid() bool {
 	}
 }
 
+// Document A file that answers rest on.
+type Document struct {
+	// ID Its id; citations name it.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name What its sender called it.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// MediaType What its sender said it is; empty when that was nothing.
+	//
+	// Example: text/markdown
+	MediaType string `json:"media_type"`
+
+	// Bytes Its size.
+	//
+	// Example: 1834
+	Bytes int64 `json:"bytes"`
+
+	// Status Whether it waits to be read, answers rest on it, or it could not be read.
+	//
+	// Example: ready
+	Status DocumentStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: The file is damaged.
+	Error *string `json:"error,omitempty"`
+
+	// Passages Into how many passages it was cut.
+	//
+	// Example: 6
+	Passages int32 `json:"passages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When its status changed last.
+	//
+	// Example: 2026-01-02T10:00:03Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// DocumentStatus Whether it waits to be read, answers rest on it, or it could not be read.
+//
+// Example: ready
+type DocumentStatus string
+
+// DocumentAnswer A document of the app.
+type DocumentAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success DocumentAnswerSuccess `json:"success"`
+
+	// Document A file that answers rest on.
+	Document Document `json:"document"`
+}
+
+// DocumentAnswerSuccess Always true.
+//
+// Example: true
+type DocumentAnswerSuccess bool
+
+// DocumentCreate A text to answer from.
+type DocumentCreate struct {
+	// Name What it is called; the ending says how it is read.
+	//
+	// Example: playbook.md
+	Name string `json:"name"`
+
+	// Content The text itself.
+	//
+	// Example: # Outage playbook
+	Content string `json:"content"`
+}
+
+// DocumentForm A file to answer from.
+type DocumentForm struct {
+	// File The file, with its name.
+	File openapi_types.File `json:"file"`
+}
+
+// DocumentPage Documents of the app.
+type DocumentPage struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success DocumentPageSuccess `json:"success"`
+
+	// Documents The documents.
+	Documents []Document `json:"documents"`
+
+	// Meta Where the page stands.
+	Meta SessionPageMeta `json:"meta"`
+}
+
+// DocumentPageSuccess Always true.
+//
+// Example: true
+type DocumentPageSuccess bool
+
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 //
 // Example: 7
@@ -150,6 +422,24 @@ type EventID = string
 //
 // Example: 2000
 type EventRetry = int32
+
+// KnowledgeDeletion What was removed.
+type KnowledgeDeletion struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success KnowledgeDeletionSuccess `json:"success"`
+
+	// Deleted How many were removed.
+	//
+	// Example: 1
+	Deleted int32 `json:"deleted"`
+}
+
+// KnowledgeDeletionSuccess Always true.
+//
+// Example: true
+type KnowledgeDeletionSuccess bool
 
 // Session A visitor's conversation with the app.
 type Session struct {
@@ -282,6 +572,130 @@ type SessionPageMeta struct {
 	HasMore bool `json:"has_more"`
 }
 
+// Site A site that answers rest on.
+type Site struct {
+	// ID Its id.
+	//
+	// Example: src_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// URL Its address, as it was given.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh SiteRefresh `json:"refresh"`
+
+	// Status Whether it is being read, has been read, or could not be.
+	//
+	// Example: ready
+	Status SiteStatus `json:"status"`
+
+	// Error Why it failed, or what was left out; absent otherwise.
+	//
+	// Example: No pages were found there.
+	Error *string `json:"error,omitempty"`
+
+	// Pages How many of a site's pages are where.
+	Pages SitePages `json:"pages"`
+
+	// CreatedAt When it was added.
+	//
+	// Example: 2026-01-02T10:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it changed last.
+	//
+	// Example: 2026-01-02T10:03:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SiteRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteRefresh string
+
+// SiteStatus Whether it is being read, has been read, or could not be.
+//
+// Example: ready
+type SiteStatus string
+
+// SiteAnswer A site of the app.
+type SiteAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success SiteAnswerSuccess `json:"success"`
+
+	// Site A site that answers rest on.
+	Site Site `json:"site"`
+}
+
+// SiteAnswerSuccess Always true.
+//
+// Example: true
+type SiteAnswerSuccess bool
+
+// SiteCreate A site to answer from.
+type SiteCreate struct {
+	// URL A site or sitemap, with or without `https://`.
+	//
+	// Example: https://docs.example.com
+	URL string `json:"url"`
+
+	// Refresh How often it is read anew.
+	//
+	// Example: weekly
+	Refresh *SiteCreateRefresh `json:"refresh,omitempty"`
+}
+
+// SiteCreateRefresh How often it is read anew.
+//
+// Example: weekly
+type SiteCreateRefresh string
+
+// SitePage Sites of the app.
+type SitePage struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success SitePageSuccess `json:"success"`
+
+	// Sites The sites.
+	Sites []Site `json:"sites"`
+}
+
+// SitePageSuccess Always true.
+//
+// Example: true
+type SitePageSuccess bool
+
+// SitePages How many of a site's pages are where.
+type SitePages struct {
+	// Found All that are known.
+	//
+	// Example: 42
+	Found int64 `json:"found"`
+
+	// Indexed Those that answers rest on.
+	//
+	// Example: 40
+	Indexed int64 `json:"indexed"`
+
+	// Queued Those that wait to be read.
+	//
+	// Example: 0
+	Queued int64 `json:"queued"`
+
+	// Failed Those that could not be read.
+	//
+	// Example: 2
+	Failed int64 `json:"failed"`
+}
+
 // WebchatAnswer The whole answer.
 type WebchatAnswer struct {
 	// Success Always true.
@@ -371,6 +785,9 @@ type WebchatEnd struct {
 	//
 	// Example: sess_9Rna21
 	SessionID string `json:"session_id"`
+
+	// Citations The passages of the app's data that the answer rests on; absent when there are none.
+	Citations []WebchatCitation `json:"citations,omitempty"`
 }
 
 // WebchatError What went wrong.
@@ -515,6 +932,9 @@ type ConversationIDPath = string
 // DeliveryIDPath defines model for DeliveryIdPath.
 type DeliveryIDPath = string
 
+// DocumentIDPath defines model for DocumentIdPath.
+type DocumentIDPath = string
+
 // ErasureIDPath defines model for ErasureIdPath.
 type ErasureIDPath = string
 
@@ -553,6 +973,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SiteIDPath defines model for SiteIdPath.
+type SiteIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -605,6 +1028,15 @@ type WebchatUnavailable = WebchatError
 // WebchatUnsupportedMediaType What went wrong.
 type WebchatUnsupportedMediaType = WebchatError
 
+// ListDocumentsParams defines parameters for ListDocuments.
+type ListDocumentsParams struct {
+	// Page Which page to show, counted from 1. A page beyond the last one is empty.
+	Page *PageQuery `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items a page may hold.
+	PerPage *PerPageQuery `form:"per_page,omitempty" json:"per_page,omitempty"`
+}
+
 // DeleteAllSessionsParams defines parameters for DeleteAllSessions.
 type DeleteAllSessionsParams struct {
 	// Confirm Says that all sessions are meant.
@@ -646,6 +1078,15 @@ type GetWebchatUsageParams struct {
 
 // SendWebchatMessageJSONRequestBody defines body for SendWebchatMessage for application/json ContentType.
 type SendWebchatMessageJSONRequestBody = WebchatRequest
+
+// CreateDocumentJSONRequestBody defines body for CreateDocument for application/json ContentType.
+type CreateDocumentJSONRequestBody = DocumentCreate
+
+// CreateDocumentMultipartRequestBody defines body for CreateDocument for multipart/form-data ContentType.
+type CreateDocumentMultipartRequestBody = DocumentForm
+
+// CreateSiteJSONRequestBody defines body for CreateSite for application/json ContentType.
+type CreateSiteJSONRequestBody = SiteCreate
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -767,6 +1208,45 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/chat (the `SendWebchatMessage` operationId).
 	SendWebchatMessage(ctx context.Context, body SendWebchatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListDocuments List the documents that the app answers from
+	//
+	// The files that the app answers from, the newest first, each with how far its reading is. A publishable key may not.
+	//
+	// Corresponds with GET /api/v1/documents (the `ListDocuments` operationId).
+	ListDocuments(ctx context.Context, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDocumentWithBody Add a document to what the app answers from
+	//
+	// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+	CreateDocumentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateDocument Add a document to what the app answers from
+	//
+	// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+	CreateDocument(ctx context.Context, body CreateDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDocument Delete a document
+	//
+	// Removes a document for good: its passages and its file. No answer rests on it any more. A publishable key may not.
+	//
+	// Corresponds with DELETE /api/v1/documents/{document_id} (the `DeleteDocument` operationId).
+	DeleteDocument(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDocument Read how far a document is
+	//
+	// A document that the app answers from, with how far its reading is. A publishable key may not.
+	//
+	// Corresponds with GET /api/v1/documents/{document_id} (the `GetDocument` operationId).
+	GetDocument(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteAllSessions Delete all sessions of the app
 	//
 	// Erases every session of the key's app with its messages and all other data of it, for good. What was charged stays on the
@@ -800,6 +1280,38 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/sessions/{session_id} (the `GetSession` operationId).
 	GetSession(ctx context.Context, sessionID SessionIDPath, params *GetSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSites List the sites that the app answers from
+	//
+	// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
+	//
+	// Corresponds with GET /api/v1/sites (the `ListSites` operationId).
+	ListSites(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSiteWithBody Add a site to what the app answers from
+	//
+	// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+	CreateSiteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSite Add a site to what the app answers from
+	//
+	// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+	CreateSite(ctx context.Context, body CreateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteSite Delete a site
+	//
+	// Removes a site for good, with the passages of all its pages. No answer rests on it any more. A publishable key may not.
+	//
+	// Corresponds with DELETE /api/v1/sites/{site_id} (the `DeleteSite` operationId).
+	DeleteSite(ctx context.Context, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetWebchatUsage Read the app's usage and cost
 	//
@@ -866,6 +1378,95 @@ func (c *Client) SendWebchatMessageWithBody(ctx context.Context, contentType str
 // Corresponds with POST /api/v1/chat (the `SendWebchatMessage` operationId).
 func (c *Client) SendWebchatMessage(ctx context.Context, body SendWebchatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSendWebchatMessageRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDocuments List the documents that the app answers from
+//
+// The files that the app answers from, the newest first, each with how far its reading is. A publishable key may not.
+//
+// Corresponds with GET /api/v1/documents (the `ListDocuments` operationId).
+func (c *Client) ListDocuments(ctx context.Context, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDocumentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDocumentWithBody Add a document to what the app answers from
+//
+// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+func (c *Client) CreateDocumentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDocumentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateDocument Add a document to what the app answers from
+//
+// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+func (c *Client) CreateDocument(ctx context.Context, body CreateDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateDocumentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDocument Delete a document
+//
+// Removes a document for good: its passages and its file. No answer rests on it any more. A publishable key may not.
+//
+// Corresponds with DELETE /api/v1/documents/{document_id} (the `DeleteDocument` operationId).
+func (c *Client) DeleteDocument(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDocumentRequest(c.Server, documentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDocument Read how far a document is
+//
+// A document that the app answers from, with how far its reading is. A publishable key may not.
+//
+// Corresponds with GET /api/v1/documents/{document_id} (the `GetDocument` operationId).
+func (c *Client) GetDocument(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDocumentRequest(c.Server, documentID)
 	if err != nil {
 		return nil, err
 	}
@@ -950,6 +1551,78 @@ func (c *Client) GetSession(ctx context.Context, sessionID SessionIDPath, params
 	return c.Client.Do(req)
 }
 
+// ListSites List the sites that the app answers from
+//
+// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
+//
+// Corresponds with GET /api/v1/sites (the `ListSites` operationId).
+func (c *Client) ListSites(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSitesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSiteWithBody Add a site to what the app answers from
+//
+// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+func (c *Client) CreateSiteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSiteRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSite Add a site to what the app answers from
+//
+// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+func (c *Client) CreateSite(ctx context.Context, body CreateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSiteRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteSite Delete a site
+//
+// Removes a site for good, with the passages of all its pages. No answer rests on it any more. A publishable key may not.
+//
+// Corresponds with DELETE /api/v1/sites/{site_id} (the `DeleteSite` operationId).
+func (c *Client) DeleteSite(ctx context.Context, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteSiteRequest(c.Server, siteID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetWebchatUsage Read the app's usage and cost
 //
 // Requests, tokens and cost of the key's app in a period of whole days (UTC), in total and by model. A period
@@ -1004,6 +1677,180 @@ func NewSendWebchatMessageRequestWithBody(server string, contentType string, bod
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDocumentsRequest constructs an http.Request for the ListDocuments method
+func NewListDocumentsRequest(server string, params *ListDocumentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/documents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateDocumentRequest calls the generic CreateDocument builder with application/json body
+func NewCreateDocumentRequest(server string, body CreateDocumentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateDocumentRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateDocumentRequestWithBody constructs an http.Request for the CreateDocument method, with any body, and a specified content type
+func NewCreateDocumentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/documents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteDocumentRequest constructs an http.Request for the DeleteDocument method
+func NewDeleteDocumentRequest(server string, documentID DocumentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "document_id", documentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/documents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDocumentRequest constructs an http.Request for the GetDocument method
+func NewGetDocumentRequest(server string, documentID DocumentIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "document_id", documentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/documents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -1243,6 +2090,107 @@ func NewGetSessionRequest(server string, sessionID SessionIDPath, params *GetSes
 	return req, nil
 }
 
+// NewListSitesRequest constructs an http.Request for the ListSites method
+func NewListSitesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sites")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateSiteRequest calls the generic CreateSite builder with application/json body
+func NewCreateSiteRequest(server string, body CreateSiteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSiteRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateSiteRequestWithBody constructs an http.Request for the CreateSite method, with any body, and a specified content type
+func NewCreateSiteRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sites")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteSiteRequest constructs an http.Request for the DeleteSite method
+func NewDeleteSiteRequest(server string, siteID SiteIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "site_id", siteID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sites/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetWebchatUsageRequest constructs an http.Request for the GetWebchatUsage method
 func NewGetWebchatUsageRequest(server string, params *GetWebchatUsageParams) (*http.Request, error) {
 	var err error
@@ -1399,6 +2347,51 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/chat (the `SendWebchatMessage` operationId).
 	SendWebchatMessageWithResponse(ctx context.Context, body SendWebchatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendWebchatMessageResult, error)
 
+	// ListDocumentsWithResponse List the documents that the app answers from
+	//
+	// The files that the app answers from, the newest first, each with how far its reading is. A publishable key may not.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/documents (the `ListDocuments` operationId).
+	ListDocumentsWithResponse(ctx context.Context, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*ListDocumentsResult, error)
+
+	// CreateDocumentWithBodyWithResponse Add a document to what the app answers from
+	//
+	// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+	CreateDocumentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDocumentResult, error)
+
+	// CreateDocumentWithResponse Add a document to what the app answers from
+	//
+	// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+	CreateDocumentWithResponse(ctx context.Context, body CreateDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDocumentResult, error)
+
+	// DeleteDocumentWithResponse Delete a document
+	//
+	// Removes a document for good: its passages and its file. No answer rests on it any more. A publishable key may not.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/documents/{document_id} (the `DeleteDocument` operationId).
+	DeleteDocumentWithResponse(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*DeleteDocumentResult, error)
+
+	// GetDocumentWithResponse Read how far a document is
+	//
+	// A document that the app answers from, with how far its reading is. A publishable key may not.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/documents/{document_id} (the `GetDocument` operationId).
+	GetDocumentWithResponse(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*GetDocumentResult, error)
+
 	// DeleteAllSessionsWithResponse Delete all sessions of the app
 	//
 	// Erases every session of the key's app with its messages and all other data of it, for good. What was charged stays on the
@@ -1440,6 +2433,42 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/sessions/{session_id} (the `GetSession` operationId).
 	GetSessionWithResponse(ctx context.Context, sessionID SessionIDPath, params *GetSessionParams, reqEditors ...RequestEditorFn) (*GetSessionResult, error)
+
+	// ListSitesWithResponse List the sites that the app answers from
+	//
+	// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sites (the `ListSites` operationId).
+	ListSitesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSitesResult, error)
+
+	// CreateSiteWithBodyWithResponse Add a site to what the app answers from
+	//
+	// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+	CreateSiteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSiteResult, error)
+
+	// CreateSiteWithResponse Add a site to what the app answers from
+	//
+	// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+	CreateSiteWithResponse(ctx context.Context, body CreateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSiteResult, error)
+
+	// DeleteSiteWithResponse Delete a site
+	//
+	// Removes a site for good, with the passages of all its pages. No answer rests on it any more. A publishable key may not.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/sites/{site_id} (the `DeleteSite` operationId).
+	DeleteSiteWithResponse(ctx context.Context, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*DeleteSiteResult, error)
 
 	// GetWebchatUsageWithResponse Read the app's usage and cost
 	//
@@ -1586,6 +2615,387 @@ func (r SendWebchatMessageResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SendWebchatMessageResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDocumentsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DocumentPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDocumentsResult) GetJSON200() *DocumentPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListDocumentsResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListDocumentsResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListDocumentsResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListDocumentsResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListDocumentsResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListDocumentsResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDocumentsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDocumentsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDocumentsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDocumentsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateDocumentResult201Headers the declared response headers of an HTTP 201 response for CreateDocument
+type CreateDocumentResult201Headers struct {
+	Location string
+}
+
+type CreateDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *DocumentAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *WebchatConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *WebchatContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *WebchatUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *WebchatKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateDocumentResult201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateDocumentResult) GetJSON201() *DocumentAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateDocumentResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateDocumentResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateDocumentResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateDocumentResult) GetJSON409() *WebchatConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateDocumentResult) GetJSON413() *WebchatContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateDocumentResult) GetJSON415() *WebchatUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateDocumentResult) GetJSON422() *WebchatKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateDocumentResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateDocumentResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateDocumentResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnowledgeDeletion
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *WebchatNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteDocumentResult) GetJSON200() *KnowledgeDeletion {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteDocumentResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteDocumentResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteDocumentResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteDocumentResult) GetJSON404() *WebchatNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteDocumentResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteDocumentResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteDocumentResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DocumentAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *WebchatNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDocumentResult) GetJSON200() *DocumentAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetDocumentResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetDocumentResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetDocumentResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetDocumentResult) GetJSON404() *WebchatNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetDocumentResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetDocumentResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetDocumentResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDocumentResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -1938,6 +3348,283 @@ func (r GetSessionResult) ContentType() string {
 	return ""
 }
 
+type ListSitesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SitePage
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSitesResult) GetJSON200() *SitePage {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListSitesResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListSitesResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListSitesResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListSitesResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListSitesResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSitesResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSitesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSitesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSitesResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateSiteResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SiteAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *WebchatConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *WebchatContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *WebchatUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *WebchatKeyReused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateSiteResult) GetJSON201() *SiteAnswer {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateSiteResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateSiteResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateSiteResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateSiteResult) GetJSON409() *WebchatConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateSiteResult) GetJSON413() *WebchatContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateSiteResult) GetJSON415() *WebchatUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateSiteResult) GetJSON422() *WebchatKeyReused {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateSiteResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateSiteResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateSiteResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateSiteResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateSiteResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateSiteResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateSiteResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteSiteResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnowledgeDeletion
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *WebchatNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteSiteResult) GetJSON200() *KnowledgeDeletion {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteSiteResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteSiteResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteSiteResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteSiteResult) GetJSON404() *WebchatNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteSiteResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteSiteResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteSiteResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteSiteResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteSiteResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteSiteResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteSiteResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetWebchatUsageResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2079,6 +3766,81 @@ func (c *ClientWithResponses) SendWebchatMessageWithResponse(ctx context.Context
 	return ParseSendWebchatMessageResult(rsp)
 }
 
+// ListDocumentsWithResponse List the documents that the app answers from
+//
+// The files that the app answers from, the newest first, each with how far its reading is. A publishable key may not.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/documents (the `ListDocuments` operationId).
+func (c *ClientWithResponses) ListDocumentsWithResponse(ctx context.Context, params *ListDocumentsParams, reqEditors ...RequestEditorFn) (*ListDocumentsResult, error) {
+	rsp, err := c.ListDocuments(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDocumentsResult(rsp)
+}
+
+// CreateDocumentWithBodyWithResponse Add a document to what the app answers from
+//
+// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+func (c *ClientWithResponses) CreateDocumentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateDocumentResult, error) {
+	rsp, err := c.CreateDocumentWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDocumentResult(rsp)
+}
+
+// CreateDocumentWithResponse Add a document to what the app answers from
+//
+// Adds a file to what the app answers from. Send it as the part `file` of `multipart/form-data`, or a text as JSON with its name. It is read in the background: when its `status` is `ready`, answers rest on it and cite it. HTML, Markdown, text, CSV, JSON, PDF, DOCX, XLSX, PPTX and EPUB are read; anything else ends as `failed` with the reason. A publishable key may not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/documents (the `CreateDocument` operationId).
+func (c *ClientWithResponses) CreateDocumentWithResponse(ctx context.Context, body CreateDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateDocumentResult, error) {
+	rsp, err := c.CreateDocument(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateDocumentResult(rsp)
+}
+
+// DeleteDocumentWithResponse Delete a document
+//
+// Removes a document for good: its passages and its file. No answer rests on it any more. A publishable key may not.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/documents/{document_id} (the `DeleteDocument` operationId).
+func (c *ClientWithResponses) DeleteDocumentWithResponse(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*DeleteDocumentResult, error) {
+	rsp, err := c.DeleteDocument(ctx, documentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDocumentResult(rsp)
+}
+
+// GetDocumentWithResponse Read how far a document is
+//
+// A document that the app answers from, with how far its reading is. A publishable key may not.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/documents/{document_id} (the `GetDocument` operationId).
+func (c *ClientWithResponses) GetDocumentWithResponse(ctx context.Context, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*GetDocumentResult, error) {
+	rsp, err := c.GetDocument(ctx, documentID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDocumentResult(rsp)
+}
+
 // DeleteAllSessionsWithResponse Delete all sessions of the app
 //
 // Erases every session of the key's app with its messages and all other data of it, for good. What was charged stays on the
@@ -2143,6 +3905,66 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, sessio
 		return nil, err
 	}
 	return ParseGetSessionResult(rsp)
+}
+
+// ListSitesWithResponse List the sites that the app answers from
+//
+// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sites (the `ListSites` operationId).
+func (c *ClientWithResponses) ListSitesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListSitesResult, error) {
+	rsp, err := c.ListSites(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSitesResult(rsp)
+}
+
+// CreateSiteWithBodyWithResponse Add a site to what the app answers from
+//
+// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+func (c *ClientWithResponses) CreateSiteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateSiteResult, error) {
+	rsp, err := c.CreateSiteWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSiteResult(rsp)
+}
+
+// CreateSiteWithResponse Add a site to what the app answers from
+//
+// Adds a site or a sitemap to what the app answers from, and begins to read it. Its robots.txt is honoured. Pages are read in the background; `pages` tells how far that is. A publishable key may not.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/sites (the `CreateSite` operationId).
+func (c *ClientWithResponses) CreateSiteWithResponse(ctx context.Context, body CreateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSiteResult, error) {
+	rsp, err := c.CreateSite(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateSiteResult(rsp)
+}
+
+// DeleteSiteWithResponse Delete a site
+//
+// Removes a site for good, with the passages of all its pages. No answer rests on it any more. A publishable key may not.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/sites/{site_id} (the `DeleteSite` operationId).
+func (c *ClientWithResponses) DeleteSiteWithResponse(ctx context.Context, siteID SiteIDPath, reqEditors ...RequestEditorFn) (*DeleteSiteResult, error) {
+	rsp, err := c.DeleteSite(ctx, siteID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteSiteResult(rsp)
 }
 
 // GetWebchatUsageWithResponse Read the app's usage and cost
@@ -2296,6 +4118,333 @@ func ParseSendWebchatMessageResult(rsp *http.Response) (*SendWebchatMessageResul
 			headers.ParleyTurn = value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDocumentsResult parses an HTTP response from a ListDocumentsWithResponse call
+func ParseListDocumentsResult(rsp *http.Response) (*ListDocumentsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDocumentsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DocumentPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateDocumentResult parses an HTTP response from a CreateDocumentWithResponse call
+func ParseCreateDocumentResult(rsp *http.Response) (*CreateDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest DocumentAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest WebchatConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest WebchatContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WebchatUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest WebchatKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateDocumentResult201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDocumentResult parses an HTTP response from a DeleteDocumentWithResponse call
+func ParseDeleteDocumentResult(rsp *http.Response) (*DeleteDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnowledgeDeletion
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest WebchatNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDocumentResult parses an HTTP response from a GetDocumentWithResponse call
+func ParseGetDocumentResult(rsp *http.Response) (*GetDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DocumentAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest WebchatNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil
@@ -2528,6 +4677,238 @@ func ParseGetSessionResult(rsp *http.Response) (*GetSessionResult, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest SessionHistory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest WebchatNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListSitesResult parses an HTTP response from a ListSitesWithResponse call
+func ParseListSitesResult(rsp *http.Response) (*ListSitesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSitesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SitePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateSiteResult parses an HTTP response from a CreateSiteWithResponse call
+func ParseCreateSiteResult(rsp *http.Response) (*CreateSiteResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateSiteResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SiteAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest WebchatConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest WebchatContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WebchatUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest WebchatKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteSiteResult parses an HTTP response from a DeleteSiteWithResponse call
+func ParseDeleteSiteResult(rsp *http.Response) (*DeleteSiteResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteSiteResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnowledgeDeletion
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/file"
 	"parley/impl/core/image"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/model"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
@@ -32,6 +33,7 @@ type Services struct {
 	Turns         *turn.Engine
 	Images        *image.Service
 	Links         *file.Links
+	Knowledge     *knowledge.Service
 	PublicURL     string // where clients reach the server; "" takes the address that they used
 }
 
@@ -40,6 +42,7 @@ type API struct {
 	agents
 	completions
 	conversations
+	documents
 	images
 	messages
 	models
@@ -57,6 +60,7 @@ func New(s Services) httpd.Surface {
 		agents:        agents{pictures: shown, service: s.Agents, images: s.Images},
 		completions:   completions{agents: s.Agents, turns: s.Turns},
 		conversations: conversations{service: s.Conversations},
+		documents:     documents{agents: s.Agents, knowledge: s.Knowledge},
 		images:        images{pictures: shown, service: s.Images, conversations: s.Conversations},
 		transcripts:   transcripts{pictures: shown, conversations: s.Conversations, images: s.Images},
 		messages:      messages{pictures: shown, conversations: s.Conversations, images: s.Images},

@@ -19,7 +19,7 @@ func (c completions) CreateCompletion(ctx context.Context, request gen.CreateCom
 	caller, body := httpd.Caller(ctx), request.Body
 	in := turn.Input{
 		Caller: caller, Surface: surface, ModelID: body.LLMID, History: fromAPIPromptMessages(body.Messages),
-		Options: streamOptions{Verbose: *body.Verbose}, Awaited: true,
+		Options: streamOptions{Verbose: *body.Verbose}, Awaited: true, Cites: true,
 	}
 	if body.AgentID != nil {
 		row, err := c.agents.Get(ctx, caller.AccountID, *body.AgentID)

@@ -2,6 +2,8 @@ package characters
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"parley/db"
 	gen "parley/gen/characters"
@@ -68,7 +70,7 @@ func toAPIConversations(rows []db.Conversation) gen.ConversationList {
 func (p pictures) toAPIMessages(ctx context.Context, rows []db.Message, shown map[string]db.Image) gen.MessageList {
 	out := make(gen.MessageList, len(rows))
 	for i, m := range rows {
-		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC()}
+		out[i] = gen.Message{ID: m.ID, Content: m.Content, Role: toAPIMessageRole(m.Role), CreatedAt: m.CreatedAt.UTC(), Citations: toAPIMessageCitations(turn.Cited(m.Citations.JSONText))}
 		if picture, ok := shown[text(m.ImageID)]; ok {
 			out[i].Image = p.toAPIMessageImage(ctx, picture)
 		}
@@ -97,11 +99,44 @@ func toAPIMessageRole(role string) gen.MessageRole {
 }
 
 func toAPIAnswer(a turn.Answer, verbose bool) gen.Message {
-	m := gen.Message{ID: a.MessageID, Content: a.Content, Role: gen.MessageRoleAgent, CreatedAt: a.CreatedAt.UTC()}
-	if verbose && a.Thought != "" {
-		m.ThoughtProcess = &a.Thought
+	m := gen.Message{ID: a.MessageID, Content: a.Content, Role: gen.MessageRoleAgent, CreatedAt: a.CreatedAt.UTC(), Citations: toAPIMessageCitations(a.Citations)}
+	thought := a.Thought
+	if thought == "" {
+		thought = retrieval(a.Citations)
+	}
+	if verbose && thought != "" {
+		m.ThoughtProcess = &thought
 	}
 	return m
+}
+
+// retrieval words how an answer was found; "" when it rests on no document.
+func retrieval(cited []turn.Citation) string {
+	if len(cited) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("I searched the agent's documents and rest on these:")
+	for _, c := range cited {
+		fmt.Fprintf(&b, "\n[%d] %s", c.N, c.Title)
+		if c.URL != "" {
+			b.WriteString(" " + c.URL)
+		}
+	}
+	return b.String()
+}
+
+// toAPIMessageCitations shows what an answer rests on; nil for nothing.
+func toAPIMessageCitations(cited []turn.Citation) []gen.MessageCitation {
+	var out []gen.MessageCitation
+	for _, c := range cited {
+		one := gen.MessageCitation{Number: int32(c.N), DocumentID: c.PageID, Title: c.Title, Excerpt: c.Excerpt}
+		if c.URL != "" {
+			one.URL = &c.URL
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func toAPIModels(rows []db.Model) gen.ModelList {

@@ -58,7 +58,7 @@ func (m messages) SendMessage(ctx context.Context, request gen.SendMessageReques
 	}
 	live, err := m.conversations.Ask(ctx, turn.Input{
 		Caller: caller, Surface: surface, Conversation: &c, ModelID: text(body.LLMID), Question: body.Content, ImageIDs: shown,
-		Options: streamOptions{Verbose: *body.Verbose}, Awaited: true,
+		Options: streamOptions{Verbose: *body.Verbose}, Awaited: true, Cites: true,
 	})
 	if err != nil {
 		forget()

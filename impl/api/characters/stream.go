@@ -53,7 +53,7 @@ func Encode(v turn.View, e turn.Event) []turn.Frame {
 		return []turn.Frame{{Event: "thought", Data: gen.MessageDelta{Content: e.Text}}}
 	case turn.Completed:
 		return []turn.Frame{{Event: "message", Data: toAPIAnswer(turn.Answer{
-			MessageID: e.MessageID, Content: v.Content, Thought: v.Thought, CreatedAt: e.At,
+			MessageID: e.MessageID, Content: v.Content, Thought: v.Thought, CreatedAt: e.At, Citations: e.Citations,
 		}, options.Verbose)}}
 	}
 	return []turn.Frame{{Event: "error", Data: gen.CharactersError{Error: e.Text}}}

@@ -24,9 +24,13 @@ type API struct {
 	completions
 	conversations
 	files
+	licenses
 	messages
 	pages
+	plugins
+	progresses
 	projects
+	reports
 	settings
 	sources
 	users
@@ -42,6 +46,10 @@ func New(s *project.Service, publicURL string) httpd.Surface {
 		completions:   completions{service: s},
 		conversations: conversations{service: s, base: base},
 		files:         files{service: s},
+		licenses:      licenses{service: s},
+		plugins:       plugins{service: s},
+		progresses:    progresses{service: s},
+		reports:       reports{service: s, base: base},
 		messages:      messages{service: s, base: base},
 		projects:      projects{service: s, base: base},
 		pages:         pages{service: s, base: base},

@@ -15,6 +15,7 @@ import (
 
 	gen "parley/gen/webchat"
 	"parley/impl/core/conversation"
+	"parley/impl/core/knowledge"
 	"parley/impl/core/usage"
 	"parley/impl/httpd"
 )
@@ -25,6 +26,7 @@ const surface = "webchat"
 // API implements the generated server, one struct a resource.
 type API struct {
 	chat
+	documents
 	sessions
 	usages
 }
@@ -32,11 +34,12 @@ type API struct {
 var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
-func New(conversations *conversation.Service, u *usage.Service, endUsers httpd.EndUsers, now func() time.Time) httpd.Surface {
+func New(conversations *conversation.Service, k *knowledge.Service, u *usage.Service, endUsers httpd.EndUsers, now func() time.Time) httpd.Surface {
 	api := API{
-		chat:     chat{conversations: conversations, endUsers: endUsers},
-		sessions: sessions{conversations: conversations, now: now},
-		usages:   usages{usage: u},
+		chat:      chat{conversations: conversations, endUsers: endUsers},
+		documents: documents{knowledge: k},
+		sessions:  sessions{conversations: conversations, now: now},
+		usages:    usages{usage: u},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }

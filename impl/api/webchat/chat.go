@@ -52,7 +52,7 @@ func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, 
 	if sessionID == nil && caller.Kind == key.Publishable && caller.EndUser == "" {
 		caller.EndUser = id.New(id.Visitor)
 	}
-	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message, Awaited: true}
+	in := turn.Input{Caller: caller, Surface: surface, Question: body.Message, Awaited: true, ForApp: true, Cites: true}
 	var session db.Conversation
 	var err error
 	if sessionID == nil {
@@ -88,7 +88,11 @@ func Whole(_ json.RawMessage, a turn.Answer) any { return toAPIWebchatAnswer(a) 
 // Encode is this surface's stream: message … end, and error before end when
 // the answer fails (seed 003).
 func Encode(v turn.View, e turn.Event) []turn.Frame {
-	end := turn.Frame{Event: "end", Data: gen.WebchatEnd{SessionID: v.ConversationID}}
+	last := gen.WebchatEnd{SessionID: v.ConversationID}
+	if len(e.Citations) > 0 {
+		last.Citations = toAPIWebchatCitations(e.Citations)
+	}
+	end := turn.Frame{Event: "end", Data: last}
 	switch e.Kind {
 	case turn.Delta:
 		return []turn.Frame{{Event: "message", Data: gen.WebchatDelta{Content: e.Text}}}

@@ -14,11 +14,23 @@ func toAPIWebchatAnswer(a turn.Answer) gen.WebchatAnswer {
 		Success:   gen.WebchatAnswerSuccessTrue,
 		SessionID: a.ConversationID,
 		Content:   a.Content,
-		Citations: []gen.WebchatCitation{},
+		Citations: toAPIWebchatCitations(a.Citations),
 		Usage: gen.WebchatAnswerUsage{
 			InputTokens: in, OutputTokens: out, TotalTokens: in + out, Cost: money.Decimal(a.CostMicros),
 		},
 	}
+}
+
+// toAPIWebchatCitations shows what an answer rests on: an empty list for nothing.
+func toAPIWebchatCitations(cited []turn.Citation) []gen.WebchatCitation {
+	out := make([]gen.WebchatCitation, len(cited))
+	for i, c := range cited {
+		out[i] = gen.WebchatCitation{SourceID: c.PageID, Title: c.Title, Excerpt: c.Excerpt}
+		if c.URL != "" {
+			out[i].URL = &c.URL
+		}
+	}
+	return out
 }
 
 func toAPISession(c db.Conversation) gen.Session {
@@ -44,7 +56,7 @@ func toAPISessionMessages(rows []db.Message) []gen.SessionMessage {
 	for i, m := range rows {
 		out[i] = gen.SessionMessage{
 			ID: m.ID, Role: gen.SessionMessageRole(m.Role), Content: m.Content,
-			Citations: []gen.WebchatCitation{}, CreatedAt: m.CreatedAt.UTC(),
+			Citations: toAPIWebchatCitations(turn.Cited(m.Citations.JSONText)), CreatedAt: m.CreatedAt.UTC(),
 		}
 	}
 	return out

@@ -19,6 +19,8 @@ type Service struct {
 	DB     *db.DB
 	Models *model.Catalog
 	Now    func() time.Time
+	// Release removes what an agent that goes has beside its row, in the same transaction; nil for nothing.
+	Release func(ctx context.Context, q *db.Queries, accountID, agentID string) error
 }
 
 // CreateInput describes an agent to make. Age is in years; nil when not given.

@@ -57,6 +57,9 @@ func change(member, to *string) {
 func (s *Service) Delete(ctx context.Context, accountID, agentID string) error {
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		avatar, err := q.DeleteAgent(ctx, accountID, agentID)
+		if err == nil && s.Release != nil {
+			err = s.Release(ctx, q, accountID, agentID)
+		}
 		if err != nil || avatar == "" {
 			return err
 		}

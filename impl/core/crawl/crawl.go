@@ -61,9 +61,20 @@ type Options struct {
 	// Interval is the time between two requests to one host; 200 ms by default,
 	// negative for none. A site's Crawl-delay makes it longer, up to 10 s.
 	Interval time.Duration
+	// Pace spaces the requests of several servers; nil knows those of this crawler alone.
+	Pace Pace
 	// Now and Wait are the clock; the system's by default.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Pace is what several crawlers know of hosts together. Hosts are origins, as "https://example.com".
+type Pace interface {
+	// ReserveHost takes the next start of a request, which nobody else gets, and keeps the one after it a distance
+	// away. A start further away than most is not taken: then start is when the host may be visited again.
+	ReserveHost(ctx context.Context, host string, now time.Time, distance, most time.Duration) (start time.Time, taken bool, err error)
+	// HoldHost keeps requests from a host until a time.
+	HoldHost(ctx context.Context, host string, until time.Time) error
 }
 
 // Crawler visits sites. What it knows about hosts is shared by all uses of it,

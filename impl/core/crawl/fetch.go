@@ -83,7 +83,7 @@ func (c *Crawler) get(ctx context.Context, u *url.URL, known Validators) (outbou
 	}
 	// One page that fails says nothing about its site, unless the site says so.
 	if answer.Status == 429 || answer.Status == 503 && answer.Header.Get("Retry-After") != "" {
-		h.hold(c.o.Now(), retryAfter(answer, c.o.Now()))
+		return answer, c.hold(ctx, h, retryAfter(answer, c.o.Now()))
 	}
 	return answer, nil
 }

@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type hosts struct {
 
 // host is one origin.
 type host struct {
+	id    string
 	slots chan struct{}
 	rules chan struct{} // held while robots.txt is looked at or fetched
 
@@ -55,7 +57,7 @@ func (h *hosts) of(u *url.URL) *host {
 		// links to made-up hosts fill the memory.
 		h.byID = map[string]*host{}
 	}
-	fresh := &host{slots: make(chan struct{}, parallelHost), rules: make(chan struct{}, 1)}
+	fresh := &host{id: id, slots: make(chan struct{}, parallelHost), rules: make(chan struct{}, 1)}
 	h.byID[id] = fresh
 	return fresh
 }
@@ -68,7 +70,7 @@ func (c *Crawler) turn(ctx context.Context, h *host) (done func(), err error) {
 		return nil, ctx.Err()
 	}
 	done = func() { <-h.slots }
-	pause, err := h.reserve(c.o.Now(), max(c.o.Interval, 0))
+	pause, err := c.reserve(ctx, h)
 	if err == nil {
 		err = c.o.Wait(ctx, pause)
 	}
@@ -80,30 +82,59 @@ func (c *Crawler) turn(ctx context.Context, h *host) (done func(), err error) {
 }
 
 // reserve takes the next start of a request and returns how far away it is.
-func (h *host) reserve(now time.Time, interval time.Duration) (time.Duration, error) {
+func (c *Crawler) reserve(ctx context.Context, h *host) (time.Duration, error) {
+	now := c.o.Now()
+	h.mu.Lock()
+	distance := max(c.o.Interval, 0, h.delay)
+	h.mu.Unlock()
+	var pace Pace = h
+	if c.o.Pace != nil {
+		pace = c.o.Pace
+	}
+	start, taken, err := pace.ReserveHost(ctx, h.id, now, distance, waitMax)
+	if err != nil {
+		return 0, fmt.Errorf("reserve a request to a host: %w", err)
+	}
+	if !taken {
+		f := fault.New(fault.Unavailable, "The site asked not to be visited for a while.")
+		f.RetryAfter = start.Sub(now)
+		return 0, f
+	}
+	return max(0, start.Sub(now)), nil
+}
+
+// ReserveHost is Pace's, of a host that this crawler alone visits.
+func (h *host) ReserveHost(_ context.Context, _ string, now time.Time, distance, most time.Duration) (time.Time, bool, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.next.After(now.Add(most)) {
+		return h.next, false, nil
+	}
 	start := now
 	if h.next.After(now) {
 		start = h.next
 	}
-	pause := start.Sub(now)
-	if pause > waitMax {
-		f := fault.New(fault.Unavailable, "The site asked not to be visited for a while.")
-		f.RetryAfter = pause
-		return 0, f
+	h.next = start.Add(distance)
+	return start, true, nil
+}
+
+// HoldHost is Pace's.
+func (h *host) HoldHost(_ context.Context, _ string, until time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if until.After(h.next) {
+		h.next = until
 	}
-	h.next = start.Add(max(interval, h.delay))
-	return pause, nil
+	return nil
 }
 
 // hold keeps requests from the host for d.
-func (h *host) hold(now time.Time, d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if until := now.Add(d); until.After(h.next) {
-		h.next = until
+func (c *Crawler) hold(ctx context.Context, h *host, d time.Duration) error {
+	var pace Pace = h
+	if c.o.Pace != nil {
+		pace = c.o.Pace
 	}
+	return pace.HoldHost(ctx, h.id, c.o.Now().Add(d))
 }
 
 // rulesOf returns the robots.txt that holds for u, fetching it when it is not

@@ -33,8 +33,8 @@ const (
 	UserSession    Kind = "parley_us_" // a person who signed in
 	OneTimeLink    Kind = "parley_ot_" // sets a password, once
 	EndUser        Kind = "parley_eu_" // a visitor of an app
-	ChatTicket     Kind = "parley_ct_" // opens the WebSocket of one chat
 	Ephemeral      Kind = "ek_"        // a page's realtime sessions; clients know it by this prefix
+	ChatTicket     Kind = "parley_ct_" // opens the WebSocket of one chat
 )
 
 var kinds = map[Kind]bool{

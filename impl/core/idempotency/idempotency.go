@@ -128,6 +128,11 @@ func With(ctx context.Context, c db.Claim) context.Context {
 	return context.WithValue(ctx, claimKey{}, &c)
 }
 
+// Without is for a turn that another one needs: the request's claim is for the latter.
+func Without(ctx context.Context) context.Context {
+	return context.WithValue(ctx, claimKey{}, (*db.Claim)(nil))
+}
+
 // ClaimOf returns the claim of the request, nil without one.
 func ClaimOf(ctx context.Context) *db.Claim {
 	c, _ := ctx.Value(claimKey{}).(*db.Claim)

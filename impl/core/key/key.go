@@ -37,6 +37,7 @@ type Caller struct {
 	Role              Role   // of a person; "" for everything else
 	AppID             string
 	AgentID           string // of the app; "" when it names none
+	AppKnows          bool   // the app has knowledge of its own
 	Kind              Kind
 	Scopes            []string
 	Origins           []string
@@ -94,11 +95,11 @@ func (s *Service) Authenticate(ctx context.Context, text string) (Caller, error)
 	if strings.HasPrefix(text, string(credential.EndUser)) {
 		return s.authenticateEndUser(ctx, text)
 	}
-	if isTicket(text) {
-		return s.authenticateTicket(ctx, text)
-	}
 	if strings.HasPrefix(text, string(credential.Ephemeral)) {
 		return s.authenticateEphemeral(ctx, text)
+	}
+	if isTicket(text) {
+		return s.authenticateTicket(ctx, text)
 	}
 	kind, genuine := s.Credentials.Genuine(text)
 	find := s.finder(kind)
@@ -175,10 +176,10 @@ func over(end *time.Time, now time.Time) bool { return end != nil && !now.Before
 func CallerOf(row db.Caller) Caller {
 	c := Caller{
 		AccountID: row.AccountID, KeyID: row.ID, AppID: row.AppID, Kind: Kind(row.Kind),
-		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, Plan: row.PlanName, Bucket: "account",
+		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, AppKnows: row.AppKnows, Plan: row.PlanName, Bucket: "account",
 	}
 	if row.Role != "" {
-		c.Role, c.AppID, c.Scopes = Role(row.Role), PeoplesApp, Role(row.Role).Scopes()
+		c.Role, c.AppID, c.AppKnows, c.Scopes = Role(row.Role), PeoplesApp, false, Role(row.Role).Scopes()
 	}
 	if row.HolderScopes != nil {
 		c.Scopes = Within(row.Scopes, row.HolderScopes)

@@ -14,6 +14,17 @@ const (
 // PeoplesApp is the app of people who signed in; it has no row and no agent.
 const PeoplesApp = "app_people"
 
+// ServersApp is the app, and serversKey the key, of what the server does for an account unasked. Neither has a row.
+const (
+	ServersApp = "app_server"
+	serversKey = "key_server"
+)
+
+// Server is who does an account's work in the background, at its expense: within its balance, and without other limits.
+func Server(accountID string) Caller {
+	return Caller{AccountID: accountID, By: "server", KeyID: serversKey, AppID: ServersApp, Kind: Secret, Bucket: "account"}
+}
+
 // Scopes are what the role holds.
 func (r Role) Scopes() []string {
 	switch r {

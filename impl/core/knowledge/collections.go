@@ -53,18 +53,8 @@ func (s *Service) Link(ctx context.Context, accountID, kind, holderID, collectio
 
 // ScopeOf is what an agent and an app answer from together; "" for none of them.
 func (s *Service) ScopeOf(ctx context.Context, accountID, agentID, appID string) (Scope, error) {
-	scope := Scope{AccountID: accountID}
-	for kind, holder := range map[string]string{db.HolderAgent: agentID, db.HolderApp: appID} {
-		if holder == "" {
-			continue
-		}
-		ids, err := s.DB.LinkedCollections(ctx, accountID, kind, holder)
-		if err != nil {
-			return scope, err
-		}
-		scope.Collections = append(scope.Collections, ids...)
-	}
-	return scope, nil
+	ids, err := s.DB.HeldCollections(ctx, accountID, agentID, appID)
+	return Scope{AccountID: accountID, Collections: ids}, err
 }
 
 // removeBatch bounds how many pages one statement removes.

@@ -24,6 +24,7 @@ import (
 	"parley/impl/core/crawl"
 	"parley/impl/core/extract"
 	"parley/impl/core/fault"
+	"parley/impl/core/key"
 )
 
 // Crawler reaches sites; crawl.Crawler is one.
@@ -39,10 +40,13 @@ type Reader interface {
 	Extract(ctx context.Context, name, declaredType string, content []byte) (extract.Document, error)
 }
 
-// Embedder makes vectors of texts, one each, all of one length. Errors that a
-// retry may mend are Unavailable or Upstream faults.
+// Embedder makes vectors of texts.
 type Embedder interface {
-	Embed(ctx context.Context, accountID string, texts []string) ([][]float32, error)
+	// Model is the id of the model that makes an account's vectors; "" when it has none, which leaves it with text search.
+	Model(ctx context.Context, accountID string) (string, error)
+	// Embed returns one vector a text, all of one length, at the caller's expense. Errors that a retry may
+	// mend are Unavailable or Upstream faults; a balance that does not cover it is NoFunds.
+	Embed(ctx context.Context, caller key.Caller, model string, texts []string) ([][]float32, error)
 }
 
 // Limits are the ceilings of a collection. Zero fields take the defaults.

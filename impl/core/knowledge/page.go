@@ -134,7 +134,11 @@ func (s *Service) index(ctx context.Context, p *db.Page, d extract.Document) ([]
 		cut = cut[:s.chunksMax()]
 		p.Reason = fmt.Sprintf("Only the first %d passages are searched.", len(cut))
 	}
-	digest := digestOf(p.Title, cut)
+	model, err := s.embedModel(ctx, p.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	digest := digestOf(p.Title, model, cut)
 	if digest == p.Digest && p.IndexState == db.PageOK {
 		return nil, nil
 	}
@@ -148,17 +152,23 @@ func (s *Service) index(ctx context.Context, p *db.Page, d extract.Document) ([]
 		}
 		words += len(strings.Fields(c.Text))
 	}
-	if err := s.embed(ctx, p.AccountID, chunks); err != nil {
+	if used, err := s.embedOrNot(ctx, p, model, chunks); err != nil {
 		return nil, err
+	} else if used != model {
+		digest = digestOf(p.Title, used, cut) // so that the next refresh tries again
 	}
 	now := s.Now()
 	p.IndexState, p.IndexedAt, p.Chunks, p.Words, p.Digest = db.PageOK, &now, len(chunks), int64(words), digest
 	return chunks, nil
 }
 
-func digestOf(title string, chunks []chunk.Chunk) string {
+// digestOf stands for what is stored of a page: its text, and the model of its vectors.
+func digestOf(title, model string, chunks []chunk.Chunk) string {
 	h := sha256.New()
 	_, _ = io.WriteString(h, title)
+	if model != "" {
+		_, _ = fmt.Fprintf(h, "\x00\x00%s", model)
+	}
 	for _, c := range chunks {
 		_, _ = fmt.Fprintf(h, "\x00%s\x00%s\x00%s", c.Language, c.Heading, c.Text)
 	}

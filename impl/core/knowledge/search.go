@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"parley/db"
+	"parley/impl/core/key"
 	"parley/impl/core/provider"
 	"parley/impl/core/tokens"
 )
@@ -31,6 +32,7 @@ type Query struct {
 	Question string
 	History  []tokens.Message // the conversation before it, the oldest first
 	Limit    int              // how many passages at most; 6 when zero
+	Caller   key.Caller       // who asks, and pays for the question's vector where there is a model for it
 }
 
 // Passage is a piece of a page that may answer a question. What people set in
@@ -57,14 +59,11 @@ func (s *Service) Search(ctx context.Context, scope Scope, q Query) ([]Passage, 
 	if strings.TrimSpace(asked) == "" || len(scope.Collections) == 0 {
 		return nil, nil
 	}
-	var vector []float32
-	if s.Embedder != nil {
-		vector = s.embedQuestion(ctx, scope.AccountID, strings.TrimSpace(asked+"\n"+leaning))
-	}
+	meant := s.embedQuestion(ctx, scope.AccountID, q.Caller, strings.TrimSpace(asked+"\n"+leaning))
 	texts := []string{Searchable(asked), Searchable(leaning)}
 	var all []candidate
 	for _, collectionID := range scope.Collections[:min(len(scope.Collections), collectionsMax)] {
-		found, err := s.searchCollection(ctx, scope.AccountID, collectionID, texts, vector)
+		found, err := s.searchCollection(ctx, scope.AccountID, collectionID, texts, meant)
 		if err != nil {
 			return nil, err
 		}
@@ -75,14 +74,14 @@ func (s *Service) Search(ctx context.Context, scope Scope, q Query) ([]Passage, 
 		q.Limit = passagesMax
 	}
 	share := keepShare
-	if vector != nil {
+	if meant.vector != nil {
 		share = 0 // sums of ranks tell an order, not how much better one is
 	}
 	return s.load(ctx, scope.AccountID, all, q.Limit, share)
 }
 
 // searchCollection returns candidates, the best first.
-func (s *Service) searchCollection(ctx context.Context, accountID, collectionID string, texts []string, vector []float32) ([]candidate, error) {
+func (s *Service) searchCollection(ctx context.Context, accountID, collectionID string, texts []string, meant meaning) ([]candidate, error) {
 	terms, err := s.DB.QuestionTerms(ctx, accountID, collectionID, texts)
 	if err != nil || len(terms) == 0 {
 		return nil, err
@@ -92,7 +91,7 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 	seen := map[db.ChunkRef]bool{}
 	for _, match := range w.matches() {
 		query := db.ChunkQuery{Match: match, Rank: w.any(), Terms: w.queries(), Cap: w.budget() * 5 / 4, Top: candidatesMax}
-		more, err := s.DB.MatchChunks(ctx, accountID, collectionID, query, vector != nil)
+		more, err := s.DB.MatchChunks(ctx, accountID, collectionID, query, meant.model)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +105,7 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 			break
 		}
 	}
-	return fuse(w.score(found), found, vector), nil
+	return fuse(w.score(found), found, meant.vector), nil
 }
 
 // load reads the passages of the best candidates: no text twice, of no page
@@ -155,6 +154,9 @@ func passage(row db.Passage, score float64) Passage {
 	}
 	if row.IsFile {
 		p.URL = ""
+	}
+	if p.Title == "" {
+		p.Title = row.FileName
 	}
 	m := metadataOf(row.Metadata)
 	replace(&p.Title, m.Title)

@@ -9,6 +9,8 @@ import (
 
 	"parley/db"
 	"parley/db/dbtest"
+	"parley/impl/core/fault"
+	"parley/impl/core/key"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/tokens"
 )
@@ -144,9 +146,14 @@ func TestMetadataIsShownInstead(t *testing.T) {
 }
 
 // meaning is an embedder with one axis a topic, whatever the words.
-type meaning struct{ err error }
+type meaning struct {
+	model string // "": the account has none
+	err   error
+}
 
-func (m *meaning) Embed(_ context.Context, _ string, texts []string) ([][]float32, error) {
+func (m *meaning) Model(context.Context, string) (string, error) { return m.model, nil }
+
+func (m *meaning) Embed(_ context.Context, _ key.Caller, _ string, texts []string) ([][]float32, error) {
 	out := make([][]float32, len(texts))
 	for i, text := range texts {
 		out[i] = make([]float32, 3)
@@ -162,7 +169,7 @@ func (m *meaning) Embed(_ context.Context, _ string, texts []string) ([][]float3
 func TestVectorsAreFusedWithTextAndNeverNeeded(t *testing.T) {
 	t.Parallel()
 	b := own(t)
-	m := &meaning{}
+	m := &meaning{model: "meaning"}
 	b.Embedder = m
 	// By the words alone the first page is the better one.
 	b.site.put("https://site.test/a", "Late again\nA late express is a reason to complain; late late late.\n\nbattery battery")
@@ -177,8 +184,44 @@ func TestVectorsAreFusedWithTextAndNeverNeeded(t *testing.T) {
 		t.Errorf("with vectors found %v", titles(found))
 	}
 	m.err = errors.New("the model is away")
-	if found := b.search(t, question); len(found) == 0 || found[0].Title != "Late again" {
-		t.Errorf("without the model found %v", titles(found))
+	byWords := func(when string) {
+		t.Helper()
+		if found := b.search(t, question); len(found) == 0 || found[0].Title != "Late again" {
+			t.Errorf("%s found %v", when, titles(found))
+		}
+	}
+	byWords("without the model")
+	m.err, m.model = nil, "another"
+	byWords("with vectors of another model")
+	m.model = ""
+	byWords("when the account has no model any more")
+}
+
+func TestWhatTheBalanceDoesNotCoverIsSearchedByWords(t *testing.T) {
+	t.Parallel()
+	b := own(t)
+	m := &meaning{model: "meaning", err: fault.New(fault.NoFunds, "no funds")}
+	b.Embedder = m
+	b.site.put("https://site.test/a", "Post\nA parcel that is late is sent again.")
+	source := b.addSite(t, knowledge.DefaultSettings)
+	b.idle(t)
+	if found := b.search(t, "when is a late parcel sent"); len(found) != 1 {
+		t.Errorf("found %v", titles(found))
+	}
+	var reason string
+	if err := b.raw.Get(&reason, "select reason from pages where collection_id = $1", b.collection); err != nil || !strings.Contains(reason, "balance") {
+		t.Errorf("the page says %q, %v", reason, err)
+	}
+	m.err = nil
+	if _, err := b.Configure(t.Context(), b.account, source.ID, knowledge.SourceSettings{Refresh: "never", RefreshExistingPages: knowledge.RefreshAlways}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Sync(t.Context(), b.account, source.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.idle(t)
+	if n := b.count(t, "select count(*) from chunks where collection_id = $1 and embedding_model = 'meaning'", b.collection); n != 1 {
+		t.Errorf("%d chunks have vectors once it is covered", n)
 	}
 }
 

@@ -147,8 +147,14 @@ func settingsOf(source db.Source) SourceSettings {
 // SettingsOf returns the settings of a source.
 func SettingsOf(source db.Source) SourceSettings { return settingsOf(source) }
 
+// hostsKept is how long it is known when a site was visited.
+const hostsKept = time.Hour
+
 // refreshDue begins to ingest the sources whose time has come.
 func (s *Service) refreshDue(ctx context.Context, _ job.Run) error {
+	if err := s.DB.ForgetHosts(ctx, s.Now().Add(-hostsKept)); err != nil {
+		return err
+	}
 	for {
 		due, err := s.DB.DueSources(ctx, s.Now(), removeBatch)
 		if err != nil || len(due) == 0 {

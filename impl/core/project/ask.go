@@ -37,6 +37,7 @@ type Options struct {
 	AskedAt    time.Time `json:"asked_at,omitzero"`
 	Uncited    bool      `json:"uncited,omitempty"` // its answer names no pages
 	Completion bool      `json:"completion,omitempty"`
+	ProjectID  int64     `json:"project_id,omitempty"` // of a completion
 }
 
 // OptionsOf reads what is stored with a turn.
@@ -115,7 +116,7 @@ func (s *Service) Complete(ctx context.Context, q Question, history []provider.M
 	if err != nil {
 		return nil, Options{}, err
 	}
-	in, err := s.input(ctx, p, set, q, Options{Completion: true})
+	in, err := s.input(ctx, p, set, q, Options{Completion: true, ProjectID: p.ID, Metadata: Metadata{RequestSource: q.Metadata.RequestSource}})
 	if err != nil {
 		return nil, Options{}, err
 	}

@@ -54,17 +54,17 @@ func (s *Service) IsActive(ctx context.Context, accountID string, projects ...db
 // passagesShown bounds how many passages an answer is made from.
 const passagesShown = 6
 
-// knowledgeFor is what a question is answered from, as the settings have it; nil for the model's knowledge alone.
+// knowledgeFor is what a question is answered from, as the settings have it; of none for the model's knowledge alone.
 func (s *Service) knowledgeFor(ctx context.Context, p db.Project, set Settings, q Question, history []provider.Message) (*turn.Knowledge, error) {
 	source := set.ResponseSource
 	if q.ResponseSource != "" {
 		source = q.ResponseSource
 	}
 	if source == SourceModel {
-		return nil, nil
+		return &turn.Knowledge{}, nil
 	}
 	found, err := s.Knowledge.Search(ctx, knowledge.Scope{AccountID: p.AccountID, Collections: []string{p.CollectionID}},
-		knowledge.Query{Question: q.Prompt, History: history, Limit: passagesShown})
+		knowledge.Query{Question: q.Prompt, History: history, Limit: passagesShown, Caller: q.Caller})
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,9 @@ func (s *Service) eraseConversations(ctx context.Context, p db.Project, sessionI
 			return err
 		}
 	}
+	if err := s.report(ctx, p.AccountID); err != nil { // their figures stay
+		return err
+	}
 	far := s.Now().AddDate(100, 0, 0)
 	for n := int64(eraseBatch); n == eraseBatch; {
 		if n, err = s.DB.EraseProjectConversations(ctx, p.AccountID, p.ID, sessionID, far, eraseBatch); err != nil {
@@ -151,6 +154,9 @@ func (s *Service) sweep(ctx context.Context, _ job.Run) error {
 		return err
 	}
 	for _, p := range projects {
+		if err := s.report(ctx, p.AccountID); err != nil { // their figures stay
+			return err
+		}
 		before := s.Now().AddDate(0, 0, -*p.RetentionDays)
 		for n := int64(eraseBatch); n == eraseBatch; {
 			if n, err = s.DB.EraseProjectConversations(ctx, p.AccountID, p.ID, "", before, eraseBatch); err != nil {

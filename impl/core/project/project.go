@@ -41,6 +41,8 @@ type Service struct {
 	Knowledge     *knowledge.Service
 	Blobs         *blobs.Store
 	Now           func() time.Time
+	// Stopping tells that the server shuts down: streams then end early, to be resumed from another. nil: it never does.
+	Stopping func() bool
 }
 
 // Number is the number that a surface with integers for ids shows for one of

@@ -40,6 +40,8 @@ type Engine struct {
 	Encoders map[string]Encoder
 	// Wholes are the surfaces' answers that are not streamed, likewise.
 	Wholes map[string]Whole
+	// Knowledge finds what an answer without Knowledge is made from; nil finds nothing. It is set before the first turn.
+	Knowledge func(ctx context.Context, in Input) (*Knowledge, error)
 	// Pictures returns the answer to the request of a picture's turn once more, waiting for its end.
 	Pictures func(ctx context.Context, t db.Turn) (any, error)
 
@@ -120,6 +122,9 @@ func (e *Engine) Stop(ctx context.Context) {
 // nothing is stored.
 func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 	if err := checkAgent(in); err != nil {
+		return nil, err
+	}
+	if err := e.find(ctx, &in); err != nil {
 		return nil, err
 	}
 	offers, err := e.offers(ctx, in)

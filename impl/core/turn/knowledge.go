@@ -1,6 +1,10 @@
 package turn
 
 import (
+	"context"
+	"encoding/json"
+	"strings"
+
 	"parley/db"
 	"parley/impl/core/provider"
 	"parley/impl/core/tokens"
@@ -24,9 +28,30 @@ type Citation struct {
 	PageID string `json:"page_id"`
 	Title  string `json:"title,omitempty"`
 	URL    string `json:"url,omitempty"`
+	// Excerpt is the beginning of the passage, in one line.
+	Excerpt string `json:"excerpt,omitempty"`
+}
+
+// find fills in what the answer is made from, unless its surface has decided that.
+func (e *Engine) find(ctx context.Context, in *Input) error {
+	if e.Knowledge == nil || in.Knowledge != nil || in.Work != nil {
+		return nil
+	}
+	var err error
+	in.Knowledge, err = e.Knowledge(ctx, *in)
+	return err
+}
+
+// Cited reads the citations that are stored with a message; nil without any.
+func Cited(stored []byte) []Citation {
+	var cited []Citation
+	_ = json.Unmarshal(stored, &cited) // written by this package, or nothing
+	return cited
 }
 
 const (
+	// excerptRunes is how much of a passage its citation shows.
+	excerptRunes = 300
 	// knowledgeTokensMax bounds what passages add to the cost of an answer.
 	knowledgeTokensMax = 4000
 	// passageFraming are the tokens of the message that holds the passages.
@@ -86,8 +111,16 @@ func (r *run) citations(cited []int) []Citation {
 	for _, i := range cited {
 		if i >= 0 && i < len(r.passages) {
 			p := r.passages[i]
-			out = append(out, Citation{N: i + 1, PageID: p.ID, Title: p.Title, URL: p.URL})
+			out = append(out, Citation{N: i + 1, PageID: p.ID, Title: p.Title, URL: p.URL, Excerpt: excerpt(p.Text)})
 		}
 	}
 	return out
+}
+
+func excerpt(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > excerptRunes {
+		return string(runes[:excerptRunes]) + "…"
+	}
+	return text
 }

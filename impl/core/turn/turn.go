@@ -83,7 +83,9 @@ type Input struct {
 	ImageIDs     []string           // the pictures that Question shows; stored with it
 	Images       []string           // the same as the model gets them, see tokens.Message
 	Sampling     Sampling           // how the model shall write
-	Knowledge    *Knowledge         // what it shall answer from; nil: nothing in particular
+	Knowledge    *Knowledge         // what it shall answer from; nil: what the engine finds for the agent, and for the app if it speaks
+	Cites        bool               // the surface shows what is cited; elsewhere marks in the text would mean nothing
+	ForApp       bool               // the caller's app is who answers
 	Work         *Work              // in place of a chat; History and Question are not read
 	Unstored     bool               // nothing of the text is kept; for answers without a conversation
 	Asked        string             // what was asked, in the surface's own terms, as the first event of the log; "" keeps none

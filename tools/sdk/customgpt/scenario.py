@@ -136,6 +136,28 @@ def check_settings(project_id: int) -> None:
     expect("projects", data("limits", CustomGPT.Limit.get())["current_projects_num"], 1)
 
 
+def check_reports(project_id: int) -> None:
+    traffic = data("traffic", CustomGPT.ReportsAnalytics.traffic(project_id=project_id, filters=["sources"]))
+    expect("traffic", traffic["sources"], [{"request_source": "api", "request_source_number": 2}])
+    queries = data("queries", CustomGPT.ReportsAnalytics.queries(project_id=project_id, filters=["total", "query_status"]))
+    expect("queries", (queries["total"], queries["query_status"]), (2, [{"status": "success", "count": 2}]))
+    both = ["total", "average_queries_per_conversation"]
+    conversations = data("conversations", CustomGPT.ReportsAnalytics.conversations(project_id=project_id, filters=both))
+    expect("conversations", (conversations["total"], conversations["average_queries_per_conversation"]), (1, 2))
+    figures = ["queries", "conversations", "queries_per_conversation"]
+    analysis = data("analysis", CustomGPT.ReportsAnalytics.analysis(project_id=project_id, filters=figures, interval="daily"))
+    expect("analysis", [sum(day["queries_number"] for day in analysis[name]) for name in figures[:2]], [2, 1])
+
+
+def check_plugin(project_id: int) -> None:
+    words = {"model_name": "harbour", "human_name": "Harbour", "keywords": "boats", "description": "Knows the harbour."}
+    made = data("plugin", CustomGPT.ProjectPlugins.create(project_id=project_id, is_active=True, **words), 201)
+    expect("plugin", (made["model_name"], made["is_active"]), ("harbour", True))
+    renamed = {**words, "human_name": "Port"}
+    expect("renamed", data("plugin", CustomGPT.ProjectPlugins.update(project_id=project_id, is_active=True, **renamed))["human_name"], "Port")
+    expect("plugin", data("plugin", CustomGPT.ProjectPlugins.get(project_id=project_id))["human_name"], "Port")
+
+
 def check_openai(url: str, key: str, project_id: int) -> None:
     client = openai.OpenAI(base_url=f"{url}/api/v1/projects/{project_id}", api_key=key, max_retries=0)
     messages: Any = [{"role": "user", "content": QUESTION}]
@@ -168,6 +190,10 @@ def main(url: str, key: str) -> None:
     print("check_projects: passed", flush=True)
     check_messages(project_id)
     print("check_messages: passed", flush=True)
+    check_reports(project_id)
+    print("check_reports: passed", flush=True)
+    check_plugin(project_id)
+    print("check_plugin: passed", flush=True)
     check_openai(url, key, project_id)
     print("check_openai: passed", flush=True)
     check_content(project_id)
