@@ -136,6 +136,9 @@ func TestAnErasedAccountIsForgotten(t *testing.T) {
 	receiver := testkit.NewReceiver(t)
 	x.Webhook(t, receiver.URL+"?"+said)
 	x.Upstream(t, providertest.SSE("answer "+answered))
+	if _, _, err := s.App.Models.PutAlias(t.Context(), x.ID, "gpt-*", testkit.UpstreamModel); err != nil { // what the document's examples name
+		t.Fatal(err)
+	}
 	if n := x.sayEverywhere(t, said); n < 10 {
 		t.Errorf("only %d requests took the text", n)
 	}

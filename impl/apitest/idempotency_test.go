@@ -23,20 +23,22 @@ const keyHeader = "Idempotency-Key"
 
 // unrepeatable are the POSTs that take no Idempotency-Key, with the reason.
 var unrepeatable = map[string]string{
-	"cancelChat":           "a run ends once, however often it is asked",
-	"createChatTicket":     "stores nothing; another ticket costs nothing and lapses",
-	"validateFlow":         "changes nothing",
-	"cancelTurn":           "a turn ends once, however often it is stopped",
-	"cancelModelResponse":  "a response ends once, however often it is stopped",
-	"createErasure":        "what is erased stays erased, and it removes the answers that are kept for repetition",
-	"createOauthToken":     "RFC 6749 knows no such header; another token costs nothing and lapses",
-	"createEndUserToken":   "stores nothing; another token costs nothing and lapses",
-	"introspectOauthToken": "changes nothing",
-	"revokeOauthToken":     "a token is revoked once, however often it is asked",
-	"signIn":               "another session costs nothing and lapses",
-	"setPassword":          "its link works once",
-	"testProvider":         "asks once more; what it offers stays offered",
-	"signOut":              "a session ends once, however often it is asked",
+	"cancelChat":                 "a run ends once, however often it is asked",
+	"createChatTicket":           "stores nothing; another ticket costs nothing and lapses",
+	"validateFlow":               "changes nothing",
+	"cancelTurn":                 "a turn ends once, however often it is stopped",
+	"cancelModelResponse":        "a response ends once, however often it is stopped",
+	"createErasure":              "what is erased stays erased, and it removes the answers that are kept for repetition",
+	"createOauthToken":           "RFC 6749 knows no such header; another token costs nothing and lapses",
+	"createEndUserToken":         "stores nothing; another token costs nothing and lapses",
+	"introspectOauthToken":       "changes nothing",
+	"createRealtimeClientSecret": "OpenAI's API knows no such header; another secret costs nothing and lapses",
+	"createRealtimeSession":      "OpenAI's API knows no such header; another secret costs nothing and lapses",
+	"revokeOauthToken":           "a token is revoked once, however often it is asked",
+	"signIn":                     "another session costs nothing and lapses",
+	"setPassword":                "its link works once",
+	"testProvider":               "asks once more; what it offers stays offered",
+	"signOut":                    "a session ends once, however often it is asked",
 }
 
 // eachRepeatable runs a test for every operation that creates or spends.
