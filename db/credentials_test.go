@@ -57,6 +57,9 @@ func (n tenant) credentialCalls() []call {
 			u.AccountID = a
 			return did(d.UpdateUser(ctx, u))
 		}},
+		{"PinSubject", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.PinSubject(ctx, a, n.user, "https://issuer.example ada"))
+		}},
 		{"InsertUserSession", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			s := n.sessionRow()
 			s.AccountID = a

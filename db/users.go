@@ -16,12 +16,13 @@ type User struct {
 	PasswordHash *string    `db:"password_hash"` // argon2id; nil until it is set
 	LastSignInAt *time.Time `db:"last_sign_in_at"`
 	CreatedAt    time.Time  `db:"created_at"`
+	Subject      *string    `db:"subject"` // who they are to an issuer, and to which; nil until they sign in there
 }
 
 // UserEmailsKey is the constraint that an address in use breaks.
 const UserEmailsKey = "user_emails_pkey"
 
-const userColumns = `account_id, user_id, email, name, role, active, password_hash, last_sign_in_at, created_at`
+const userColumns = `account_id, user_id, email, name, role, active, password_hash, last_sign_in_at, created_at, subject`
 
 // InsertUser stores a user and claims the address.
 func (q *Queries) InsertUser(ctx context.Context, u User) error {
@@ -80,7 +81,7 @@ func (q *Queries) LockUsers(ctx context.Context, accountID, userID string) ([]Us
 func (q *Queries) UserByEmail(ctx context.Context, email string) (User, error) {
 	var u User
 	err := q.get(ctx, &u, `
-		select u.account_id, u.user_id, u.email, u.name, u.role, u.active, u.password_hash, u.last_sign_in_at, u.created_at
+		select u.account_id, u.user_id, u.email, u.name, u.role, u.active, u.password_hash, u.last_sign_in_at, u.created_at, u.subject
 		from user_emails e
 		join users u on u.account_id = e.account_id and u.user_id = e.user_id
 		where e.email = $1`,
@@ -95,6 +96,15 @@ func (q *Queries) UpdateUser(ctx context.Context, u User) error {
 		set name = $3, role = $4, active = $5
 		where account_id = $1 and user_id = $2`,
 		u.AccountID, u.ID, u.Name, u.Role, u.Active)
+}
+
+// PinSubject stores who a person is to an issuer. It is ErrNotFound when they are somebody else there already.
+func (q *Queries) PinSubject(ctx context.Context, accountID, userID, subject string) error {
+	return q.execOne(ctx, `
+		update users
+		set subject = $3
+		where account_id = $1 and user_id = $2 and coalesce(subject, $3) = $3`,
+		accountID, userID, subject)
 }
 
 // SetPassword stores the digest of a person's password and ends all their sessions and links.
@@ -207,7 +217,7 @@ func (q *Queries) TakeUserLink(ctx context.Context, hash []byte, at time.Time) (
 			where link_hash = $1 and expires_at > $2
 			returning account_id, user_id
 		)
-		select u.account_id, u.user_id, u.email, u.name, u.role, u.active, u.password_hash, u.last_sign_in_at, u.created_at
+		select u.account_id, u.user_id, u.email, u.name, u.role, u.active, u.password_hash, u.last_sign_in_at, u.created_at, u.subject
 		from taken t
 		join users u on u.account_id = t.account_id and u.user_id = t.user_id`,
 		hash, at)

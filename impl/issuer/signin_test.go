@@ -227,6 +227,27 @@ func TestWhoMayNotSignIn(t *testing.T) {
 	}
 }
 
+// Whoever gets the address of somebody who has signed in is somebody else.
+func TestAnAddressThatChangesHandsLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	c := startConsole(t)
+	c.invite(t, "grace@example.com", key.Admin)
+	as := func(subject any) testkit.Response {
+		claims := verified("grace@example.com")
+		claims["sub"] = subject
+		c.is(t, claims)
+		return browser{}.signIn(t, c)
+	}
+	as("grace").Want(t, http.StatusFound)
+	as("the next one").Want(t, http.StatusForbidden)
+	as("").Want(t, http.StatusUnauthorized)
+	as("grace").Want(t, http.StatusFound)
+	refused, err := c.DB.AuditEvents(t.Context(), c.account.ID, db.AuditFilter{Action: "user.sign_in_refused", Limit: 10})
+	if err != nil || len(refused) == 0 || !strings.Contains(string(refused[len(refused)-1].Details), "another subject") {
+		t.Errorf("booked %+v, %v", refused, err)
+	}
+}
+
 // A return is good for the browser that began it, once, and for a while.
 func TestAReturnFitsItsBeginning(t *testing.T) {
 	t.Parallel()

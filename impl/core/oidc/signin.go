@@ -114,7 +114,7 @@ func (s *SignIn) Finish(ctx context.Context, r Return) (user.Session, string, er
 	if nonce, _ := claims.All["nonce"].(string); !same(p.Nonce, nonce) {
 		return user.Session{}, "", errRefused
 	}
-	made, err := s.People.SignInAs(ctx, identityOf(claims))
+	made, err := s.People.SignInAs(ctx, s.identityOf(claims))
 	return made, p.ReturnTo, err
 }
 
@@ -133,8 +133,11 @@ func (s *SignIn) open(kept string) (p pending, err error) {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // identityOf reads who somebody is. Some issuers write "true" as a text.
-func identityOf(c Claims) user.Identity {
+func (s *SignIn) identityOf(c Claims) user.Identity {
 	var who user.Identity
+	if c.Subject != "" {
+		who.Subject = s.Issuer + " " + c.Subject
+	}
 	who.Email, _ = c.All["email"].(string)
 	who.Name, _ = c.All["name"].(string)
 	verified := c.All["email_verified"]

@@ -26,6 +26,7 @@ func (a Admission) admits(email string) bool {
 
 // Identity is who somebody is to an issuer that the operator trusts.
 type Identity struct {
+	Subject  string // the issuer and its lasting name of the person, which addresses are not
 	Email    string
 	Verified bool // the issuer has verified the address
 	Name     string
@@ -37,8 +38,9 @@ var (
 )
 
 // SignInAs begins a session of the person who has the address of the identity:
-// one who was invited or whose domain is admitted. An address that is not verified is an
-// Unauthenticated fault; whoever may not sign in is Forbidden.
+// one who was invited or whose domain is admitted. The first sign-in binds the
+// person to the identity's subject: whoever gets the address later is somebody
+// else. An address that is not verified is an Unauthenticated fault; whoever may not sign in is Forbidden.
 func (s *Service) SignInAs(ctx context.Context, who Identity) (Session, error) {
 	email := normal(who.Email)
 	u, err := s.DB.UserByEmail(ctx, email)
@@ -47,14 +49,14 @@ func (s *Service) SignInAs(ctx context.Context, who Identity) (Session, error) {
 		return Session{}, err
 	}
 	switch {
-	case !who.Verified || disguised(who.Email) || !emailForm.MatchString(email):
+	case !who.Verified || who.Subject == "" || disguised(who.Email) || !emailForm.MatchString(email):
 		return Session{}, s.refuse(ctx, u, email, byIssuer, "unverified", errUnverified)
 	case unknown && s.Admission.admits(email):
 		return s.admit(ctx, who)
 	case unknown || !u.Active:
 		return Session{}, s.refuse(ctx, u, email, byIssuer, "inactive", errStranger)
 	}
-	return s.enter(ctx, u, false)
+	return s.enter(ctx, u, who, false)
 }
 
 // disguised tells whether an address becomes another one in lower case: some
@@ -77,17 +79,21 @@ func (s *Service) admit(ctx context.Context, who Identity) (Session, error) {
 	if err := check(u); err != nil {
 		return Session{}, err
 	}
-	made, err := s.enter(ctx, u, true)
+	made, err := s.enter(ctx, u, who, true)
 	if taken(err) { // they come twice at the same time
 		if u, err = s.DB.UserByEmail(ctx, u.Email); err == nil {
-			return s.enter(ctx, u, false)
+			return s.enter(ctx, u, who, false)
 		}
 	}
 	return made, err
 }
 
-// enter begins a session of a person, who may have to be made first.
-func (s *Service) enter(ctx context.Context, u db.User, fresh bool) (Session, error) {
+// enter begins a session of a person, who may have to be made first, and who is
+// the identity's subject from then on.
+func (s *Service) enter(ctx context.Context, u db.User, who Identity, fresh bool) (Session, error) {
+	if u.Subject != nil && *u.Subject != who.Subject {
+		return Session{}, s.refuse(ctx, u, u.Email, byIssuer, "another subject", errStranger)
+	}
 	var made Session
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		if fresh {
@@ -99,8 +105,13 @@ func (s *Service) enter(ctx context.Context, u db.User, fresh bool) (Session, er
 				return err
 			}
 		}
-		var err error
-		made, err = s.begin(ctx, q, u, byIssuer)
+		err := q.PinSubject(ctx, u.AccountID, u.ID, who.Subject)
+		if errors.Is(err, db.ErrNotFound) {
+			return errStranger // bound to another one, or deleted, since they were recognised
+		}
+		if err == nil {
+			made, err = s.begin(ctx, q, u, byIssuer)
+		}
 		return err
 	})
 	return made, err
