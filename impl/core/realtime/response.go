@@ -223,7 +223,7 @@ func (a *answer) resolve(ctx context.Context, in *turn.Input) error {
 	if in.Agent = who.Agent; who.Agent != nil {
 		agentID = who.Agent.ID
 	} else {
-		in.ModelID = who.Model.ID
+		in.Model = who.Model
 	}
 	last := len(in.History) - 1
 	for last >= 0 && in.History[last].Role != provider.RoleUser {
