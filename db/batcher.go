@@ -87,13 +87,13 @@ func (b *batcher[Q, A]) next() []waiter[Q, A] {
 	return batch
 }
 
-// answer sends one statement for a batch. What fails together is sent one by
-// one, so that a call fails for its own reasons only.
+// answer sends one statement for a batch. What fails together is sent apart, at
+// the same time, so that a call fails, or waits, for its own reasons only.
 func (b *batcher[Q, A]) answer(batch []waiter[Q, A]) {
 	answers, err := b.sendOne(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, ErrUnavailable) {
 		for _, w := range batch {
-			b.answer([]waiter[Q, A]{w})
+			go b.answer([]waiter[Q, A]{w})
 		}
 		return
 	}

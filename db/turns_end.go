@@ -182,9 +182,21 @@ const (
 	// cannot deadlock. One that wants a single turn needs none: it has one row of
 	// each kind. A lock of the rows would not do: to lock a row and then update it
 	// in one statement looks at an old version of it twice, and others wait in between.
-	inTurns = `taken as materialized (
+	//
+	// A statement of many waits for no lock for long. It fails then, and each turn
+	// gets a statement of its own: the turns of an account whose rows somebody
+	// holds must not keep those of others waiting.
+	inTurns = `patience as materialized (
+			select set_config('lock_timeout', case when count(*) > 1 then '500ms' else current_setting('lock_timeout') end, true)
+			from want
+		), taken as materialized (
 			select pg_advisory_xact_lock(hashtextextended('turns of ' || account_id, 0))
-			from (select distinct account_id from want where (select count(*) from want) > 1 order by account_id) a
+			from (
+				select distinct account_id
+				from want
+				where (select count(*) from want) > 1 and (select count(*) from patience) > 0
+				order by account_id
+			) a
 		),`
 
 	// settled gives back what turns occupied and spends their cost. Each kind of

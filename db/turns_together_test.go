@@ -155,3 +155,49 @@ func (n tenant) wantRoom(t *testing.T, d *db.DB, limits db.Ceilings, used int64)
 		t.Errorf("with the last tokens: %+v, %v", begun, err)
 	}
 }
+
+// An account whose row somebody holds keeps nobody else's turns waiting.
+func TestAHeldAccountHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	d, dsn := dbtest.Own(t)
+	stuck, free, raw := newTenant(t, d), newTenant(t, d), rawConn(t, dsn)
+	hold, err := raw.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hold.Rollback() }()
+	if _, err := hold.Exec(`select 1 from accounts where account_id = $1 for update`, stuck.account); err != nil {
+		t.Fatal(err)
+	}
+	begin := func(n tenant) error {
+		row := n.turnRow(unique("turn_"))
+		row.ConversationID, row.KeyID, row.HeldMicros = nil, unique("key_"), 10
+		begun, err := d.BeginTurn(t.Context(), row, db.Beginning{})
+		if err == nil && !begun.Funded {
+			err = fmt.Errorf("not begun: %+v", begun)
+		}
+		return err
+	}
+	waiting := make(chan error, 16)
+	for range 8 { // more than there are statements under way at once
+		go func() { waiting <- begin(stuck) }()
+	}
+	for range 20 {
+		if err := begin(free); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-waiting:
+		t.Errorf("a turn of the held account began: %v", err)
+	default:
+	}
+	if err := hold.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		if err := <-waiting; err != nil {
+			t.Error(err)
+		}
+	}
+}
