@@ -34,7 +34,10 @@ func TestAnswersRecordWhatTheyCite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []turn.Citation{{N: 3, PageID: "page_2", Title: "Title 2", URL: "https://site.test/2"}, {N: 1, PageID: "page_0", Title: "Title 0", URL: "https://site.test/0"}}
+	want := []turn.Citation{
+		{N: 3, PageID: "page_2", Title: "Title 2", URL: "https://site.test/2", Excerpt: "It takes a week."},
+		{N: 1, PageID: "page_0", Title: "Title 0", URL: "https://site.test/0", Excerpt: "It takes a week."},
+	}
 	last := events[len(events)-1]
 	if !reflect.DeepEqual(answer.Citations, want) || !reflect.DeepEqual(last.Citations, want) {
 		t.Errorf("answer cites %+v, event %+v", answer.Citations, last.Citations)
