@@ -44,7 +44,7 @@ func TestEveryOperationKeepsHouseRules(t *testing.T) {
 	}
 	for path, item := range tree.Pairs(tree.Member(document, "paths")) {
 		for method, operation := range tree.Pairs(item) {
-			if method.Value == "parameters" {
+			if method.Value == "parameters" || method.Value == "servers" { // of all operations of the path
 				continue
 			}
 			t.Run(method.Value+" "+path.Value, func(t *testing.T) { checkOperation(t, document, operation) })
