@@ -96,9 +96,9 @@ func (p patient) Read(b []byte) (int, error) {
 }
 
 func (f form) read(reader *multipart.Reader) error {
-	for n := range partsMax {
+	for range partsMax {
 		part, err := reader.NextPart()
-		if errors.Is(err, io.EOF) && n > 0 {
+		if err == io.EOF { // the last boundary; a body that ends before it is an error around io.EOF
 			return nil
 		}
 		if err != nil {
@@ -201,6 +201,8 @@ func (f form) takeFile(name string, schema *openapi3.Schema, part *multipart.Par
 	case u.Size == 0 && u.Name == "":
 		delete(f.uploads, name)
 		return file.Close()
+	case uint64(u.Size) < schema.MinLength:
+		return invalid([]fault.Field{{In: "body", Path: "/" + name, Rule: "minLength", Reason: "is empty"}})
 	}
 	return nil
 }
