@@ -99,15 +99,9 @@ func (s *Service) Begin(ctx context.Context, in Input) (db.Image, error) {
 func (s *Service) begin(ctx context.Context, in Input, m db.Model, i *db.Image) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
+	turnID := id.New(id.Turn)
+	i.TurnID = &turnID
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
-		t, err := s.Turns.BeginPicture(ctx, q, turn.Picture{
-			Caller: in.Caller, Surface: in.Surface, ConversationID: in.ConversationID, Model: m, Count: 1, Options: in.Options,
-			Claim: idempotency.ClaimOf(ctx),
-		})
-		if err != nil {
-			return err
-		}
-		i.TurnID = &t.ID
 		if in.NewAgent {
 			if err := q.InsertAgent(ctx, *in.Agent); err != nil {
 				return err
@@ -116,9 +110,17 @@ func (s *Service) begin(ctx context.Context, in Input, m db.Model, i *db.Image) 
 		if err := q.InsertImage(ctx, *i); err != nil {
 			return err
 		}
-		return job.Enqueue(ctx, q, s.Now(), job.New{
+		err := job.Enqueue(ctx, q, s.Now(), job.New{
 			AccountID: i.AccountID, Kind: makeKind, MaxAttempts: 5,
-			Args: makeArgs{ImageID: i.ID, TurnID: t.ID, Variant: in.Variant, NewAgent: in.NewAgent},
+			Args: makeArgs{ImageID: i.ID, TurnID: turnID, Variant: in.Variant, NewAgent: in.NewAgent},
+		})
+		if err != nil {
+			return err
+		}
+		// Last, because from here on the account's row is locked, and all other turns of the account wait.
+		return s.Turns.BeginPicture(ctx, q, turn.Picture{
+			TurnID: turnID, Caller: in.Caller, Surface: in.Surface, ConversationID: in.ConversationID, Model: m, Count: 1, Options: in.Options,
+			Claim: idempotency.ClaimOf(ctx),
 		})
 	})
 	if err != nil {

@@ -151,19 +151,24 @@ func (s *Service) finish(ctx context.Context, t db.Turn, i db.Image, p file.Pict
 	return err
 }
 
+// store ends the turn as late as it can: from there on the account's row is
+// locked, and all other turns of the account wait.
 func (s *Service) store(ctx context.Context, q *db.Queries, t db.Turn, i db.Image) error {
-	messageID := id.New(id.Message)
-	if err := s.Turns.EndPicture(ctx, q, t, messageID, i.Prompt, nil); err != nil {
-		return err
-	}
 	if err := q.EndImage(ctx, i); err != nil {
 		return err
 	}
-	if i.ConversationID != nil {
-		if err := q.AttachImage(ctx, i.AccountID, *i.ConversationID, messageID, i.ID); err != nil {
-			return err
-		}
+	if err := s.setAvatar(ctx, q, i); err != nil {
+		return err
 	}
+	messageID := id.New(id.Message)
+	if err := s.Turns.EndPicture(ctx, q, t, messageID, i.Prompt, nil); err != nil || i.ConversationID == nil {
+		return err
+	}
+	return q.AttachImage(ctx, i.AccountID, *i.ConversationID, messageID, i.ID)
+}
+
+// setAvatar gives a picture to the agent that it was made for, if there is one, in place of the one before.
+func (s *Service) setAvatar(ctx context.Context, q *db.Queries, i db.Image) error {
 	if i.AgentID == nil {
 		return nil
 	}

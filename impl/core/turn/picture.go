@@ -21,6 +21,7 @@ const PictureLease = time.Hour
 
 // Picture describes the turn of a picture to make.
 type Picture struct {
+	TurnID         string // its id, a new one
 	Caller         key.Caller
 	Surface        string
 	ConversationID *string // the conversation that will show it; nil: none
@@ -32,11 +33,11 @@ type Picture struct {
 
 // BeginPicture begins the turn within the transaction that stores what is to
 // be made. The refusals are those of Start; when there is one the transaction must not be committed.
-func (e *Engine) BeginPicture(ctx context.Context, q *db.Queries, p Picture) (db.Turn, error) {
+func (e *Engine) BeginPicture(ctx context.Context, q *db.Queries, p Picture) error {
 	now := e.now()
 	in := Input{Caller: p.Caller}
 	t := db.Turn{
-		AccountID: p.Caller.AccountID, ID: id.New(id.Turn), Surface: p.Surface, ConversationID: p.ConversationID, AppID: p.Caller.AppID,
+		AccountID: p.Caller.AccountID, ID: p.TurnID, Surface: p.Surface, ConversationID: p.ConversationID, AppID: p.Caller.AppID,
 		KeyID: p.Caller.KeyID, ModelID: p.Model.ID, State: db.TurnRunning, Owner: pictureOwner, Lease: PictureLease,
 		HeldMicros: p.Model.ImageMicros * int64(p.Count), EndUser: endUser(in), CreatedAt: now, Options: []byte("{}"),
 	}
@@ -46,9 +47,9 @@ func (e *Engine) BeginPicture(ctx context.Context, q *db.Queries, p Picture) (db
 	b := db.Beginning{Claim: p.Claim, Ceilings: ceilings(in, 0)}
 	begun, err := q.BeginTurn(ctx, t, b)
 	if err != nil {
-		return t, err
+		return err
 	}
-	return t, refusal(in, b.Ceilings, begun)
+	return refusal(in, b.Ceilings, begun)
 }
 
 // Refused is why a picture's transaction failed, as its caller is told it: another
