@@ -130,6 +130,24 @@ func (e ChatMessageEventEvent) Valid() bool {
 	}
 }
 
+// Defines values for ChatMessageSentType.
+const (
+	ChatMessageSentTypeAssistant ChatMessageSentType = "assistant"
+	ChatMessageSentTypeUser      ChatMessageSentType = "user"
+)
+
+// Valid indicates whether the value is a known member of the ChatMessageSentType enum.
+func (e ChatMessageSentType) Valid() bool {
+	switch e {
+	case ChatMessageSentTypeAssistant:
+		return true
+	case ChatMessageSentTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatSpeakingEventEvent.
 const (
 	ChatSpeakingEventEventSpeaking ChatSpeakingEventEvent = "speaking"
@@ -474,6 +492,64 @@ type ChatMessageEventEvent string
 
 // ChatMessageList Messages, the oldest first.
 type ChatMessageList = []ChatMessage
+
+// ChatMessageSent A message that began a run, and how the chat stood when this was answered.
+type ChatMessageSent struct {
+	// ID Names the message.
+	//
+	// Example: m1x2k4z5y6x7w8v
+	ID string `json:"id"`
+
+	// Chat The chat's id.
+	//
+	// Example: m1x2k3p9q8w7e6r
+	Chat string `json:"chat"`
+
+	// Type Whether a person or an agent said it.
+	//
+	// Example: user
+	Type ChatMessageSentType `json:"type"`
+
+	// Sender The name of the node that said it; `User` for the caller where the flow has no person.
+	//
+	// Example: Support
+	Sender string `json:"sender"`
+
+	// Receiver The name of the node to which it was said.
+	//
+	// Example: Triage
+	Receiver string `json:"receiver"`
+
+	// Content What was said.
+	//
+	// Example: Hello, FlowGen!
+	Content string `json:"content"`
+
+	// Run The run that it belongs to, counted from 1.
+	//
+	// Example: 1
+	Run int64 `json:"run"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Status Where the chat stands.
+	//
+	// Example: ready
+	Status ChatStatus `json:"status"`
+}
+
+// ChatMessageSentType Whether a person or an agent said it.
+//
+// Example: user
+type ChatMessageSentType string
 
 // ChatSpeaking Who writes to whom.
 type ChatSpeaking struct {
@@ -1008,6 +1084,12 @@ type ListChatMessagesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// SendChatMessageParams defines parameters for SendChatMessage.
+type SendChatMessageParams struct {
+	// Wait How many seconds to wait for the end of the run, or for a person to be asked.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // ListFlowsParams defines parameters for ListFlows.
 type ListFlowsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1281,7 +1363,7 @@ type ServerInterface interface {
 	ListChatMessages(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params ListChatMessagesParams)
 	// SendChatMessage Begin a run with a message
 	// (POST /chats/{chat_id}/messages)
-	SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
+	SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams)
 	// CreateChatTicket Make a ticket for a page
 	// (POST /chats/{chat_id}/tickets)
 	CreateChatTicket(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
@@ -1365,7 +1447,7 @@ func (_ Unimplemented) ListChatMessages(w http.ResponseWriter, r *http.Request, 
 
 // SendChatMessage Begin a run with a message
 // (POST /chats/{chat_id}/messages)
-func (_ Unimplemented) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+func (_ Unimplemented) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1745,8 +1827,24 @@ func (siw *ServerInterfaceWrapper) SendChatMessage(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendChatMessageParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.SendChatMessage(w, r, chatID)
+		siw.Handler.SendChatMessage(w, r, chatID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -3303,6 +3401,7 @@ func (response ListChatMessages503JSONResponse) VisitListChatMessagesResponse(w 
 
 type SendChatMessageRequestObject struct {
 	ChatID ChatIDPath `json:"chat_id"`
+	Params SendChatMessageParams
 	Body   *SendChatMessageJSONRequestBody
 }
 
@@ -3310,7 +3409,7 @@ type SendChatMessageResponseObject interface {
 	VisitSendChatMessageResponse(w http.ResponseWriter) error
 }
 
-type SendChatMessage200JSONResponse ChatMessage
+type SendChatMessage200JSONResponse ChatMessageSent
 
 func (response SendChatMessage200JSONResponse) VisitSendChatMessageResponse(w http.ResponseWriter) error {
 
@@ -4950,10 +5049,11 @@ func (sh *strictHandler) ListChatMessages(w http.ResponseWriter, r *http.Request
 }
 
 // SendChatMessage operation middleware
-func (sh *strictHandler) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+func (sh *strictHandler) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams) {
 	var request SendChatMessageRequestObject
 
 	request.ChatID = chatID
+	request.Params = params
 
 	var body SendChatMessageJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {

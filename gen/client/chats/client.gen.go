@@ -85,6 +85,24 @@ func (e ChatMessageType) Valid() bool {
 	}
 }
 
+// Defines values for ChatMessageSentType.
+const (
+	ChatMessageSentTypeAssistant ChatMessageSentType = "assistant"
+	ChatMessageSentTypeUser      ChatMessageSentType = "user"
+)
+
+// Valid indicates whether the value is a known member of the ChatMessageSentType enum.
+func (e ChatMessageSentType) Valid() bool {
+	switch e {
+	case ChatMessageSentTypeAssistant:
+		return true
+	case ChatMessageSentTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatStatus.
 const (
 	ChatStatusCompleted         ChatStatus = "completed"
@@ -321,6 +339,64 @@ type ChatMessageType string
 
 // ChatMessageList Messages, the oldest first.
 type ChatMessageList = []ChatMessage
+
+// ChatMessageSent A message that began a run, and how the chat stood when this was answered.
+type ChatMessageSent struct {
+	// ID Names the message.
+	//
+	// Example: m1x2k4z5y6x7w8v
+	ID string `json:"id"`
+
+	// Chat The chat's id.
+	//
+	// Example: m1x2k3p9q8w7e6r
+	Chat string `json:"chat"`
+
+	// Type Whether a person or an agent said it.
+	//
+	// Example: user
+	Type ChatMessageSentType `json:"type"`
+
+	// Sender The name of the node that said it; `User` for the caller where the flow has no person.
+	//
+	// Example: Support
+	Sender string `json:"sender"`
+
+	// Receiver The name of the node to which it was said.
+	//
+	// Example: Triage
+	Receiver string `json:"receiver"`
+
+	// Content What was said.
+	//
+	// Example: Hello, FlowGen!
+	Content string `json:"content"`
+
+	// Run The run that it belongs to, counted from 1.
+	//
+	// Example: 1
+	Run int64 `json:"run"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Status Where the chat stands.
+	//
+	// Example: ready
+	Status ChatStatus `json:"status"`
+}
+
+// ChatMessageSentType Whether a person or an agent said it.
+//
+// Example: user
+type ChatMessageSentType string
 
 // ChatSpeaking Who writes to whom.
 type ChatSpeaking struct {
@@ -798,6 +874,12 @@ type ListChatMessagesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// SendChatMessageParams defines parameters for SendChatMessage.
+type SendChatMessageParams struct {
+	// Wait How many seconds to wait for the end of the run, or for a person to be asked.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // ListFlowsParams defines parameters for ListFlows.
 type ListFlowsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1007,24 +1089,30 @@ type ClientInterface interface {
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendChatMessage Begin a run with a message
 	//
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendChatMessage(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateChatTicket Make a ticket for a page
 	//
@@ -1324,13 +1412,16 @@ func (c *Client) ListChatMessages(ctx context.Context, chatID ChatIDPath, params
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendChatMessageRequestWithBody(c.Server, chatID, contentType, body)
+func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendChatMessageRequestWithBody(c.Server, chatID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1346,13 +1437,16 @@ func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath,
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *Client) SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendChatMessageRequest(c.Server, chatID, body)
+func (c *Client) SendChatMessage(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendChatMessageRequest(c.Server, chatID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2013,18 +2107,18 @@ func NewListChatMessagesRequest(server string, chatID ChatIDPath, params *ListCh
 }
 
 // NewSendChatMessageRequest calls the generic SendChatMessage builder with application/json body
-func NewSendChatMessageRequest(server string, chatID ChatIDPath, body SendChatMessageJSONRequestBody) (*http.Request, error) {
+func NewSendChatMessageRequest(server string, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSendChatMessageRequestWithBody(server, chatID, "application/json", bodyReader)
+	return NewSendChatMessageRequestWithBody(server, chatID, params, "application/json", bodyReader)
 }
 
 // NewSendChatMessageRequestWithBody constructs an http.Request for the SendChatMessage method, with any body, and a specified content type
-func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, contentType string, body io.Reader) (*http.Request, error) {
+func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2047,6 +2141,33 @@ func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, content
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -2609,24 +2730,30 @@ type ClientWithResponsesInterface interface {
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
+	SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
 
 	// SendChatMessageWithResponse Begin a run with a message
 	//
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
+	SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
 
 	// CreateChatTicketWithResponse Make a ticket for a page
 	//
@@ -3505,7 +3632,7 @@ type SendChatMessageResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ChatMessage
+	JSON200 *ChatMessageSent
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *ChatsUnauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
@@ -3529,7 +3656,7 @@ type SendChatMessageResult struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r SendChatMessageResult) GetJSON200() *ChatMessage {
+func (r SendChatMessageResult) GetJSON200() *ChatMessageSent {
 	return r.JSON200
 }
 
@@ -4621,13 +4748,16 @@ func (c *ClientWithResponses) ListChatMessagesWithResponse(ctx context.Context, 
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
-	rsp, err := c.SendChatMessageWithBody(ctx, chatID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
+	rsp, err := c.SendChatMessageWithBody(ctx, chatID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4639,13 +4769,16 @@ func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Co
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *ClientWithResponses) SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
-	rsp, err := c.SendChatMessage(ctx, chatID, body, reqEditors...)
+func (c *ClientWithResponses) SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
+	rsp, err := c.SendChatMessage(ctx, chatID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5503,7 +5636,7 @@ func ParseSendChatMessageResult(rsp *http.Response) (*SendChatMessageResult, err
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ChatMessage
+		var dest ChatMessageSent
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -50,6 +50,13 @@ func toAPIMessage(accountID, chatID string, m db.ChatMessage) gen.ChatMessage {
 	}
 }
 
+func toAPIMessageSent(c db.Chat, m db.ChatMessage) gen.ChatMessageSent {
+	return gen.ChatMessageSent{
+		ID: m.ID, Chat: c.ID, Type: gen.ChatMessageSentType(m.Type), Sender: m.Sender, Receiver: m.Receiver, Content: m.Content,
+		Run: m.Run, Owner: c.AccountID, Created: timestamp(m.CreatedAt), Status: gen.ChatStatus(c.Status),
+	}
+}
+
 func toAPIFlow(f db.Flow) (gen.Flow, error) {
 	definition, err := toAPIDefinition(f.Definition)
 	return gen.Flow{
