@@ -111,6 +111,11 @@ func toAPIEvent(accountID, chatID string, e chat.Event) any {
 		return gen.ChatStatusChange{Status: gen.ChatStatus(e.Status.Status), Reason: optional(e.Status.Reason), Prompt: optional(e.Status.Prompt), Run: e.Status.Run}
 	case chat.EventSpeaking:
 		return gen.ChatSpeaking{Sender: e.Speaking.Sender, Receiver: e.Speaking.Receiver, TurnID: e.Speaking.TurnID}
+	case chat.EventTool:
+		c := e.Tool
+		return gen.ChatToolCall{
+			CallID: c.CallID, Agent: c.Agent, Name: c.Name, Arguments: c.Arguments, ToolID: optional(c.ToolID), State: gen.ChatToolCallState(c.State), Result: optional(c.Result),
+		}
 	case chat.EventMessage:
 		return toAPIMessage(accountID, chatID, e.Message)
 	case chat.EventEnd:

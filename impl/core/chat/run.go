@@ -89,6 +89,9 @@ func (s *Service) step(ctx context.Context, c db.Chat) error {
 	if err != nil {
 		return s.fail(ctx, c, fault.From(err).Message)
 	}
+	if state.Using() {
+		return s.use(ctx, c, f, state)
+	}
 	if c.TurnID == "" {
 		return s.ask(ctx, c, f, state)
 	}
@@ -163,6 +166,13 @@ func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string,
 		in.Agent = &a
 	}
 	if in.Knowledge, err = s.knowledge(ctx, c.AccountID, asked); err != nil {
+		return "", err
+	}
+	offers, err := s.Tools.Offers(ctx, c.AccountID, asked.Tools)
+	if err != nil {
+		return "", err
+	}
+	if in.Sampling.Extra, err = offered(offers, asked.ToolChoice); err != nil {
 		return "", err
 	}
 	claim := db.Claim{
@@ -242,6 +252,9 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 		return s.again(ctx, c, err)
 	case err != nil:
 		return s.fail(ctx, c, fault.From(err).Message)
+	}
+	if len(answer.Calls) > 0 && state.Pending.Kind == flow.Reply {
+		return s.wished(ctx, c, f, state, answer)
 	}
 	state, messages, err := f.Took(state, answer.Content)
 	if err != nil {
