@@ -6565,20 +6565,6 @@ func (response RefreshTool404JSONResponse) VisitRefreshToolResponse(w http.Respo
 	return err
 }
 
-type RefreshTool409JSONResponse struct{ ChatsConflictJSONResponse }
-
-func (response RefreshTool409JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type RefreshTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
 
 func (response RefreshTool422JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {

@@ -152,7 +152,10 @@ func TestToolsAreKept(t *testing.T) {
 	if len(list) != 1 || list[0].ID != second.ID || !strings.Contains(page.Header.Get("Link"), "</v1/tools?cursor="+second.ID) {
 		t.Errorf("listed %+v", list)
 	}
-	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/tools/" + made.ID + "/refreshes"}).Want(t, http.StatusConflict)
+	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/tools/" + made.ID + "/refreshes"}).Want(t, http.StatusOK).JSON(t, &changed)
+	if changed.Name != "third" || len(changed.Functions) != 1 {
+		t.Errorf("refreshed to %+v", changed)
+	}
 	x.do(t, testkit.Request{Method: http.MethodDelete, Path: "/tools/" + made.ID}).Want(t, http.StatusOK)
 	x.do(t, testkit.Request{Path: "/tools/" + made.ID}).Want(t, http.StatusNotFound)
 }

@@ -1891,7 +1891,7 @@ type ClientInterface interface {
 
 	// RefreshTool Ask an MCP server for its tools again
 	//
-	// Takes in what the server offers now. A tool of another kind answers 409; a server that cannot be asked answers 422, and the tool stays as it is.
+	// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
 	//
 	// Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
 	RefreshTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2546,7 +2546,7 @@ func (c *Client) CallTool(ctx context.Context, toolID ToolIDPath, body CallToolJ
 
 // RefreshTool Ask an MCP server for its tools again
 //
-// Takes in what the server offers now. A tool of another kind answers 409; a server that cannot be asked answers 422, and the tool stays as it is.
+// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
 //
 // Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
 func (c *Client) RefreshTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4156,7 +4156,7 @@ type ClientWithResponsesInterface interface {
 
 	// RefreshToolWithResponse Ask an MCP server for its tools again
 	//
-	// Takes in what the server offers now. A tool of another kind answers 409; a server that cannot be asked answers 422, and the tool stays as it is.
+	// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6475,8 +6475,6 @@ type RefreshToolResult struct {
 	JSON403 *ChatsForbidden
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *ChatsNotFound
-	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *ChatsConflict
 	// JSON422 the response for an HTTP 422 `application/json` response
 	JSON422 *ChatsUnprocessable
 	// JSON429 the response for an HTTP 429 `application/json` response
@@ -6505,11 +6503,6 @@ func (r RefreshToolResult) GetJSON403() *ChatsForbidden {
 // GetJSON404 returns the response for an HTTP 404 `application/json` response
 func (r RefreshToolResult) GetJSON404() *ChatsNotFound {
 	return r.JSON404
-}
-
-// GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r RefreshToolResult) GetJSON409() *ChatsConflict {
-	return r.JSON409
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
@@ -7108,7 +7101,7 @@ func (c *ClientWithResponses) CallToolWithResponse(ctx context.Context, toolID T
 
 // RefreshToolWithResponse Ask an MCP server for its tools again
 //
-// Takes in what the server offers now. A tool of another kind answers 409; a server that cannot be asked answers 422, and the tool stays as it is.
+// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9132,13 +9125,6 @@ func ParseRefreshToolResult(rsp *http.Response) (*RefreshToolResult, error) {
 			return nil, err
 		}
 		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest ChatsConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest ChatsUnprocessable

@@ -8,16 +8,17 @@ import (
 
 	"parley/db"
 	gen "parley/gen/chats"
+	"parley/impl/core/chat"
 	"parley/impl/core/tool"
 	"parley/impl/httpd"
 )
 
-type tools struct{ tools *tool.Service }
+type tools struct{ service *chat.Service }
 
 // ListTools lists the account's tools, the newest first.
 func (a tools) ListTools(ctx context.Context, request gen.ListToolsRequestObject) (gen.ListToolsResponseObject, error) {
 	limit := int(*request.Params.Limit)
-	rows, err := a.tools.List(ctx, httpd.Caller(ctx).AccountID, text(request.Params.Cursor), limit+1)
+	rows, err := a.service.Tools.List(ctx, httpd.Caller(ctx).AccountID, text(request.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func (a tools) CreateTool(ctx context.Context, request gen.CreateToolRequestObje
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.tools.Create(ctx, httpd.Caller(ctx).AccountID, in)
+	row, err := a.service.Tools.Create(ctx, httpd.Caller(ctx).AccountID, in)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (a tools) CreateTool(ctx context.Context, request gen.CreateToolRequestObje
 
 // GetTool returns a tool.
 func (a tools) GetTool(ctx context.Context, request gen.GetToolRequestObject) (gen.GetToolResponseObject, error) {
-	row, err := a.tools.Get(ctx, httpd.Caller(ctx).AccountID, request.ToolID)
+	row, err := a.service.Tools.Get(ctx, httpd.Caller(ctx).AccountID, request.ToolID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (a tools) UpdateTool(ctx context.Context, request gen.UpdateToolRequestObje
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.tools.Update(ctx, httpd.Caller(ctx).AccountID, request.ToolID, in)
+	row, err := a.service.Tools.Update(ctx, httpd.Caller(ctx).AccountID, request.ToolID, in)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func (a tools) UpdateTool(ctx context.Context, request gen.UpdateToolRequestObje
 
 // DeleteTool removes a tool.
 func (a tools) DeleteTool(ctx context.Context, request gen.DeleteToolRequestObject) (gen.DeleteToolResponseObject, error) {
-	if err := a.tools.Delete(ctx, httpd.Caller(ctx).AccountID, request.ToolID); err != nil {
+	if err := a.service.Tools.Delete(ctx, httpd.Caller(ctx).AccountID, request.ToolID); err != nil {
 		return nil, err
 	}
 	return gen.DeleteTool200JSONResponse(gen.ChatDeleted{Result: gen.ChatDeletedResultDeleted}), nil
@@ -86,7 +87,7 @@ func (a tools) DeleteTool(ctx context.Context, request gen.DeleteToolRequestObje
 
 // RefreshTool asks an MCP server for its tools again.
 func (a tools) RefreshTool(ctx context.Context, request gen.RefreshToolRequestObject) (gen.RefreshToolResponseObject, error) {
-	row, err := a.tools.Refresh(ctx, httpd.Caller(ctx).AccountID, request.ToolID)
+	row, err := a.service.Tools.Refresh(ctx, httpd.Caller(ctx).AccountID, request.ToolID)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,7 @@ func (a tools) CallTool(ctx context.Context, request gen.CallToolRequestObject) 
 	if err != nil {
 		return nil, fmt.Errorf("encode arguments: %w", err)
 	}
-	result, err := a.tools.Try(ctx, httpd.Caller(ctx).AccountID, request.ToolID, text(request.Body.Function), arguments, rand.Text())
+	result, err := a.service.Tools.Try(ctx, httpd.Caller(ctx).AccountID, request.ToolID, text(request.Body.Function), arguments, rand.Text())
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func (s *Service) wished(ctx context.Context, c db.Chat, f *flow.Flow, state flo
 	if err := m.stand(f, state); err != nil {
 		return err
 	}
-	err = s.store(ctx, m)
+	err = s.went(ctx, m)
 	failpoint.Here(failpoint.ChatWished)
 	return err
 }
@@ -150,7 +150,7 @@ func (s *Service) use(ctx context.Context, c db.Chat, f *flow.Flow, state flow.S
 	if err := m.stand(f, f.Called(state, call.State, call.Result)); err != nil {
 		return err
 	}
-	return s.store(ctx, m)
+	return s.went(ctx, m)
 }
 
 // approvalOf is the call that a person is asked about; nil when they are asked something else.

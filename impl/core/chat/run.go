@@ -68,6 +68,9 @@ func (s *Service) run(ctx context.Context, r job.Run, args runArgs) error {
 			return nil
 		}
 		err = s.step(ctx, c)
+		if errors.Is(err, errStands) {
+			return nil
+		}
 		if errors.Is(err, db.ErrNotFound) {
 			continue // somebody else has changed the chat
 		}
@@ -78,6 +81,21 @@ func (s *Service) run(ctx context.Context, r job.Run, args runArgs) error {
 			return err
 		}
 	}
+}
+
+// errStands says that the run waits for a person, or is over. What follows is another job's: were this one to look
+// again, it could meet a person's answer, and both would call the same tool.
+var errStands = errors.New("the run does not go on by itself")
+
+// went stores a step of the run.
+func (s *Service) went(ctx context.Context, m *move) error {
+	if err := s.store(ctx, m); err != nil {
+		return err
+	}
+	if m.chat.Status != db.ChatRunning {
+		return errStands
+	}
+	return nil
 }
 
 // step makes one change: it begins the turn of the present step, or takes in its answer.
@@ -265,7 +283,7 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	if err := m.stand(f, state); err != nil {
 		return err
 	}
-	err = s.store(ctx, m)
+	err = s.went(ctx, m)
 	failpoint.Here(failpoint.ChatStored)
 	return err
 }

@@ -173,7 +173,7 @@ func (s *Service) Update(ctx context.Context, accountID, toolID string, in Input
 	return s.change(ctx, accountID, toolID, "tool.updated", func(t *db.Tool) error { return s.apply(ctx, t, in) })
 }
 
-// Refresh asks an MCP server again for its tools; any other tool is a Conflict.
+// Refresh asks an MCP server again for its tools; any other tool stays as it is.
 func (s *Service) Refresh(ctx context.Context, accountID, toolID string) (db.Tool, error) {
 	return s.change(ctx, accountID, toolID, "tool.refreshed", func(t *db.Tool) error {
 		target, _, err := read(*t)
@@ -181,7 +181,7 @@ func (s *Service) Refresh(ctx context.Context, accountID, toolID string) (db.Too
 			return err
 		}
 		if t.Kind != KindMCP {
-			return fault.New(fault.Conflict, "Only the tools of MCP servers are refreshed.")
+			return nil
 		}
 		return s.discover(ctx, t, target.URL)
 	})
