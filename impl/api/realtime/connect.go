@@ -87,7 +87,7 @@ func (l *link) serve(ctx context.Context) {
 		l.take(ctx, kind, raw)
 	}
 	_ = l.conn.CloseNow() // it has ended
-	l.session.Close()
+	l.session.Leave()
 }
 
 // take carries out a message and tells what is wrong with it.

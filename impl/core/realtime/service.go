@@ -63,7 +63,11 @@ func (s *Service) Open(ctx context.Context, in OpenInput) (*Session, error) {
 		open.settings.Model = in.Model
 	}
 	who, err := s.Agents.Answering(ctx, in.Caller.AccountID, open.settings.Model)
+	if err != nil {
+		return nil, err
+	}
 	open.answering = who.ID()
+	open.sound, err = s.soundOf(ctx, in.Caller.AccountID)
 	return open, err
 }
 

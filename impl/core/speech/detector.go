@@ -76,6 +76,9 @@ func (d *Detector) take(loud bool, by Detection) *Change {
 	return nil
 }
 
+// Forget ends what was being said, without a change.
+func (d *Detector) Forget() { d.Speaking, d.loud, d.quietMs, d.rest = false, 0, 0, nil }
+
 // HeardMs is how much the detector has listened to.
 func (d *Detector) HeardMs() int { return d.heardMs }
 
