@@ -241,7 +241,10 @@ func (s *Session) DeleteItem(ctx context.Context, itemID string) error {
 // Leave is Close for a client that is gone: nothing more is spoken to it.
 func (s *Session) Leave() {
 	s.mu.Lock()
-	s.gone = true
+	if !s.gone {
+		s.gone = true
+		s.service.leave(s.caller)
+	}
 	s.mu.Unlock()
 	s.Close()
 }
