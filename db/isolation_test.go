@@ -82,6 +82,9 @@ func (n tenant) calls() []call {
 		{"EngagementSlots", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EngagementSlots(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
 		}},
+		{"EngagementDays", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementDays(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
+		}},
 		{"RecordEngagement", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			_, err := d.RecordEngagement(ctx, a, []db.EngagementEvent{n.engagementRow()})
 			return nil, err // the stranger's own, under the same names

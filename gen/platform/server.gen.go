@@ -308,9 +308,11 @@ func (e MeKind) Valid() bool {
 
 // Defines values for OfferedModelType.
 const (
-	OfferedModelTypeEmbedding OfferedModelType = "embedding"
-	OfferedModelTypeLLM       OfferedModelType = "llm"
-	OfferedModelTypeSD        OfferedModelType = "sd"
+	OfferedModelTypeEmbedding     OfferedModelType = "embedding"
+	OfferedModelTypeLLM           OfferedModelType = "llm"
+	OfferedModelTypeSD            OfferedModelType = "sd"
+	OfferedModelTypeSpeech        OfferedModelType = "speech"
+	OfferedModelTypeTranscription OfferedModelType = "transcription"
 )
 
 // Valid indicates whether the value is a known member of the OfferedModelType enum.
@@ -321,6 +323,10 @@ func (e OfferedModelType) Valid() bool {
 	case OfferedModelTypeLLM:
 		return true
 	case OfferedModelTypeSD:
+		return true
+	case OfferedModelTypeSpeech:
+		return true
+	case OfferedModelTypeTranscription:
 		return true
 	default:
 		return false
@@ -1609,7 +1615,7 @@ type OfferedModel struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1682,7 +1688,7 @@ type OfferedModelCreate struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1736,7 +1742,7 @@ type OfferedModelID = string
 // OfferedModelList Models, in the order of their ids.
 type OfferedModelList = []OfferedModel
 
-// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 //
 // Example: sd
 type OfferedModelType string

@@ -166,6 +166,7 @@ func (a *App) router() (*httpd.Edge, error) {
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
 				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+				OpenPerAccount: a.cfg.RealtimeSessions, OpenPerKey: a.cfg.RealtimePerKey,
 			}, now),
 		},
 	})
