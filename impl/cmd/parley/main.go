@@ -34,6 +34,8 @@ type cli struct {
 	Models    modelsCmd    `cmd:"" help:"List and price models."`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the book of money."`
 	Secrets   secretsCmd   `cmd:"" help:"Change the key that seals secrets."`
+	Backup    backupCmd    `cmd:"" help:"Copy rows and blobs, and check copies."`
+	Restore   restoreCmd   `cmd:"" help:"Make an installation of a backup, in an empty database."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
