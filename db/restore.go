@@ -213,12 +213,20 @@ func (l *Loader) begin(ctx context.Context, table string) error {
 	if !known {
 		return fmt.Errorf("the backup has rows of a table %q that it does not describe", table)
 	}
-	stmt, err := l.tx.PreparexContext(ctx, pq.CopyIn(t.Name, t.Columns...)) //nolint:sqlclosecheck // flush closes it
+	stmt, err := l.tx.PreparexContext(ctx, copyInto(t))
 	if err != nil {
 		return fmt.Errorf("load %s: %w", t.Name, translateIn(ctx, err))
 	}
 	l.copied = &copying{table: t, stmt: stmt, values: make([]any, len(t.Columns))}
 	return nil
+}
+
+func copyInto(t StoredTable) string {
+	columns := make([]string, len(t.Columns))
+	for i, name := range t.Columns {
+		columns[i] = pq.QuoteIdentifier(name)
+	}
+	return `copy ` + pq.QuoteIdentifier(t.Name) + ` (` + strings.Join(columns, ", ") + `) from stdin`
 }
 
 // flush ends the table that is being loaded.

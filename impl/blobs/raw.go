@@ -43,7 +43,7 @@ func (s *Store) eachOne(ctx context.Context, key string, each func(string, int64
 	if err != nil {
 		return fmt.Errorf("read blob: %w", err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was only read
 	return each(key, in.Size(), in)
 }
 
