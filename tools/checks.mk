@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -48,3 +48,6 @@ bench: ## Measure the built server against the targets of the project, on a quie
 
 bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 	@go run ./tools/bench peers $(BENCH_FLAGS)
+
+deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
+	@tools/deploy/check

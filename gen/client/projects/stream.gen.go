@@ -11,6 +11,39 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ProjectMessageStreamEvent struct {
+	Event string // the event's name: "start", "progress", "finish", "error"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	Start    *ProjectMessageStart    // "start": The question, as it was taken.
+	Progress *ProjectMessageProgress // "progress": The next piece of the answer; the first is empty.
+	Finish   *ProjectMessageFinish   // "finish": The end of an answer. It is stored.
+	Error    *ProjectMessageError    // "error": The answer failed; the pieces sent so far are all there is.
+
+	Data json.RawMessage // the data as received
+}
+
+func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStreamEvent, last bool, err error) {
+	event = ProjectMessageStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "start":
+		event.Start = new(ProjectMessageStart)
+		return event, false, json.Unmarshal(raw.Data, event.Start)
+	case "progress":
+		event.Progress = new(ProjectMessageProgress)
+		return event, false, json.Unmarshal(raw.Data, event.Progress)
+	case "finish":
+		event.Finish = new(ProjectMessageFinish)
+		return event, true, json.Unmarshal(raw.Data, event.Finish)
+	case "error":
+		event.Error = new(ProjectMessageError)
+		return event, true, json.Unmarshal(raw.Data, event.Error)
+	}
+	return event, false, nil
+}
+
 // ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectProgressStreamEvent struct {
@@ -47,37 +80,16 @@ func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletion
 	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
-// ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
-// is one that this client does not know: then only Event and Data are.
-type ProjectMessageStreamEvent struct {
-	Event string // the event's name: "start", "progress", "finish", "error"
-	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-
-	Start    *ProjectMessageStart    // "start": The question, as it was taken.
-	Progress *ProjectMessageProgress // "progress": The next piece of the answer; the first is empty.
-	Finish   *ProjectMessageFinish   // "finish": The end of an answer. It is stored.
-	Error    *ProjectMessageError    // "error": The answer failed; the pieces sent so far are all there is.
-
-	Data json.RawMessage // the data as received
-}
-
-func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStreamEvent, last bool, err error) {
-	event = ProjectMessageStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
-	switch raw.Name {
-	case "start":
-		event.Start = new(ProjectMessageStart)
-		return event, false, json.Unmarshal(raw.Data, event.Start)
-	case "progress":
-		event.Progress = new(ProjectMessageProgress)
-		return event, false, json.Unmarshal(raw.Data, event.Progress)
-	case "finish":
-		event.Finish = new(ProjectMessageFinish)
-		return event, true, json.Unmarshal(raw.Data, event.Finish)
-	case "error":
-		event.Error = new(ProjectMessageError)
-		return event, true, json.Unmarshal(raw.Data, event.Error)
+// StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, params *SendProjectMessageParams, body SendProjectMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectMessageStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
-	return event, false, nil
+	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
 }
 
 // StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
@@ -102,16 +114,4 @@ func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context,
 		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
-}
-
-// StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, params *SendProjectMessageParams, body SendProjectMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectMessageStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
 }
