@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
+	"parley/impl/console"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
@@ -139,7 +141,11 @@ func (a *App) router() (*httpd.Edge, error) {
 	}
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
+	pages := map[string]func(http.Handler) http.Handler{
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+	}
 	return httpd.New(httpd.Config{
+		Pages:          pages,
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
