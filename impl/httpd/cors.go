@@ -22,7 +22,7 @@ func (e *Edge) crossOrigin(next http.Handler) http.Handler {
 		if r.Method == http.MethodOptions {
 			pattern = e.patternOf(r)
 		}
-		if pattern == "" {
+		if e.methods[pattern] == nil { // no operation: nothing, or a page
 			next.ServeHTTP(w, r)
 			return
 		}

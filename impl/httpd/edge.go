@@ -64,6 +64,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
 	Surfaces       []Surface
+	// Pages are what the server shows to people, by chi patterns that no path of the document has. Their
+	// handlers answer every method, and set their own headers for caching and framing.
+	Pages map[string]http.Handler
 	// Fallback writes the faults of paths that no surface owns.
 	Fallback func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
 }
@@ -113,7 +116,10 @@ func New(cfg Config) (*Edge, error) {
 	if err := e.compareRoutes(); err != nil {
 		return nil, err
 	}
-	return e, e.mountAlso()
+	if err := e.mountAlso(); err != nil {
+		return nil, err
+	}
+	return e, e.mountPages(cfg.Pages)
 }
 
 // ServeHTTP serves one request.

@@ -26,6 +26,17 @@ func (e *Edge) mountAlso() error {
 	return nil
 }
 
+// mountPages serves what is not in the document, behind the same log, panic guard and headers, but without keys or limits.
+func (e *Edge) mountPages(pages map[string]http.Handler) error {
+	for pattern, h := range pages {
+		if e.methods[pattern] != nil {
+			return fmt.Errorf("%s is a path of the document and cannot be a page", pattern)
+		}
+		e.mux.Handle(pattern, h)
+	}
+	return nil
+}
+
 // firstTwo are the first two segments of a path.
 func firstTwo(path string) string {
 	if len(path) == 0 {
