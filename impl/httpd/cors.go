@@ -22,7 +22,7 @@ func (e *Edge) crossOrigin(next http.Handler) http.Handler {
 		if r.Method == http.MethodOptions {
 			pattern = e.patternOf(r)
 		}
-		if e.methods[pattern] == nil { // no operation: nothing, or a page
+		if pattern == "" {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -64,9 +64,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
 	Surfaces       []Surface
-	// Pages are what the server shows to people, by chi patterns that no path of the document has. Their
-	// handlers answer every method, and set their own headers for caching and framing.
-	Pages map[string]http.Handler
+	// Pages are what people look at, outside the document, by the first segment of their paths ("/console"). Each is
+	// made with the edge itself, which is its way to the API.
+	Pages map[string]func(api http.Handler) http.Handler
 	// Fallback writes the faults of paths that no surface owns.
 	Fallback func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
 }
@@ -88,6 +88,7 @@ type Edge struct {
 	methods  map[string][]string // by pattern, for Allow and CORS
 	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
 	sockets  *sockets
+	pages    map[string]http.Handler // by the first segment of their paths
 }
 
 // New builds the router. It fails when the document does not load, or when
@@ -104,7 +105,7 @@ func New(cfg Config) (*Edge, error) {
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
-	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
+	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.showPages, e.crossOrigin, middleware.GetHead)
 	e.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		e.write(w, r, e.fallback, fault.New(fault.NotFound, "There is no such path."))
 	})
@@ -116,10 +117,10 @@ func New(cfg Config) (*Edge, error) {
 	if err := e.compareRoutes(); err != nil {
 		return nil, err
 	}
-	if err := e.mountAlso(); err != nil {
+	if err := e.mountPages(cfg.Pages); err != nil {
 		return nil, err
 	}
-	return e, e.mountPages(cfg.Pages)
+	return e, e.mountAlso()
 }
 
 // ServeHTTP serves one request.

@@ -26,15 +26,42 @@ func (e *Edge) mountAlso() error {
 	return nil
 }
 
-// mountPages serves what is not in the document, behind the same log, panic guard and headers, but without keys or limits.
-func (e *Edge) mountPages(pages map[string]http.Handler) error {
-	for pattern, h := range pages {
-		if e.methods[pattern] != nil {
-			return fmt.Errorf("%s is a path of the document and cannot be a page", pattern)
+// mountPages makes the pages. None of them may stand where the document has a path.
+func (e *Edge) mountPages(pages map[string]func(http.Handler) http.Handler) error {
+	e.pages = make(map[string]http.Handler, len(pages))
+	for first, page := range pages {
+		for pattern := range e.methods {
+			if firstOf(pattern) == first {
+				return fmt.Errorf("%s is a path of the document, so %s cannot be pages", pattern, first)
+			}
 		}
-		e.mux.Handle(pattern, h)
+		e.pages[first] = page(e)
 	}
 	return nil
+}
+
+// showPages serves what people look at, behind the log and the panic barrier.
+// The gates of the API stand before whatever the pages ask of it.
+func (e *Edge) showPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first := firstOf(r.URL.Path)
+		page := e.pages[first]
+		if page == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		noteOf(r.Context()).page = first
+		page.ServeHTTP(w, r)
+	})
+}
+
+// firstOf is the first segment of a path.
+func firstOf(path string) string {
+	if path == "" {
+		return ""
+	}
+	first, _, _ := strings.Cut(path[1:], "/")
+	return "/" + first
 }
 
 // firstTwo are the first two segments of a path.

@@ -24,6 +24,7 @@ type note struct {
 	origin    string // scheme and host that the client addressed
 	events    bool   // the client asks for server-sent events
 	operation *operation
+	page      string // the first segment of a page's path; "" for what the document has
 	caller    key.Caller
 	fault     *fault.Error
 	uploads   map[string]*Upload // of a multipart form, by the names of its parts
@@ -113,6 +114,8 @@ func (e *Edge) logAccess(r *http.Request, rec *recorder, n *note, took time.Dura
 	operation := "none"
 	if n.operation != nil {
 		operation = n.operation.id
+	} else if n.page != "" {
+		operation = n.page
 	}
 	attrs := []slog.Attr{
 		slog.String("request", n.requestID), slog.String("operation", operation), slog.Int("status", rec.status),
