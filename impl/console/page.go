@@ -60,6 +60,7 @@ var dones = map[string]string{
 	"signed-out": "You are signed out.",
 	"password":   "The password is set. All other sessions have ended.",
 	"activated":  "The key is admitted again.", "deactivated": "The key is refused from now on.",
+	"sent":    "It is on its way.",
 	"deleted": "It is deleted.", "saved": "It is saved.", "created": "It is created.",
 }
 
