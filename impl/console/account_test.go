@@ -132,7 +132,7 @@ func TestPagesShowNothingOfOthers(t *testing.T) {
 }
 
 // pagePaths are the pages that show what fill makes.
-var pagePaths = []string{"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks"}
+var pagePaths = []string{"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks", "/console/projects", "/console/flows"}
 
 // fill makes one of everything that pages show, named so.
 func fill(t *testing.T, a testkit.Account, b *browser, name string) {
@@ -142,5 +142,7 @@ func fill(t *testing.T, a testkit.Account, b *browser, name string) {
 	a.Model(t, func(m *db.Model) { m.Name = name })
 	b.post("/console/people", "email", testkit.Canary()+"@example.com", "name", name, "role", "member", "once", "f1").want(t, http.StatusCreated)
 	b.post("/console/webhooks", "url", "http://127.0.0.1:1/"+name[:strings.Index(name, "<")], "events", "key.created", "once", "f2").want(t, http.StatusCreated)
+	a.Project(t, func(p *db.Project) { p.Name = name })
+	b.post("/console/flows", "name", name, "definition", testkit.Asking, "once", "f4").want(t, http.StatusSeeOther)
 	b.post("/console/keys", "name", name, "once", "f3").want(t, http.StatusCreated)
 }
