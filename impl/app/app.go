@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
+	"parley/impl/console"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
@@ -59,6 +61,7 @@ type App struct {
 	Watch     *key.Watch
 	Metrics   *metrics.Metrics
 	FirstKey  string // the text of the first key; "" unless this start made it
+	SetUp     string // the token that makes the first person; "" once somebody is there
 
 	cfg      Config
 	log      *slog.Logger
@@ -96,6 +99,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	if a.SetUp, err = services.Users.SetUpToken(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if err := a.checkAdmission(ctx); err != nil {
@@ -149,7 +155,11 @@ func (a *App) router() (*httpd.Edge, error) {
 	}
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
+	pages := map[string]func(http.Handler) http.Handler{
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+	}
 	return httpd.New(httpd.Config{
+		Pages:          pages,
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
