@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ import (
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
 	"parley/impl/httpd"
+	"parley/impl/widget"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -140,6 +142,7 @@ func (a *App) router() (*httpd.Edge, error) {
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
+		Pages:          a.pages(),
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
@@ -169,6 +172,13 @@ func (a *App) router() (*httpd.Edge, error) {
 			}, now),
 		},
 	})
+}
+
+// pages are what people look at, beside the document.
+func (a *App) pages() map[string]func(http.Handler) http.Handler {
+	return map[string]func(http.Handler) http.Handler{
+		widget.Path: func(http.Handler) http.Handler { return widget.New() },
+	}
 }
 
 // newAdvisor is who answers on the surface engagement.

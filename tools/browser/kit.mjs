@@ -10,11 +10,10 @@ export const server = process.env.PARLEY_URL
 // sites serves pages of other origins: each has a port, hence an origin, of its own.
 export const sites = {
   open: [],
-  // site serves html at every path, with the headers, and returns its origin.
-  async site(html, headers = {}) {
+  // site serves page, {html, headers} as they are at the moment, at every path, and returns its origin.
+  async site(page) {
     const s = http.createServer((request, response) => {
-      const body = request.url === "/favicon.ico" ? "" : html
-      response.writeHead(200, {"Content-Type": "text/html; charset=utf-8", ...headers}).end(body)
+      response.writeHead(200, {"Content-Type": "text/html; charset=utf-8", ...page.headers}).end(page.html)
     })
     await new Promise((listening) => s.listen(0, "127.0.0.1", listening))
     this.open.push(s)

@@ -1,0 +1,166 @@
+// The widget on pages of other origins, under the strictest policy that still lets it work.
+import {call, server, sites, want} from "../kit.mjs"
+
+const policy = `default-src 'none'; script-src ${server}; connect-src ${server}; style-src 'none'; img-src ${server}; require-trusted-types-for 'script'; base-uri 'none'`
+
+// embedded is a page of its own origin that embeds the widget; allowed says whether the key lists the origin.
+async function embedded({allowed = true, attributes = "", html = "lang=en", headers = {"Content-Security-Policy": policy}} = {}) {
+  const page = {html: "", headers}
+  const origin = await sites.site(page)
+  const key = await call("POST", "/api/v1/keys", {
+    name: "shop", kind: "publishable", scopes: ["webchat"], plan: "unlimited", origins: [allowed ? origin : "https://elsewhere.example"],
+  })
+  page.html = `<!doctype html><html ${html}><meta charset=utf-8><meta name=viewport content="width=device-width"><title>A shop</title>
+    <main><h1>A shop</h1><p>Buy things.</p><a href="#more">More</a></main><script src="${server}/widget.js" data-key="${key.key}" ${attributes} async></script></html>`
+  return origin
+}
+
+const panel = (page) => page.locator("[data-parley-widget]")
+const said = (page, n = -1) => panel(page).locator(".said.assistant .text").nth(n)
+
+async function ask(page, text) {
+  await panel(page).getByRole("textbox").fill(text)
+  await page.keyboard.press("Enter")
+}
+
+async function opened(page, origin) {
+  await page.goto(origin)
+  await panel(page).locator(".launch").click()
+}
+
+async function answered(page, text) {
+  await said(page).filter({hasText: text}).waitFor()
+  await panel(page).locator(".send").waitFor() // the answer has ended
+}
+
+export default {
+  async "streams on an allowed page, keeps the session, leaves nothing behind"(kit) {
+    const page = await kit.page()
+    const origin = await embedded({attributes: `data-title="Shop help" data-color="#7a3ea1" data-questions="Where is my parcel?|Who are you?"`})
+    await page.goto(origin)
+    const names = await page.evaluate(() => Object.keys(window).length)
+    await panel(page).locator(".launch").click()
+    await kit.shoot(page, "widget-open")
+    await panel(page).getByRole("button", {name: "Who are you?"}).click()
+    await answered(page, "You said: Who are you?")
+    await ask(page, "And **then**?")
+    await answered(page, "And then?")
+    want(await said(page).locator("strong").count() === 1, "strong text is not shown as such")
+    await page.reload()
+    await said(page, 1).filter({hasText: "And then?"}).waitFor()
+    want(await panel(page).locator(".said").count() === 4, "the session is not shown again")
+    want(await page.evaluate(() => Object.keys(window).length) === names, "the widget made a global name")
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-session")
+    kit.onlyFrom(server, origin)
+  },
+
+  async "is refused on a page that the key does not list"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({allowed: false}))
+    await ask(page, "Hello?")
+    await panel(page).getByRole("alert").filter({hasText: "That did not work."}).waitFor()
+    want(await panel(page).locator(".said.assistant").count() === 0, "there is an answer")
+    want(kit.log.some((line) => line.includes("403")), "the server did not refuse the origin")
+  },
+
+  async "goes on after a reload in mid-answer"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    await page.reload()
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    want(!(await said(page).textContent()).includes("piece40"), "the answer had ended before the reload")
+    await answered(page, "piece40")
+    const pieces = (await said(page).textContent()).trim().split(/\s+/)
+    want(pieces.length === 40 && pieces.every((p, n) => p === `piece${n + 1}`), `pieces: ${pieces}`)
+    want(await panel(page).locator(".said").count() === 2, "the question or the answer stands twice")
+    await page.reload()
+    await said(page).filter({hasText: "piece40"}).waitFor()
+    want(await panel(page).locator(".said").count() === 2, "the session shows something else than was said")
+  },
+
+  async "goes on after the connection broke"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    await page.context().setOffline(true)
+    await page.context().setOffline(false)
+    await answered(page, "piece40")
+    want((await said(page).textContent()).match(/piece\d+/g).length === 40, "pieces are lost or doubled")
+    want(kit.requests.some((url) => url.endsWith("/events")), "the connection did not break")
+  },
+
+  async "stops an answer and asks again"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece2"}).waitFor()
+    await panel(page).getByRole("button", {name: "Stop"}).click()
+    await panel(page).locator(".send").waitFor()
+    await ask(page, "Still there?")
+    await answered(page, "You said: Still there?")
+  },
+
+  async "shows a hostile answer as text"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "hostile")
+    await answered(page, "[U+202E]")
+    const text = await said(page).textContent()
+    want(text.includes("<script>window.hacked = 1</script>") && text.includes("[click](javascript:window.hacked=3)"), `text: ${text.slice(0, 300)}`)
+    want(await page.evaluate(() => window.hacked === undefined), "the answer ran")
+    const links = await said(page).locator("a").evaluateAll((all) => all.map((a) => [a.href, a.rel, a.target]))
+    want(JSON.stringify(links) === '[["https://good.example/path","noopener noreferrer nofollow ugc","_blank"]]', `links: ${JSON.stringify(links)}`)
+    const wide = await panel(page).locator(".log").evaluate((log) => log.scrollWidth - log.clientWidth)
+    want(wide <= 0, `the answer is ${wide} px too wide`)
+    await kit.accessible(page)
+  },
+
+  async "reads from right to left"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({html: "lang=ar dir=rtl", attributes: `data-title="متجر"`}))
+    await ask(page, "مرحبا")
+    await answered(page, "مرحبا")
+    want(await panel(page).evaluate((host) => getComputedStyle(host).direction) === "rtl", "the direction is not right to left")
+    const box = await panel(page).locator(".panel").boundingBox()
+    want(box.x < 400, "the panel stands on the wrong side")
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-rtl", [1280])
+  },
+
+  async "works by keyboard alone"(kit) {
+    const page = await kit.page({reducedMotion: "reduce"})
+    await page.goto(await embedded())
+    await panel(page).locator(".launch").focus()
+    await page.keyboard.press("Enter")
+    const inside = () => page.evaluate(() => document.querySelector("[data-parley-widget]").shadowRoot.activeElement?.closest(".panel") != null)
+    want(await inside(), "opening does not move the focus into the panel")
+    await page.keyboard.type("By keyboard")
+    await page.keyboard.press("Enter")
+    await answered(page, "You said: By keyboard")
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press("Tab")
+      want(await inside(), "Tab leaves the open panel")
+    }
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press("Shift+Tab")
+      want(await inside(), "Shift+Tab leaves the open panel")
+    }
+    want((await panel(page).getByRole("status").textContent()).includes("You said: By keyboard"), "the answer is not read out")
+    await page.keyboard.press("Escape")
+    want(await panel(page).locator(".launch").evaluate((b) => b.getRootNode().activeElement === b), "closing does not give the focus back")
+    want(!(await panel(page).locator(".panel").isVisible()), "Escape does not close")
+  },
+
+  async "sends a text file with the question"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({attributes: "data-attach"}))
+    await panel(page).locator("input[type=file]").setInputFiles({name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The cellar is dry.")})
+    await panel(page).getByText("notes.txt").waitFor()
+    await ask(page, "What about this?")
+    await answered(page, "The cellar is dry.")
+  },
+}
