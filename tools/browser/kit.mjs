@@ -2,6 +2,7 @@
 import {readFile} from "node:fs/promises"
 import http from "node:http"
 import {createRequire} from "node:module"
+import net from "node:net"
 import path from "node:path"
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -19,8 +20,22 @@ export const sites = {
     this.open.push(s)
     return `http://127.0.0.1:${s.address().port}`
   },
+  // proxy passes bytes on to the server; cut breaks all connections that go through it.
+  async proxy() {
+    const {hostname, port} = new URL(server), ends = new Set()
+    const s = net.createServer((client) => {
+      const upstream = net.connect(port, hostname)
+      for (const [end, other] of [[client, upstream], [upstream, client]]) {
+        ends.add(end)
+        end.on("error", () => {}).on("close", () => (ends.delete(end), other.destroy())).pipe(other)
+      }
+    })
+    await new Promise((listening) => s.listen(0, "127.0.0.1", listening))
+    this.open.push(s)
+    return {origin: `http://127.0.0.1:${s.address().port}`, cut: () => ends.forEach((end) => end.destroy())}
+  },
   async close() {
-    for (const s of this.open) s.closeAllConnections(), s.close()
+    for (const s of this.open) s.closeAllConnections?.(), s.close()
   },
 }
 
