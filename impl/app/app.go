@@ -24,6 +24,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
+	"parley/impl/console"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
@@ -42,6 +43,7 @@ import (
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
+	"parley/impl/docs"
 	"parley/impl/httpd"
 	"parley/impl/widget"
 )
@@ -177,7 +179,9 @@ func (a *App) router() (*httpd.Edge, error) {
 // pages are what people look at, beside the document.
 func (a *App) pages() map[string]func(http.Handler) http.Handler {
 	return map[string]func(http.Handler) http.Handler{
-		widget.Path: func(http.Handler) http.Handler { return widget.New() },
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+		docs.Prefix:    docs.New(),
+		widget.Path:    func(http.Handler) http.Handler { return widget.New() },
 	}
 }
 
