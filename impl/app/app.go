@@ -60,6 +60,7 @@ type App struct {
 	Chats     *chat.Service
 	Watch     *key.Watch
 	FirstKey  string // the text of the first key; "" unless this start made it
+	SetUp     string // the token that makes the first person; "" once somebody is there
 
 	cfg      Config
 	log      *slog.Logger
@@ -93,6 +94,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	if a.SetUp, err = services.Users.SetUpToken(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if err := a.checkAdmission(ctx); err != nil {

@@ -67,6 +67,8 @@ func (c *Console) routes() {
 	c.mux.Handle("GET "+Prefix+"/static/", c.static)
 	c.open("GET /sign-in", c.showSignIn)
 	c.open("POST /sign-in", c.signIn)
+	c.open("GET /set-up", c.showSetUp)
+	c.open("POST /set-up", c.setUp)
 	c.open("GET /password", c.showPassword)
 	c.open("POST /password", c.setPassword)
 	c.open("POST /sign-out", c.signOut)

@@ -319,3 +319,18 @@ func between(t *testing.T, text, before, after string) string {
 	out, _, _ := strings.Cut(rest, after)
 	return out
 }
+
+func TestTheFirstPersonSetsTheServerUp(t *testing.T) {
+	t.Parallel()
+	s := testkit.New(t)
+	b := newBrowser(t, s)
+	b.get("/console/").leads(t, "/console/sign-in?to="+url.QueryEscape("/console/"))
+	b.get("/console/set-up").want(t, http.StatusOK, `name="token"`)
+	b.get("/console/set-up?token="+s.App.SetUp).want(t, http.StatusOK, s.App.SetUp)
+	fields := []string{"email", "ada@example.com", "name", "Ada", "new_password", "long enough a password", "repeated", "long enough a password", "token"}
+	b.post("/console/set-up", append(fields, "a-guess")...).want(t, http.StatusUnauthorized, `role="alert"`, `value="Ada"`)
+	b.post("/console/set-up", append(fields, s.App.SetUp)...).leads(t, "/console/?done=set-up")
+	b.get("/console/?done=set-up").leads(t, "/console/keys?done=set-up")
+	b.get("/console/keys?done=set-up").want(t, http.StatusOK, "Welcome", "Ada", "first key")
+	newBrowser(t, s).post("/console/set-up", append(fields, s.App.SetUp)...).want(t, http.StatusUnauthorized)
+}

@@ -56,6 +56,7 @@ func loadPages(s static) pages {
 // dones are what the pages can say was done, by the word in the address, so
 // that no address makes a page say anything else.
 var dones = map[string]string{
+	"set-up":     "Welcome. You own this server's first account: begin with a key, or invite others.",
 	"signed-out": "You are signed out.",
 	"password":   "The password is set. All other sessions have ended.",
 	"activated":  "The key is admitted again.", "deactivated": "The key is refused from now on.",

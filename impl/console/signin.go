@@ -74,6 +74,27 @@ func (c *Console) setPassword(v *visit) error {
 	return v.see("/", "password")
 }
 
+func (c *Console) showSetUp(v *visit) error {
+	return v.show(http.StatusOK, "set-up", view{Title: "Set up", Data: entrance{Token: v.URL.Query().Get("token")}})
+}
+
+// setUp makes the first person of the server, by the token that only its operator has seen.
+func (c *Console) setUp(v *visit) error {
+	e := entrance{Token: v.field("token"), Email: v.field("email"), Name: v.field("name")}
+	page := view{Title: "Set up", Data: e}
+	password := v.PostFormValue("new_password")
+	if password != v.PostFormValue("repeated") {
+		page.Error = "The two passwords differ."
+		return v.show(http.StatusBadRequest, "set-up", page)
+	}
+	got, err := v.api.Platform.SetUpWithResponse(v.Context(), platform.SetUp{Token: e.Token, Email: e.Email, Name: &e.Name, Password: password})
+	if err != nil {
+		return v.again(err, "set-up", page)
+	}
+	v.keepCookies(got.HTTPResponse)
+	return v.see("/", "set-up")
+}
+
 // signOut ends the session, or with everywhere all of the person's.
 func (c *Console) signOut(v *visit) error {
 	params := &platform.SignOutParams{}
