@@ -129,7 +129,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				cost_micros bigint, input_tokens bigint, output_tokens bigint, estimated boolean, last_event bigint, failure text,
 				failure_kind text, ended_at timestamptz, model_id text, entry_id text, message_id text, preview text, content text,
 				thought text, citations jsonb, previous bigint, first_event bigint, events jsonb, told_id text, told_kind text, told jsonb,
-				nothing boolean)
+				nothing boolean) `+knownRows+`$2
 		), `+inTurns+` ended as (
 			update turns t
 			set state = w.state, cost_micros = w.cost_micros, input_tokens = w.input_tokens, output_tokens = w.output_tokens,
@@ -168,7 +168,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				and k.turn_id = e.turn_id and e.nothing
 		)
 		select n from ended`,
-		asJSON(rows))
+		asJSON(rows), len(rows))
 	stored := make([]bool, len(turns))
 	for _, n := range done {
 		stored[n] = true
@@ -177,6 +177,13 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 }
 
 const (
+	// knownRows, before their number, tells the planner how many rows are sent: it
+	// takes JSON for a hundred, and plans that are kept from when a table was
+	// small would read it whole for them ever after. For a number that it does not
+	// know, it expects ten. For the same reason what is looked up for each row
+	// stands in a subquery of its own, which cannot become a join.
+	knownRows = "limit "
+
 	// inTurns makes statements that want turns of the same account take turns, so
 	// that their rows of the account, which no statement touches in a certain order,
 	// cannot deadlock. One that wants a single turn needs none: it has one row of
