@@ -77,7 +77,7 @@ func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptes
 		Document: gen.JSON, Keys: s.App.Keys, Limits: &limit.Limiter{DB: s.DB, Now: time.Now}, Log: slog.New(slog.NewJSONHandler(logs, nil)),
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
-			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
+			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),
 			panicking(openai.New(openai.Services{})), panicking(projects.New(nil, "")), panicking(engagementapi.New(&engagement.Advisor{})), panicking(realtime.New(nil, time.Now)),
 			panicking(chats.New(nil, nil)),
 		},

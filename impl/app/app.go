@@ -166,7 +166,7 @@ func (a *App) router() (*httpd.Edge, error) {
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, a.Knowledge, usages, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),

@@ -41,6 +41,7 @@ class Panel {
     this.launch = button("chat", w.open, () => (this.shown ? this.hide() : this.show(true)), {class: "launch", "aria-expanded": "false", "aria-controls": "panel"})
     this.title = element("h2", {id: "title"})
     this.face = element("img", {alt: "", hidden: true, referrerpolicy: "no-referrer", onerror: () => (this.face.hidden = true)})
+    this.drawn = element("canvas", {width: 64, height: 64, hidden: true, "aria-hidden": "true"})
     this.log = element("div", {class: "log", role: "log", "aria-live": "off", tabindex: 0, "aria-labelledby": "title"})
     this.aloud = element("div", {class: "aloud", role: "status"})
     this.box = element("textarea", {rows: 1, maxlength: 6000, placeholder: w.ask, "aria-label": w.ask, dir: "auto", oninput: () => this.typed(), onkeydown: (e) => this.keys(e)})
@@ -51,20 +52,33 @@ class Panel {
     this.file = element("div", {class: "file", hidden: true})
     this.form = element("form", {onsubmit: (e) => (e.preventDefault(), this.submit())}, this.file, this.clip, this.picker, this.box, this.halt, this.send)
     this.panel = element("div", {id: "panel", class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true, onkeydown: (e) => this.within(e)},
-      element("header", {}, this.face, this.title, button("fresh", w.fresh, () => this.fresh()), button("close", w.close, () => this.hide())), this.log, this.form, this.aloud)
+      element("header", {}, this.face, this.drawn, this.title, button("fresh", w.fresh, () => this.fresh()), button("close", w.close, () => this.hide())), this.log, this.form, this.aloud)
     this.frame = element("div", {class: this.options.position === "start" ? "start" : ""}, this.panel, this.launch)
     this.root.append(this.frame)
   }
 
   // dress shows title, colour and avatar.
   dress() {
-    const {title, colour, avatar} = this.options
+    const look = this.talk.kept.look ?? {}, {avatar} = this.options
+    const title = this.options.title || look.title, colour = this.options.colour || look.color
     this.title.textContent = plain(title || this.words.title)
+    this.box.placeholder = plain(look.placeholder || this.words.ask)
     if (/^#[0-9a-f]{6}$/i.test(colour ?? "")) {
       this.host.style.setProperty("--accent", colour)
       this.host.style.setProperty("--on-accent", inkOn(colour))
     }
     if (avatar) this.face.src = avatar, this.face.hidden = false
+    else if (look.avatar) this.draw(look.avatar).catch(() => {})
+  }
+
+  // draw shows a picture that came as a data URL without asking the page's policy for pictures.
+  async draw(avatar) {
+    const [, type, content] = avatar.match(/^data:(image\/[a-z]+);base64,(.*)$/) ?? []
+    if (!type) return
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(content), (c) => c.charCodeAt(0))], {type}))
+    const side = Math.min(picture.width, picture.height)
+    this.drawn.getContext("2d").drawImage(picture, (picture.width - side) / 2, (picture.height - side) / 2, side, side, 0, 0, 64, 64)
+    this.drawn.hidden = false
   }
 
   theme() {
@@ -141,9 +155,12 @@ class Panel {
     this.loaded = true
     this.greet()
     const kept = this.talk.kept
-    if (!kept.session && !kept.asked) return
     this.log.setAttribute("aria-busy", "true")
     try {
+      await this.talk.learn()
+      this.dress()
+      if (!kept.session && !kept.asked) return this.greetAgain()
+      if (this.log.querySelector(".said")) return // the visitor was faster
       const past = await this.talk.history()
       if (past.length > 0) this.log.replaceChildren()
       for (const m of past) this.say(m.role, m.content, m)
@@ -159,8 +176,14 @@ class Panel {
     }
   }
 
+  // greetAgain shows the questions that were just learned, unless something was said meanwhile.
+  greetAgain() {
+    if (!this.log.querySelector(".said")) this.greet()
+  }
+
   greet() {
-    const questions = this.options.questions.map((q) => element("button", {type: "button", dir: "auto", onclick: () => this.put(q)}, plain(q)))
+    const asked = this.options.questions.length > 0 ? this.options.questions : this.talk.kept.look?.questions ?? []
+    const questions = asked.slice(0, 8).map((q) => element("button", {type: "button", dir: "auto", onclick: () => this.put(q)}, plain(q)))
     this.log.replaceChildren(element("p", {class: "hello", dir: "auto"}, plain(this.options.greeting || this.words.hello)))
     if (questions.length > 0) this.log.append(element("div", {class: "starters"}, ...questions))
   }
@@ -204,7 +227,7 @@ class Panel {
         if (event.name === "end") {
           text.replaceChildren()
           format(text, whole, this.words)
-          this.after(box, event.data.citations ?? [])
+          this.after(box, {citations: event.data.citations})
           this.aloud.textContent = `${this.words.answer}: ${plain(whole.slice(0, 4000))}`
         } else if (event.data.content) {
           if (!whole) wait.replaceWith(running)
@@ -260,14 +283,38 @@ class Panel {
     if (role === "user") text.append(plain(content.slice(0, SHOWN)))
     else if (content) format(text, content, this.words)
     this.log.append(box)
-    if (message && role !== "user") this.after(box, message.citations ?? [])
+    if (message && role !== "user") this.after(box, message)
     box.scrollIntoView?.({block: "nearest"})
     return {box, text}
   }
 
-  // after adds what stands below an answer: the passages it rests on.
-  after(box, citations) {
-    if (citations.length === 0) return
+  // after adds what stands below an answer: the passages it rests on, and what it was worth.
+  after(box, {citations = [], id, reaction}) {
+    const look = this.talk.kept.look ?? {}
+    if (look.citations !== false && citations.length > 0) this.cite(box, citations)
+    if (look.feedback === false) return
+    box.message = id
+    const buttons = [["good", "liked"], ["poor", "disliked"]].map(([name, value]) => element("button", {
+      type: "button", "aria-label": this.words[name], title: this.words[name], "aria-pressed": String(reaction === value), "data-reaction": value,
+      onclick: (e) => this.judge(box, e.currentTarget),
+    }, icon(name)))
+    box.append(element("div", {class: "judge"}, ...buttons))
+  }
+
+  // judge says what an answer was worth; saying the same again takes it back.
+  async judge(box, button) {
+    const reaction = button.getAttribute("aria-pressed") === "true" ? null : button.dataset.reaction
+    try {
+      box.message ??= await this.talk.idOf([...this.log.querySelectorAll(".said.assistant")].reverse().indexOf(box))
+      await this.talk.judge(box.message, reaction)
+      for (const b of box.querySelectorAll(".judge button")) b.setAttribute("aria-pressed", String(b.dataset.reaction === reaction))
+      this.aloud.textContent = reaction ? this.words.thanks : ""
+    } catch (error) {
+      this.trouble(this.words[error.status === 429 ? "busy" : "failed"])
+    }
+  }
+
+  cite(box, citations) {
     const list = citations.slice(0, 20).map((c) => element("li", {},
       element("details", {}, element("summary", {}, element("bdi", {}, plain(c.title || c.url || c.source_id))), element("blockquote", {dir: "auto"}, plain(c.excerpt)), c.url ? linkTo(c.url, plain(c.url)) : null)))
     box.append(element("ul", {class: "cites", "aria-label": this.words.sources}, ...list))

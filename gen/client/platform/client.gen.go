@@ -1163,6 +1163,11 @@ type KeyCreate struct {
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
 
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
@@ -2661,6 +2666,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
@@ -3973,7 +3981,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -3986,7 +3994,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -5915,7 +5923,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -5938,7 +5946,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -11144,7 +11152,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11157,7 +11165,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -20767,7 +20775,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -20786,7 +20794,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
