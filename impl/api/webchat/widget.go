@@ -5,7 +5,6 @@ import (
 
 	gen "parley/gen/webchat"
 	"parley/impl/core/conversation"
-	"parley/impl/core/fault"
 	"parley/impl/core/project"
 	"parley/impl/httpd"
 )
@@ -55,9 +54,6 @@ func (j judgements) UpdateSessionFeedback(ctx context.Context, request gen.Updat
 		return nil, sessionFault(err)
 	}
 	if err := j.conversations.Judge(ctx, row, request.MessageID, request.Body.Reaction); err != nil {
-		if fault.KindOf(err) == fault.NotFound {
-			return nil, fault.New(fault.NotFound, "Message not found")
-		}
 		return nil, err
 	}
 	return gen.UpdateSessionFeedback200JSONResponse{
