@@ -1026,6 +1026,8 @@ type WebchatWidget struct {
 	Placeholder *string `json:"placeholder"`
 
 	// Questions Questions to start with.
+	//
+	// Example: ["How do I get started?"]
 	Questions []string `json:"questions"`
 
 	// Language The language of the chat's own words.

@@ -4,11 +4,11 @@ import {call, server, sites, want} from "../kit.mjs"
 const policy = (from) => `default-src 'none'; script-src ${from}; connect-src ${from}; style-src 'none'; img-src ${from}; require-trusted-types-for 'script'; base-uri 'none'`
 
 // embedded is a page of its own origin that embeds the widget; allowed says whether the key lists the origin.
-async function embedded({allowed = true, attributes = "", html = "lang=en", from = server} = {}) {
+async function embedded({allowed = true, project, attributes = "", html = "lang=en", from = server} = {}) {
   const page = {html: "", headers: {"Content-Security-Policy": policy(from)}}
   const origin = await sites.site(page)
   const key = await call("POST", "/api/v1/keys", {
-    name: "shop", kind: "publishable", scopes: ["webchat"], plan: "unlimited", origins: [allowed ? origin : "https://elsewhere.example"],
+    name: "shop", kind: "publishable", scopes: ["webchat"], plan: "unlimited", origins: [allowed ? origin : "https://elsewhere.example"], ...(project && {project_id: project}),
   })
   page.html = `<!doctype html><html ${html}><meta charset=utf-8><meta name=viewport content="width=device-width"><title>A shop</title>
     <main><h1>A shop</h1><p>Buy things.</p><a href="#more">More</a></main><script src="${from}/widget.js" data-key="${key.key}" ${attributes} async></script></html>`
@@ -162,5 +162,34 @@ export default {
     await panel(page).getByText("notes.txt").waitFor()
     await ask(page, "What about this?")
     await answered(page, "The cellar is dry.")
+  },
+
+  async "looks as its project says, cites, and takes a judgement"(kit) {
+    const form = new FormData()
+    form.set("project_name", "Library")
+    form.set("file", new Blob(["Opening hours\n\nThe library opens at nine in the morning."], {type: "text/plain"}), "handbook.txt")
+    const authorization = {Authorization: `Bearer ${process.env.PARLEY_KEY}`}
+    const made = await (await fetch(`${server}/api/v1/projects`, {method: "POST", headers: authorization, body: form})).json()
+    const path = `/api/v1/projects/${made.data.id}`
+    for (let active = false; !active;) active = (await call("GET", path, null, process.env.PARLEY_KEY)).data.is_chat_active
+    const look = new FormData()
+    for (const [name, value] of [["chatbot_title", "Library desk"], ["chatbot_model", "parley-builtin"], ["chatbot_toolbar_color", "#0b6b4f"], ["example_questions[]", "When does the library open?"]]) look.append(name, value)
+    look.set("chat_bot_avatar", new Blob([Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64")], {type: "image/png"}), "a.png")
+    const set = await fetch(`${server}${path}/settings`, {method: "POST", headers: authorization, body: look})
+    want(set.ok, `settings: ${set.status} ${await set.text()}`)
+
+    const page = await kit.page()
+    await opened(page, await embedded({project: made.data.id}))
+    await panel(page).getByRole("heading", {name: "Library desk"}).waitFor()
+    want(await panel(page).locator("canvas").isVisible(), "the picture is not shown")
+    await panel(page).getByRole("button", {name: "When does the library open?"}).click()
+    await panel(page).locator(".cites summary").first().click()
+    await panel(page).locator(".cites blockquote").filter({hasText: "nine in the morning"}).waitFor()
+    await panel(page).getByRole("button", {name: "Good answer"}).click()
+    await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-project", [360, 1280])
+    await page.reload()
+    await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
   },
 }
