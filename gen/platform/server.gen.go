@@ -1256,6 +1256,11 @@ type KeyCreate struct {
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
 
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
@@ -2776,6 +2781,9 @@ type SessionCookieParameter = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string

@@ -1258,6 +1258,11 @@ type KeyCreate struct {
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
 
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
@@ -2779,6 +2784,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
@@ -4094,7 +4102,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -4107,7 +4115,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -6043,7 +6051,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -6066,7 +6074,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -11316,7 +11324,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11329,7 +11337,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -20996,7 +21004,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -21015,7 +21023,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
