@@ -98,7 +98,9 @@ func (d *DB) EndTurn(ctx context.Context, t Turn, e Ending) error {
 	if d.inActOf(ctx) {
 		return d.Queries.EndTurn(ctx, t, e)
 	}
+	span := spanOf(ctx, together+"ends of turns")
 	stored, err := d.ends.do(ctx, endedTurn{t, e})
+	endSpan(span, err)
 	if err == nil && !stored {
 		return ErrNotFound
 	}

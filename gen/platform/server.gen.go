@@ -87,6 +87,51 @@ func (e BudgetPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ComponentStatusName.
+const (
+	ComponentStatusNameAnswers  ComponentStatusName = "answers"
+	ComponentStatusNameDatabase ComponentStatusName = "database"
+	ComponentStatusNameFiles    ComponentStatusName = "files"
+	ComponentStatusNameWork     ComponentStatusName = "work"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusName enum.
+func (e ComponentStatusName) Valid() bool {
+	switch e {
+	case ComponentStatusNameAnswers:
+		return true
+	case ComponentStatusNameDatabase:
+		return true
+	case ComponentStatusNameFiles:
+		return true
+	case ComponentStatusNameWork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ComponentStatusStatus.
+const (
+	ComponentStatusStatusDegraded ComponentStatusStatus = "degraded"
+	ComponentStatusStatusDown     ComponentStatusStatus = "down"
+	ComponentStatusStatusOk       ComponentStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusStatus enum.
+func (e ComponentStatusStatus) Valid() bool {
+	switch e {
+	case ComponentStatusStatusDegraded:
+		return true
+	case ComponentStatusStatusDown:
+		return true
+	case ComponentStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -459,6 +504,27 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceStatusStatus.
+const (
+	ServiceStatusStatusDegraded ServiceStatusStatus = "degraded"
+	ServiceStatusStatusDown     ServiceStatusStatus = "down"
+	ServiceStatusStatusOk       ServiceStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ServiceStatusStatus enum.
+func (e ServiceStatusStatus) Valid() bool {
+	switch e {
+	case ServiceStatusStatusDegraded:
+		return true
+	case ServiceStatusStatusDown:
+		return true
+	case ServiceStatusStatusOk:
 		return true
 	default:
 		return false
@@ -908,6 +974,29 @@ type BudgetUpdate struct {
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
 
+// ComponentStatus Whether a part of the service works.
+type ComponentStatus struct {
+	// Name The part.
+	//
+	// Example: database
+	Name ComponentStatusName `json:"name"`
+
+	// Status Whether it works.
+	//
+	// Example: ok
+	Status ComponentStatusStatus `json:"status"`
+}
+
+// ComponentStatusName The part.
+//
+// Example: database
+type ComponentStatusName string
+
+// ComponentStatusStatus Whether it works.
+//
+// Example: ok
+type ComponentStatusStatus string
+
 // EndUserToken A token for an end user.
 type EndUserToken struct {
 	// Token The token. It names app, end user and session readably; only this server can make it.
@@ -1171,6 +1260,11 @@ type KeyCreate struct {
 	//
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
+
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
 
 	// ExpiresAt When it ends.
 	//
@@ -2121,6 +2215,52 @@ type Retention struct {
 	Days *int32 `json:"days"`
 }
 
+// ServiceStatus What of the service works.
+type ServiceStatus struct {
+	// Status `down` without the database, `degraded` when another component does not fully work, else `ok`.
+	//
+	// Example: ok
+	Status ServiceStatusStatus `json:"status"`
+
+	// CheckedAt When the components were looked at.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CheckedAt time.Time `json:"checked_at"`
+
+	// Components The parts of the service.
+	//
+	// Example: [{"name":"database","status":"ok"},{"name":"answers","status":"ok"},{"name":"work","status":"ok"},{"name":"files","status":"ok"}]
+	Components []ComponentStatus `json:"components"`
+}
+
+// ServiceStatusStatus `down` without the database, `degraded` when another component does not fully work, else `ok`.
+//
+// Example: ok
+type ServiceStatusStatus string
+
+// SetUp The first person of a server.
+type SetUp struct {
+	// Token What the link has that the server printed.
+	//
+	// Example: parley_su_000000000000000000000000000000000000000000000000000000000000
+	Token string `json:"token"`
+
+	// Email What they sign in with.
+	//
+	// Example: grace@example.com
+	Email string `json:"email"`
+
+	// Name Their name.
+	//
+	// Example: Grace Hopper
+	Name *string `json:"name,omitempty"`
+
+	// Password The password to set.
+	//
+	// Example: correct horse battery staple
+	Password string `json:"password"`
+}
+
 // SignIn An address and its password.
 type SignIn struct {
 	// Email What they sign in with.
@@ -2647,6 +2787,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
@@ -2715,6 +2858,9 @@ type PlatformUnavailable = Problem
 
 // PublicBadRequest A problem document (RFC 9457) with an additional `error` member.
 type PublicBadRequest = Problem
+
+// PublicConflict A problem document (RFC 9457) with an additional `error` member.
+type PublicConflict = Problem
 
 // PublicContentTooLarge A problem document (RFC 9457) with an additional `error` member.
 type PublicContentTooLarge = Problem
@@ -3052,6 +3198,9 @@ type UpdateKeyJSONRequestBody = KeyUpdate
 // RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
 type RotateKeyJSONRequestBody = KeyRotation
 
+// SetUpJSONRequestBody defines body for SetUp for application/json ContentType.
+type SetUpJSONRequestBody = SetUp
+
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
 
@@ -3273,6 +3422,9 @@ type ServerInterface interface {
 	// GetMe Tell who one is
 	// (GET /api/v1/me)
 	GetMe(w http.ResponseWriter, r *http.Request)
+	// SetUp Make the first person
+	// (POST /api/v1/set-up)
+	SetUp(w http.ResponseWriter, r *http.Request)
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(w http.ResponseWriter, r *http.Request)
@@ -3306,6 +3458,9 @@ type ServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(w http.ResponseWriter, r *http.Request)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(w http.ResponseWriter, r *http.Request)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -3738,6 +3893,12 @@ func (_ Unimplemented) GetMe(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// SetUp Make the first person
+// (POST /api/v1/set-up)
+func (_ Unimplemented) SetUp(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // SignIn Sign in
 // (POST /api/v1/sign-in)
 func (_ Unimplemented) SignIn(w http.ResponseWriter, r *http.Request) {
@@ -3801,6 +3962,12 @@ func (_ Unimplemented) GetDocumentYaml(w http.ResponseWriter, r *http.Request, p
 // GetReadiness Tell whether the server can serve
 // (GET /readyz)
 func (_ Unimplemented) GetReadiness(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetStatus Tell what works
+// (GET /status)
+func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5909,6 +6076,20 @@ func (siw *ServerInterfaceWrapper) GetMe(w http.ResponseWriter, r *http.Request)
 	handler.ServeHTTP(w, r)
 }
 
+// SetUp operation middleware
+func (siw *ServerInterfaceWrapper) SetUp(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetUp(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SignIn operation middleware
 func (siw *ServerInterfaceWrapper) SignIn(w http.ResponseWriter, r *http.Request) {
 
@@ -6325,6 +6506,20 @@ func (siw *ServerInterfaceWrapper) GetReadiness(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// GetStatus operation middleware
+func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStatus(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -6652,6 +6847,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/me", wrapper.GetMe)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/set-up", wrapper.SetUp)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/sign-in", wrapper.SignIn)
 	})
 	r.Group(func(r chi.Router) {
@@ -6683,6 +6881,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/readyz", wrapper.GetReadiness)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/status", wrapper.GetStatus)
 	})
 
 	return r
@@ -6735,6 +6936,8 @@ type PlatformInternalErrorApplicationProblemPlusJSONResponse Problem
 type PlatformUnavailableApplicationProblemPlusJSONResponse Problem
 
 type PublicBadRequestApplicationProblemPlusJSONResponse Problem
+
+type PublicConflictApplicationProblemPlusJSONResponse Problem
 
 type PublicContentTooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -17680,6 +17883,180 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type SetUpRequestObject struct {
+	Body *SetUpJSONRequestBody
+}
+
+type SetUpResponseObject interface {
+	VisitSetUpResponse(w http.ResponseWriter) error
+}
+
+type SetUp200ResponseHeaders struct {
+	SetCookie string
+}
+
+type SetUp200JSONResponse struct {
+	Body    User
+	Headers SetUp200ResponseHeaders
+}
+
+func (response SetUp200JSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp400ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp401ApplicationProblemPlusJSONResponse struct {
+	PublicUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp401ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp403ApplicationProblemPlusJSONResponse struct {
+	PublicForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp403ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp409ApplicationProblemPlusJSONResponse struct {
+	PublicConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp409ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp413ApplicationProblemPlusJSONResponse struct {
+	PublicContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp413ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp415ApplicationProblemPlusJSONResponse struct {
+	PublicUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp415ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp429ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp500ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp503ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignInRequestObject struct {
 	Body *SignInJSONRequestBody
 }
@@ -18849,6 +19226,43 @@ func (response GetReadiness503ApplicationProblemPlusJSONResponse) VisitGetReadin
 	return err
 }
 
+type GetStatusRequestObject struct {
+}
+
+type GetStatusResponseObject interface {
+	VisitGetStatusResponse(w http.ResponseWriter) error
+}
+
+type GetStatus200JSONResponse ServiceStatus
+
+func (response GetStatus200JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatus500ApplicationProblemPlusJSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetOwnAccount Read the key's own account
@@ -19064,6 +19478,9 @@ type StrictServerInterface interface {
 	// GetMe Tell who one is
 	// (GET /api/v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// SetUp Make the first person
+	// (POST /api/v1/set-up)
+	SetUp(ctx context.Context, request SetUpRequestObject) (SetUpResponseObject, error)
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
@@ -19097,6 +19514,9 @@ type StrictServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -21150,6 +21570,37 @@ func (sh *strictHandler) GetMe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// SetUp operation middleware
+func (sh *strictHandler) SetUp(w http.ResponseWriter, r *http.Request) {
+	var request SetUpRequestObject
+
+	var body SetUpJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetUp(ctx, request.(SetUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetUp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetUpResponseObject); ok {
+		if err := validResponse.VisitSetUpResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SignIn operation middleware
 func (sh *strictHandler) SignIn(w http.ResponseWriter, r *http.Request) {
 	var request SignInRequestObject
@@ -21436,6 +21887,30 @@ func (sh *strictHandler) GetReadiness(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		if err := validResponse.VisitGetReadinessResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStatus operation middleware
+func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request) {
+	var request GetStatusRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatus(ctx, request.(GetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatus")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
+		if err := validResponse.VisitGetStatusResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
+	"parley/impl/console"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
@@ -41,7 +43,11 @@ import (
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
+	"parley/impl/docs"
 	"parley/impl/httpd"
+	"parley/impl/metrics"
+	"parley/impl/tracing"
+	"parley/impl/widget"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -55,7 +61,9 @@ type App struct {
 	Images    *image.Service
 	Chats     *chat.Service
 	Watch     *key.Watch
+	Metrics   *metrics.Metrics
 	FirstKey  string // the text of the first key; "" unless this start made it
+	SetUp     string // the token that makes the first person; "" once somebody is there
 
 	cfg      Config
 	log      *slog.Logger
@@ -63,6 +71,7 @@ type App struct {
 	turns    *turn.Engine
 	projects *project.Service
 	advisor  *engagement.Advisor
+	traces   *tracing.Tracing
 	jobs     *job.Runner
 	Blobs    *blobs.Store
 	stopping atomic.Bool
@@ -80,6 +89,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, err
 	}
 	a := &App{Services: services, cfg: cfg, log: log, database: database}
+	if a.traces, err = tracing.FromEnvironment(ctx, cfg.Version); err != nil {
+		return nil, err
+	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
 	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
@@ -91,10 +103,15 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
+	if a.SetUp, err = services.Users.SetUpToken(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	if err := a.checkAdmission(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
+	a.Metrics = metrics.New(cfg.Version)
+	a.turns.Meter = a.Metrics
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode, chat.Surface: chatsapi.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
@@ -122,6 +139,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.jobs = a.worker()
+	a.watchState()
 	a.jobs.Start()
 	return a, nil
 }
@@ -140,6 +158,7 @@ func (a *App) router() (*httpd.Edge, error) {
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
+		Pages:          a.pages(),
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
@@ -147,17 +166,19 @@ func (a *App) router() (*httpd.Edge, error) {
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
 		Saw:            a.Watch.Saw,
+		Meter:          a.Metrics,
+		Traces:         a.traces,
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
 		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
-				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
+				Ready: a.ready, Health: a.health(), Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, a.Knowledge, usages, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
@@ -170,6 +191,15 @@ func (a *App) router() (*httpd.Edge, error) {
 			}, now),
 		},
 	})
+}
+
+// pages are what people look at, beside the document.
+func (a *App) pages() map[string]func(http.Handler) http.Handler {
+	return map[string]func(http.Handler) http.Handler{
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+		docs.Prefix:    docs.New(),
+		widget.Path:    func(http.Handler) http.Handler { return widget.New() },
+	}
 }
 
 // newAdvisor is who answers on the surface engagement.
@@ -255,8 +285,10 @@ func (a *App) Close(ctx context.Context) error {
 	if a.jobs != nil {
 		a.jobs.Stop(ctx)
 	}
+	a.closeTraces(ctx)
+	var err error
 	if a.Blobs != nil {
-		return errors.Join(a.Blobs.Close(), a.database.Close())
+		err = a.Blobs.Close()
 	}
-	return a.database.Close()
+	return errors.Join(err, a.database.Close())
 }

@@ -71,7 +71,7 @@ func NewClient(o Options) *http.Client {
 	transport := newTransport(dialer, o.ConnectTimeout)
 	transport.MaxIdleConnsPerHost = 8
 	return &http.Client{
-		Transport:     guarded{next: transport, bodyBytesMax: o.BodyBytesMax},
+		Transport:     traced{guarded{next: transport, bodyBytesMax: o.BodyBytesMax}},
 		CheckRedirect: redirectRule(o.RedirectsMax),
 		Timeout:       o.Timeout,
 	}
@@ -91,7 +91,7 @@ func NewOperatorClient(connectTimeout time.Duration) *http.Client {
 	transport.MaxIdleConnsPerHost = 856
 	transport.MaxIdleConns = 1024
 	return &http.Client{
-		Transport:     transport,
+		Transport:     traced{transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
