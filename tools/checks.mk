@@ -34,7 +34,7 @@ eval: ## Measure what the search of knowledge finds: recall, rank, precision of 
 search-events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
 	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
 
-events-scale: ## Measure the analysis of one user among ten million events of others; takes some minutes
+events-scale: ## Measure the analysis of one user among ten million events of others; takes some minutes and 6 GB
 	@go run ./tools/withdb go test -count=1 -timeout=60m -v -run TestAnalysisDoesNotGrowWithOthers ./impl/core/engagement -events 10000000
 
 realtime-idle: ## Measure what 2,000 idle realtime sessions take
