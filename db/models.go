@@ -153,7 +153,9 @@ func (d *DB) Model(ctx context.Context, accountID, modelID string) (Model, error
 	if d.inActOf(ctx) {
 		return d.Queries.Model(ctx, accountID, modelID)
 	}
+	span := spanOf(ctx, together+"models")
 	m, err := d.models.do(ctx, wantedModel{accountID, modelID})
+	endSpan(span, err)
 	if err != nil || m == nil {
 		return Model{}, cmp.Or(err, ErrNotFound)
 	}

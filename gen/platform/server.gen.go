@@ -87,6 +87,51 @@ func (e BudgetPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ComponentStatusName.
+const (
+	ComponentStatusNameAnswers  ComponentStatusName = "answers"
+	ComponentStatusNameDatabase ComponentStatusName = "database"
+	ComponentStatusNameFiles    ComponentStatusName = "files"
+	ComponentStatusNameWork     ComponentStatusName = "work"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusName enum.
+func (e ComponentStatusName) Valid() bool {
+	switch e {
+	case ComponentStatusNameAnswers:
+		return true
+	case ComponentStatusNameDatabase:
+		return true
+	case ComponentStatusNameFiles:
+		return true
+	case ComponentStatusNameWork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ComponentStatusStatus.
+const (
+	ComponentStatusStatusDegraded ComponentStatusStatus = "degraded"
+	ComponentStatusStatusDown     ComponentStatusStatus = "down"
+	ComponentStatusStatusOk       ComponentStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusStatus enum.
+func (e ComponentStatusStatus) Valid() bool {
+	switch e {
+	case ComponentStatusStatusDegraded:
+		return true
+	case ComponentStatusStatusDown:
+		return true
+	case ComponentStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -459,6 +504,27 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceStatusStatus.
+const (
+	ServiceStatusStatusDegraded ServiceStatusStatus = "degraded"
+	ServiceStatusStatusDown     ServiceStatusStatus = "down"
+	ServiceStatusStatusOk       ServiceStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ServiceStatusStatus enum.
+func (e ServiceStatusStatus) Valid() bool {
+	switch e {
+	case ServiceStatusStatusDegraded:
+		return true
+	case ServiceStatusStatusDown:
+		return true
+	case ServiceStatusStatusOk:
 		return true
 	default:
 		return false
@@ -902,6 +968,29 @@ type BudgetUpdate struct {
 	// Example: 5000000
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
+
+// ComponentStatus Whether a part of the service works.
+type ComponentStatus struct {
+	// Name The part.
+	//
+	// Example: database
+	Name ComponentStatusName `json:"name"`
+
+	// Status Whether it works.
+	//
+	// Example: ok
+	Status ComponentStatusStatus `json:"status"`
+}
+
+// ComponentStatusName The part.
+//
+// Example: database
+type ComponentStatusName string
+
+// ComponentStatusStatus Whether it works.
+//
+// Example: ok
+type ComponentStatusStatus string
 
 // EndUserToken A token for an end user.
 type EndUserToken struct {
@@ -2116,6 +2205,29 @@ type Retention struct {
 	Days *int32 `json:"days"`
 }
 
+// ServiceStatus What of the service works.
+type ServiceStatus struct {
+	// Status `down` without the database, `degraded` when another component does not fully work, else `ok`.
+	//
+	// Example: ok
+	Status ServiceStatusStatus `json:"status"`
+
+	// CheckedAt When the components were looked at.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CheckedAt time.Time `json:"checked_at"`
+
+	// Components The parts of the service.
+	//
+	// Example: [{"name":"database","status":"ok"},{"name":"answers","status":"ok"},{"name":"work","status":"ok"},{"name":"files","status":"ok"}]
+	Components []ComponentStatus `json:"components"`
+}
+
+// ServiceStatusStatus `down` without the database, `degraded` when another component does not fully work, else `ok`.
+//
+// Example: ok
+type ServiceStatusStatus string
+
 // SignIn An address and its password.
 type SignIn struct {
 	// Email What they sign in with.
@@ -2647,6 +2759,9 @@ type SiteIDPath = string
 
 // StateCookieParameter defines model for StateCookieParameter.
 type StateCookieParameter = string
+
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -3289,6 +3404,9 @@ type ServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(w http.ResponseWriter, r *http.Request)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(w http.ResponseWriter, r *http.Request)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -3778,6 +3896,12 @@ func (_ Unimplemented) GetDocumentYaml(w http.ResponseWriter, r *http.Request, p
 // GetReadiness Tell whether the server can serve
 // (GET /readyz)
 func (_ Unimplemented) GetReadiness(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetStatus Tell what works
+// (GET /status)
+func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6261,6 +6385,20 @@ func (siw *ServerInterfaceWrapper) GetReadiness(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// GetStatus operation middleware
+func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStatus(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -6616,6 +6754,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/readyz", wrapper.GetReadiness)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/status", wrapper.GetStatus)
 	})
 
 	return r
@@ -18708,6 +18849,43 @@ func (response GetReadiness503ApplicationProblemPlusJSONResponse) VisitGetReadin
 	return err
 }
 
+type GetStatusRequestObject struct {
+}
+
+type GetStatusResponseObject interface {
+	VisitGetStatusResponse(w http.ResponseWriter) error
+}
+
+type GetStatus200JSONResponse ServiceStatus
+
+func (response GetStatus200JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatus500ApplicationProblemPlusJSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetOwnAccount Read the key's own account
@@ -18953,6 +19131,9 @@ type StrictServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -21266,6 +21447,30 @@ func (sh *strictHandler) GetReadiness(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		if err := validResponse.VisitGetReadinessResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStatus operation middleware
+func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request) {
+	var request GetStatusRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatus(ctx, request.(GetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatus")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
+		if err := validResponse.VisitGetStatusResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -47,10 +47,13 @@ type Config struct {
 	OIDCAccount      string        `name:"oidc-account" env:"PARLEY_OIDC_ACCOUNT" help:"Id of the account of tokens that name none; they are refused by default."`
 	OIDCAccountClaim string        `name:"oidc-account-claim" env:"PARLEY_OIDC_ACCOUNT_CLAIM" default:"parley_account" help:"Claim that holds the id of a token's account."`
 	OIDCScopeClaim   string        `name:"oidc-scope-claim" env:"PARLEY_OIDC_SCOPE_CLAIM" default:"scope" help:"Claim that holds a token's scopes, as a list or separated by spaces."`
+	MetricsListen    string        `name:"metrics-listen" env:"PARLEY_METRICS_LISTEN" help:"Address, such as 127.0.0.1:9464, to tell metrics on to Prometheus at /metrics, without a key; none by default. Only who collects them should reach it."`
 	ShutdownTimeout  time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
 	LogFormat        string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel         string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 
+	// Version is told by metrics and traces.
+	Version string `kong:"-"`
 	// Beside lets a command use the embedded Postgres that a running server owns.
 	Beside bool `kong:"-"`
 
@@ -75,6 +78,9 @@ func (c *Config) Check() error {
 	note(checkURL("PARLEY_OIDC_ISSUER", c.OIDCIssuer))
 	note(c.checkIssuer())
 	note(c.checkListener())
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		note(fmt.Errorf("PARLEY_METRICS_LISTEN is host:port: %w", err))
+	}
 	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
 		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
 	}
