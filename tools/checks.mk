@@ -5,10 +5,15 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check events-load events-scale realtime-idle
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+BROWSER_FLAGS ?=
+
+browser: build ## Drive the pages in Chromium (Debian's, installed when missing); BROWSER_FLAGS names scenarios
+	@tools/browser/run $(BROWSER_FLAGS)
 
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run
@@ -34,16 +39,7 @@ overdraft: ## Ask three servers 1,000 times for more calls than there is money f
 eval: ## Measure what the search of knowledge finds: recall, rank, precision of citations
 	@go run ./tools/withdb go test -count=1 -v -run TestEvaluation ./impl/core/knowledge -evaluate
 
-search-events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
-	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
-
-events-scale: ## Measure the analysis of one user among ten million events of others; takes some minutes and 6 GB
-	@go run ./tools/withdb go test -count=1 -timeout=60m -v -run TestAnalysisDoesNotGrowWithOthers ./impl/core/engagement -events 10000000
-
-realtime-idle: ## Measure what 2,000 idle realtime sessions take
-	@go run ./tools/withdb go test -count=1 -v -run TestRealtimeIdleSessionsAreSmall ./impl/apitest -realtime-idle 2000
-
-bench: ## Measure searches among 1,000, 20,000 and 100,000 chunks; takes some minutes
+search-bench: ## Measure searches among 1,000, 20,000 and 100,000 chunks; takes some minutes
 	@go run ./tools/withdb go test -count=1 -timeout 90m -v -run TestSearchIsFast ./impl/core/knowledge -search-bench
 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
@@ -51,6 +47,15 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+
+events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
+	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
+
+events-scale: ## Measure the analysis of one user among ten million events of others; takes some minutes and 6 GB
+	@go run ./tools/withdb go test -count=1 -timeout=60m -v -run TestAnalysisDoesNotGrowWithOthers ./impl/core/engagement -events 10000000
+
+realtime-idle: ## Measure what 2,000 idle realtime sessions take
+	@go run ./tools/withdb go test -count=1 -v -run TestRealtimeIdleSessionsAreSmall ./impl/apitest -realtime-idle 2000
 
 bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
 	@go run ./tools/bench $(BENCH_FLAGS)
