@@ -2756,6 +2756,9 @@ type SiteIDPath = string
 // StateCookieParameter defines model for StateCookieParameter.
 type StateCookieParameter = string
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
