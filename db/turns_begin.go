@@ -140,7 +140,9 @@ func (d *DB) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, err
 	if d.inActOf(ctx) || !b.plainly() || d.limitedPayers.holds(b.payer()) {
 		return d.Queries.BeginTurn(ctx, t, begin)
 	}
+	span := spanOf(ctx, together+"beginnings of turns")
 	begun, err := d.beginnings.do(ctx, b)
+	endSpan(span, err)
 	if err != nil || begun {
 		return Begun{Funded: begun, Conversation: begun, Together: true, Verdict: Verdict{Room: begun, Tokens: begun, Budgeted: begun}}, err
 	}
@@ -247,14 +249,14 @@ func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error
 	err := q.list(ctx, &done, `
 		with want as materialized (
 			select *, row_number() over (partition by account_id, conversation_id order by n) as place
-			from json_to_recordset($1) as w(n integer, account_id text, turn_id text, surface text, conversation_id text, app_id text,
+			from (select * from json_to_recordset($1) as w(n integer, account_id text, turn_id text, surface text, conversation_id text, app_id text,
 				key_id text, model_id text, owner text, lease bigint, held_micros bigint, input_tokens bigint, options jsonb,
 				created_at timestamptz, end_user text, unstored boolean, message_id text, content text, image_ids text[], is_new boolean, agent_id text,
-				own_model_id text, title text, system_prompt text, own_end_user text)
+				own_model_id text, title text, system_prompt text, own_end_user text) `+knownRows+`$3) w
 		), plain as materialized (
 			select *
 			from want w
-			where not exists (select 1 from turns t where t.account_id = w.account_id and t.turn_id = w.turn_id)
+			where (select true from turns t where t.account_id = w.account_id and t.turn_id = w.turn_id) is null
 				and (w.conversation_id is null or w.is_new or w.place = 1 and (
 					select true from conversations c where c.account_id = w.account_id and c.conversation_id = w.conversation_id))
 				and (w.held_micros = 0 or not exists (
@@ -303,7 +305,7 @@ func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error
 		select n
 		from funded
 		cross join durability`,
-		asJSON(rows), lazy)
+		asJSON(rows), lazy, len(rows))
 	begun := make([]bool, len(turns))
 	for _, n := range done {
 		begun[n] = true

@@ -98,7 +98,9 @@ func (d *DB) EndTurn(ctx context.Context, t Turn, e Ending) error {
 	if d.inActOf(ctx) {
 		return d.Queries.EndTurn(ctx, t, e)
 	}
+	span := spanOf(ctx, together+"ends of turns")
 	stored, err := d.ends.do(ctx, endedTurn{t, e})
+	endSpan(span, err)
 	if err == nil && !stored {
 		return ErrNotFound
 	}
@@ -129,7 +131,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				cost_micros bigint, input_tokens bigint, output_tokens bigint, estimated boolean, last_event bigint, failure text,
 				failure_kind text, ended_at timestamptz, model_id text, entry_id text, message_id text, preview text, content text,
 				thought text, citations jsonb, previous bigint, first_event bigint, events jsonb, told_id text, told_kind text, told jsonb,
-				nothing boolean)
+				nothing boolean) `+knownRows+`$2
 		), `+inTurns+` ended as (
 			update turns t
 			set state = w.state, cost_micros = w.cost_micros, input_tokens = w.input_tokens, output_tokens = w.output_tokens,
@@ -137,7 +139,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				failure_kind = w.failure_kind, model_id = w.model_id
 			from want w
 			where t.account_id = w.account_id and t.turn_id = w.turn_id and t.owner = w.owner and t.generation = w.generation
-				and t.state = 'running' and (select count(*) from taken) >= 0 and (w.previous = 0 or (
+				and `+isRunning+` and (select count(*) from taken) >= 0 and (w.previous = 0 or (
 					select e.first_event + jsonb_array_length(e.events) = w.first_event
 					from turn_events e
 					where e.account_id = w.account_id and e.turn_id = w.turn_id and e.first_event = w.previous))
@@ -168,7 +170,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				and k.turn_id = e.turn_id and e.nothing
 		)
 		select n from ended`,
-		asJSON(rows))
+		asJSON(rows), len(rows))
 	stored := make([]bool, len(turns))
 	for _, n := range done {
 		stored[n] = true
@@ -177,6 +179,18 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 }
 
 const (
+	// knownRows, before their number, tells the planner how many rows are sent: it
+	// takes JSON for a hundred, and plans that are kept from when a table was
+	// small would read it whole for them ever after. For a number that it does not
+	// know, it expects ten. For the same reason what is looked up for each row
+	// stands in a subquery of its own, which cannot become a join.
+	knownRows = "limit "
+
+	// isRunning keeps the planner from the index of running turns, which it takes
+	// for nearly empty, as it is while statistics are made: it would read all of
+	// it for each row that is sent.
+	isRunning = "t.state || '' = 'running'"
+
 	// inTurns makes statements that want turns of the same account take turns, so
 	// that their rows of the account, which no statement touches in a certain order,
 	// cannot deadlock. One that wants a single turn needs none: it has one row of

@@ -1410,6 +1410,9 @@ type SessionIDPath = string
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
@@ -1472,6 +1475,12 @@ type ListAgentsParams struct {
 
 // CreateAgentParams defines parameters for CreateAgent.
 type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
+// UpdateAgentParams defines parameters for UpdateAgent.
+type UpdateAgentParams struct {
 	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
 	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
@@ -1785,7 +1794,7 @@ type ServerInterface interface {
 	GetAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
 	// UpdateAgent Change an agent
 	// (PATCH /api/v1/agents/{agent_id})
-	UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath)
+	UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params UpdateAgentParams)
 	// ListAgentDocuments List the documents that the agent answers from
 	// (GET /api/v1/agents/{agent_id}/documents)
 	ListAgentDocuments(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params ListAgentDocumentsParams)
@@ -1899,7 +1908,7 @@ func (_ Unimplemented) GetAgent(w http.ResponseWriter, r *http.Request, agentID 
 
 // UpdateAgent Change an agent
 // (PATCH /api/v1/agents/{agent_id})
-func (_ Unimplemented) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+func (_ Unimplemented) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params UpdateAgentParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2230,8 +2239,32 @@ func (siw *ServerInterfaceWrapper) UpdateAgent(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAgentParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer PreferHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Prefer", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Prefer", Err: err})
+			return
+		}
+
+		params.Prefer = &Prefer
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateAgent(w, r, agentID)
+		siw.Handler.UpdateAgent(w, r, agentID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -4126,6 +4159,7 @@ func (response GetAgent503JSONResponse) VisitGetAgentResponse(w http.ResponseWri
 
 type UpdateAgentRequestObject struct {
 	AgentID AgentIDPath `json:"agent_id"`
+	Params  UpdateAgentParams
 	Body    *UpdateAgentJSONRequestBody
 }
 
@@ -4153,6 +4187,30 @@ func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.Respo
 		w.Header().Set("Parley-Turn", fmt.Sprint(*response.Headers.ParleyTurn))
 	}
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent202ResponseHeaders struct {
+	Location   string
+	ParleyTurn string
+}
+
+type UpdateAgent202JSONResponse struct {
+	Body    Agent
+	Headers UpdateAgent202ResponseHeaders
+}
+
+func (response UpdateAgent202JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.Header().Set("Parley-Turn", fmt.Sprint(response.Headers.ParleyTurn))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4277,6 +4335,22 @@ func (response UpdateAgent415JSONResponse) VisitUpdateAgentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent422JSONResponse struct {
+	CharactersKeyReusedJSONResponse
+}
+
+func (response UpdateAgent422JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8691,10 +8765,11 @@ func (sh *strictHandler) GetAgent(w http.ResponseWriter, r *http.Request, agentI
 }
 
 // UpdateAgent operation middleware
-func (sh *strictHandler) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath) {
+func (sh *strictHandler) UpdateAgent(w http.ResponseWriter, r *http.Request, agentID AgentIDPath, params UpdateAgentParams) {
 	var request UpdateAgentRequestObject
 
 	request.AgentID = agentID
+	request.Params = params
 
 	var body UpdateAgentJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {

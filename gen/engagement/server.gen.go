@@ -1258,6 +1258,9 @@ type SessionIDPath = string
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 

@@ -238,6 +238,32 @@ func TestAnAgentWhosePictureIsNotWaitedForGetsItNonetheless(t *testing.T) {
 	}
 }
 
+func TestANewPictureOfAnAgentIsNotWaitedForAndPaidOnce(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	path := "/api/v1/agents/" + x.id(t, "agent_id")
+	change := testkit.Request{
+		Method: http.MethodPatch, Path: path, Body: map[string]any{"name": "Ada", "sd_model_id": x.painter(t)},
+		Header: map[string]string{"Prefer": "respond-async, wait=0", "Idempotency-Key": "another-face"},
+	}
+	got := x.do(t, change).Want(t, http.StatusAccepted)
+	wantHeader(t, got, "Location", path)
+	var first, again characters.Agent
+	eventually(t, "the picture is there", func() bool {
+		x.get(t, path, &first)
+		return first.AvatarURL != nil
+	})
+	repeated := x.do(t, change).Want(t, http.StatusOK)
+	wantHeader(t, repeated, "Idempotency-Replayed", "true")
+	wantHeader(t, repeated, "Parley-Turn", got.Header.Get("Parley-Turn"))
+	if repeated.JSON(t, &again); again.Name != "Ada" || again.AvatarURL == nil {
+		t.Errorf("repeated %s", repeated.Body)
+	}
+	if spent := x.Money(t).SpentMicros; spent != imagePrice {
+		t.Errorf("spent %d", spent)
+	}
+}
+
 func TestConversationsAreChangedAndDeletedWithTheirPictures(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)

@@ -82,7 +82,7 @@ func (c *Console) changeAgent(v *visit) error {
 		_, err = v.api.Characters.DeleteAgentWithResponse(v.Context(), id)
 	} else {
 		name, personality, description := v.field("name"), v.field("personality"), v.field("description")
-		_, err = v.api.Characters.UpdateAgentWithResponse(v.Context(), id, characters.AgentUpdate{Name: &name, PersonalityPrompt: &personality, Description: &description})
+		_, err = v.api.Characters.UpdateAgentWithResponse(v.Context(), id, &characters.UpdateAgentParams{}, characters.AgentUpdate{Name: &name, PersonalityPrompt: &personality, Description: &description})
 	}
 	if err != nil {
 		status, text, other := refusal(err)

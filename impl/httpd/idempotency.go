@@ -189,7 +189,7 @@ func (e *Edge) repeatTurn(w http.ResponseWriter, r *http.Request, o *operation, 
 	}
 	w.Header().Set(replayedHeader, "true")
 	w.Header().Set("Parley-Turn", t.ID)
-	if made, ok := value.(interface{ Location() string }); ok {
+	if made, ok := value.(interface{ Location() string }); ok && o.success == http.StatusCreated {
 		w.Header().Set("Location", made.Location())
 	}
 	sendAnswer(w, idempotency.Answer{Status: o.success, Header: map[string]string{"Content-Type": "application/json"}, Body: buf.Bytes()})

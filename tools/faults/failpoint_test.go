@@ -235,7 +235,7 @@ func (c *cluster) checkOnce(t *testing.T, accountID string) {
 			select count(*) from turn_events e, jsonb_array_elements(e.events) v
 			where e.account_id = t.account_id and e.turn_id = t.turn_id and v->>'kind' in ('completed', 'failed', 'cancelled'))`,
 		"turns whose log has another length than its numbers": `select count(*) from turns t where t.account_id = $1 and t.last_event <> (
-			select count(distinct v->>'n') from turn_events e, jsonb_array_elements(e.events) v where e.account_id = t.account_id and e.turn_id = t.turn_id)`,
+			select count(distinct e.first_event + v.place) from turn_events e, jsonb_array_elements(e.events) with ordinality v(event, place) where e.account_id = t.account_id and e.turn_id = t.turn_id)`,
 		"money still held": `select count(*) from accounts where account_id = $1 and held_micros <> 0`,
 	} {
 		var found int

@@ -1239,6 +1239,9 @@ type SessionIDPath = string
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 
@@ -1301,6 +1304,12 @@ type ListAgentsParams struct {
 
 // CreateAgentParams defines parameters for CreateAgent.
 type CreateAgentParams struct {
+	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
+	Prefer *PreferHeader `json:"Prefer,omitempty"`
+}
+
+// UpdateAgentParams defines parameters for UpdateAgent.
+type UpdateAgentParams struct {
 	// Prefer `respond-async` (RFC 7240) allows the answer 202 when the picture takes longer than `wait` seconds, from 0 to 600, otherwise 20. Without it the request waits for the picture.
 	Prefer *PreferHeader `json:"Prefer,omitempty"`
 }
@@ -1590,20 +1599,26 @@ type ClientInterface interface {
 	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 	// picture before it goes. When it cannot be made, the other changes stay.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+	// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-	UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAgent Change an agent
 	//
 	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 	// picture before it goes. When it cannot be made, the other changes stay.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+	// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-	UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateAgent(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAgentDocuments List the documents that the agent answers from
 	//
@@ -2093,11 +2108,14 @@ func (c *Client) GetAgent(ctx context.Context, agentID AgentIDPath, reqEditors .
 // Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 // picture before it goes. When it cannot be made, the other changes stay.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateAgentRequestWithBody(c.Server, agentID, contentType, body)
+func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequestWithBody(c.Server, agentID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2113,11 +2131,14 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentIDPath, c
 // Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 // picture before it goes. When it cannot be made, the other changes stay.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-func (c *Client) UpdateAgent(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateAgentRequest(c.Server, agentID, body)
+func (c *Client) UpdateAgent(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequest(c.Server, agentID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3011,18 +3032,18 @@ func NewGetAgentRequest(server string, agentID AgentIDPath) (*http.Request, erro
 }
 
 // NewUpdateAgentRequest calls the generic UpdateAgent builder with application/json body
-func NewUpdateAgentRequest(server string, agentID AgentIDPath, body UpdateAgentJSONRequestBody) (*http.Request, error) {
+func NewUpdateAgentRequest(server string, agentID AgentIDPath, params *UpdateAgentParams, body UpdateAgentJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewUpdateAgentRequestWithBody(server, agentID, "application/json", bodyReader)
+	return NewUpdateAgentRequestWithBody(server, agentID, params, "application/json", bodyReader)
 }
 
 // NewUpdateAgentRequestWithBody constructs an http.Request for the UpdateAgent method, with any body, and a specified content type
-func NewUpdateAgentRequestWithBody(server string, agentID AgentIDPath, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateAgentRequestWithBody(server string, agentID AgentIDPath, params *UpdateAgentParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3053,6 +3074,21 @@ func NewUpdateAgentRequestWithBody(server string, agentID AgentIDPath, contentTy
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4404,20 +4440,26 @@ type ClientWithResponsesInterface interface {
 	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 	// picture before it goes. When it cannot be made, the other changes stay.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+	// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-	UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
+	UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
 
 	// UpdateAgentWithResponse Change an agent
 	//
 	// Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 	// picture before it goes. When it cannot be made, the other changes stay.
 	//
+	// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+	// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-	UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
+	UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error)
 
 	// ListAgentDocumentsWithResponse List the documents that the agent answers from
 	//
@@ -5311,11 +5353,19 @@ type UpdateAgentResult200Headers struct {
 	ParleyTurn *string
 }
 
+// UpdateAgentResult202Headers the declared response headers of an HTTP 202 response for UpdateAgent
+type UpdateAgentResult202Headers struct {
+	Location   string
+	ParleyTurn string
+}
+
 type UpdateAgentResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Agent
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Agent
 	// JSON400 the response for an HTTP 400 `application/json` response
 	JSON400 *CharactersBadRequest
 	// JSON401 the response for an HTTP 401 `application/json` response
@@ -5332,6 +5382,8 @@ type UpdateAgentResult struct {
 	JSON413 *CharactersContentTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *CharactersUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *CharactersKeyReused
 	// JSON429 the response for an HTTP 429 `application/json` response
 	JSON429 *CharactersTooManyRequests
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -5342,11 +5394,18 @@ type UpdateAgentResult struct {
 	JSON503 *CharactersUnavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateAgentResult200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *UpdateAgentResult202Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r UpdateAgentResult) GetJSON200() *Agent {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r UpdateAgentResult) GetJSON202() *Agent {
+	return r.JSON202
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
@@ -5387,6 +5446,11 @@ func (r UpdateAgentResult) GetJSON413() *CharactersContentTooLarge {
 // GetJSON415 returns the response for an HTTP 415 `application/json` response
 func (r UpdateAgentResult) GetJSON415() *CharactersUnsupportedMediaType {
 	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r UpdateAgentResult) GetJSON422() *CharactersKeyReused {
+	return r.JSON422
 }
 
 // GetJSON429 returns the response for an HTTP 429 `application/json` response
@@ -8119,11 +8183,14 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 // Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 // picture before it goes. When it cannot be made, the other changes stay.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
-	rsp, err := c.UpdateAgentWithBody(ctx, agentID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
+	rsp, err := c.UpdateAgentWithBody(ctx, agentID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -8135,11 +8202,14 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 // Changes what is given and leaves the rest. A new picture is made when `sd_model_id` is given, from the appearance as it is then: the answer waits for it, it has its price, and the
 // picture before it goes. When it cannot be made, the other changes stay.
 //
+// A client that would rather not wait for the picture sends `Prefer: respond-async, wait=10`: when it is not done after that many seconds the answer is 202 with the agent and its
+// picture as they are, and `GET` of its `Location` shows the new one once there is one.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/agents/{agent_id} (the `UpdateAgent` operationId).
-func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
-	rsp, err := c.UpdateAgent(ctx, agentID, body, reqEditors...)
+func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agentID AgentIDPath, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAgentResult, error) {
+	rsp, err := c.UpdateAgent(ctx, agentID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9212,6 +9282,13 @@ func ParseUpdateAgentResult(rsp *http.Response) (*UpdateAgentResult, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest CharactersBadRequest
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9268,6 +9345,13 @@ func ParseUpdateAgentResult(rsp *http.Response) (*UpdateAgentResult, error) {
 		}
 		response.JSON415 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest CharactersKeyReused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest CharactersTooManyRequests
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9309,6 +9393,23 @@ func ParseUpdateAgentResult(rsp *http.Response) (*UpdateAgentResult, error) {
 			headers.ParleyTurn = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers UpdateAgentResult202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ParleyTurn = value
+		}
+		response.Headers202 = &headers
 	}
 
 	return response, nil

@@ -11,17 +11,6 @@ import (
 	"parley/gen/client/wire"
 )
 
-// ProjectCompletionStreamEvent: One event of the stream. It has no name.
-type ProjectCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
-}
-
-func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
-	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
-}
-
 // ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectMessageStreamEvent struct {
@@ -80,16 +69,15 @@ func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStre
 	return event, false, nil
 }
 
-// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
+// ProjectCompletionStreamEvent: One event of the stream. It has no name.
+type ProjectCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+}
+
+func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
+	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
 // StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
@@ -114,4 +102,16 @@ func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, proj
 		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
+}
+
+// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
 }

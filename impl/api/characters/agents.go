@@ -144,9 +144,18 @@ func (a agents) UpdateAgent(ctx context.Context, request gen.UpdateAgentRequestO
 		}
 		return gen.UpdateAgent200JSONResponse{Body: list[0]}, nil
 	}
-	picture, err := a.picture(ctx, row, false, nil)
+	picture, err := a.picture(ctx, row, false, patience(text(request.Params.Prefer)))
 	if err != nil {
 		return nil, err
+	}
+	if picture.State == db.ImageWaiting {
+		list, err := a.toAPIAgents(ctx, row.AccountID, []db.Agent{row})
+		if err != nil {
+			return nil, err
+		}
+		return gen.UpdateAgent202JSONResponse{
+			Body: list[0], Headers: gen.UpdateAgent202ResponseHeaders{Location: "/api/v1/agents/" + row.ID, ParleyTurn: *picture.TurnID},
+		}, nil
 	}
 	return gen.UpdateAgent200JSONResponse{
 		Body: a.toAPIAgentWith(ctx, row, picture), Headers: gen.UpdateAgent200ResponseHeaders{ParleyTurn: picture.TurnID},

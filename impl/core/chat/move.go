@@ -206,10 +206,12 @@ func (s *Service) Input(ctx context.Context, accountID, chatID, text string) (db
 		if err != nil {
 			return err
 		}
+		asked, agent := approvalOf(state), f.Asked(state)
 		state, messages, err := f.Took(state, text)
 		if err != nil {
 			return err
 		}
+		m.answered(agent, asked, state)
 		m.said(messages)
 		return m.stand(f, state)
 	})

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/packages/respjson"
 	"github.com/tidwall/gjson"
 
 	"parley/impl/core/tokens"
@@ -24,7 +22,7 @@ var (
 // logprobsShare bounds logprobs: twenty alternatives for each token.
 const logprobsShare = 100
 
-// emitError marks an error of the caller's emit on its way through the SDK.
+// emitError marks an error of the caller's emit among those of the upstream.
 type emitError struct{ err error }
 
 func (e *emitError) Error() string { return e.err.Error() }
@@ -54,51 +52,25 @@ func (a *answer) add(c chunk) error {
 		a.usage = c.usage
 	}
 	a.named(c.model)
-	for _, made := range c.choices {
-		if made.finishReason != "" {
-			a.finishReason = made.finishReason
-		}
-		if err := a.push(Delta{Text: made.text, Thought: made.thought}, made.calls, made.raw); err != nil {
-			return err
-		}
+	if c.finishReason != "" {
+		a.finishReason = c.finishReason
 	}
-	return nil
+	return a.push(Delta{Text: c.text, Thought: c.thought}, c.calls, c.choice)
 }
 
 // readPlain takes in an answer that came as one JSON object.
 func (a *answer) readPlain(body []byte) error {
-	var whole openai.ChatCompletion
-	if err := json.Unmarshal(body, &whole); err != nil {
-		return errBadJSON
+	c, err := readChunk("", body)
+	if err != nil {
+		return err
 	}
-	if len(whole.Choices) == 0 {
+	if c.choice == "" {
 		return errNoText
 	}
-	a.begun = true
-	if whole.JSON.Usage.Valid() {
-		a.usage = &counts{input: whole.Usage.PromptTokens, output: whole.Usage.CompletionTokens}
-	}
-	a.named(whole.Model)
-	choice := whole.Choices[0]
-	a.finishReason = choice.FinishReason
-	m := choice.Message
-	piece := Delta{Text: m.Content + m.Refusal, Thought: reasoning(m.JSON.ExtraFields)}
-	if err := a.push(piece, m.JSON.ToolCalls.Raw(), choice.RawJSON()); err != nil {
+	if err := a.add(c); err != nil {
 		return err
 	}
 	return a.finish(false)
-}
-
-// reasoning returns the model's own reasoning, for which upstreams use two
-// members that OpenAI's API does not have.
-func reasoning(extra map[string]respjson.Field) string {
-	for _, name := range []string{"reasoning_content", "reasoning"} {
-		var text string
-		if f, ok := extra[name]; ok && json.Unmarshal([]byte(f.Raw()), &text) == nil && text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func (a *answer) named(model string) {

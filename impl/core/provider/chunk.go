@@ -1,102 +1,113 @@
 package provider
 
 import (
-	"context"
-	"net/http"
+	"bytes"
+	"errors"
 
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/tidwall/gjson"
 )
 
-// chunk is what is used of one event of a stream. The SDK's own type keeps each
-// member with its raw text, which takes three and a half times the time and
-// fourteen times the memory (BenchmarkChunk). Members of a wrong type count as
-// absent, as there.
+// chunk is what is used of one event of a stream: its first choice. Members of
+// a wrong type count as absent.
 type chunk struct {
-	model   string
-	usage   *counts // nil when the event has none
-	choices []choice
+	model        string
+	usage        *counts // nil when the event has none
+	finishReason string
+
+	text, thought string
+	calls, choice string // JSON: of delta's tool_calls, "" without any, and of the whole choice
 }
 
 // counts are the tokens that an upstream reports.
 type counts struct{ input, output int64 }
 
-type choice struct {
-	finishReason, text, thought string
-	calls, raw                  string // JSON: of delta's tool_calls, "" without any, and of the whole choice
-}
+// lastEvent is the data of the event after which nothing comes.
+var lastEvent = []byte("[DONE]")
 
-// UnmarshalJSON reads an event whose syntax was checked. It keeps the first choice only.
-func (c *chunk) UnmarshalJSON(raw []byte) error {
-	event := gjson.ParseBytes(raw)
-	if !event.IsObject() {
-		return errBadJSON
+var errReported = errors.New("error event in the stream")
+
+// readChunk reads the data of an event. An event that tells of an error is errReported.
+func readChunk(name string, data []byte) (chunk, error) {
+	if name == "error" {
+		return chunk{}, errReported
 	}
-	event.ForEach(func(name, value gjson.Result) bool {
+	if data = bytes.TrimSpace(data); !gjson.ValidBytes(data) || data[0] != '{' {
+		return chunk{}, errBadJSON
+	}
+	var c chunk
+	var failed bool
+	gjson.ParseBytes(data).ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "model":
 			c.model = value.Str
 		case "usage":
-			if value.IsObject() {
-				c.usage = &counts{input: value.Get("prompt_tokens").Int(), output: value.Get("completion_tokens").Int()}
-			}
+			c.usage = countsOf(value)
 		case "choices":
-			value.ForEach(func(_, one gjson.Result) bool {
-				c.add(one)
-				return true
-			})
+			value.ForEach(func(_, one gjson.Result) bool { return !c.take(one) })
+		case "error":
+			failed = value.Type != gjson.Null
 		}
 		return true
 	})
-	return nil
+	if failed {
+		return chunk{}, errReported
+	}
+	return c, nil
 }
 
-func (c *chunk) add(one gjson.Result) {
-	made := choice{raw: one.Raw}
+// countsOf reads what an upstream reports; nil when it reports nothing.
+func countsOf(usage gjson.Result) *counts {
+	if !usage.IsObject() {
+		return nil
+	}
+	return &counts{input: usage.Get("prompt_tokens").Int(), output: usage.Get("completion_tokens").Int()}
+}
+
+// take takes over a choice when it is the first.
+func (c *chunk) take(choice gjson.Result) bool {
 	var delta gjson.Result
+	var finishReason string
 	first := true
-	one.ForEach(func(name, value gjson.Result) bool {
+	choice.ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "index":
 			first = value.Int() == 0
 		case "finish_reason":
-			made.finishReason = value.Str
-		case "delta":
+			finishReason = value.Str
+		case "delta", "message": // message in an answer that is not streamed
 			delta = value
 		}
 		return true
 	})
 	if !first {
-		return
+		return false
 	}
+	c.finishReason, c.choice = finishReason, choice.Raw
+	c.read(delta)
+	return true
+}
+
+// read takes over a message or a piece of one. For the model's own reasoning
+// upstreams use two members that OpenAI's API does not have.
+func (c *chunk) read(message gjson.Result) {
 	var refusal, reasoning string
-	delta.ForEach(func(name, value gjson.Result) bool {
+	message.ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "content":
-			made.text = value.Str
+			c.text = value.Str
 		case "refusal":
 			refusal = value.Str
 		case "reasoning_content":
-			made.thought = value.Str
+			c.thought = value.Str
 		case "reasoning":
 			reasoning = value.Str
 		case "tool_calls":
-			made.calls = value.Raw
+			c.calls = value.Raw
 		}
 		return true
 	})
-	made.text += refusal
-	if made.thought == "" {
-		made.thought = reasoning
+	c.text += refusal
+	if c.thought == "" {
+		c.thought = reasoning
 	}
-	c.choices = append(c.choices, made)
-}
-
-// stream asks for a streamed answer, as the SDK's NewStreaming does.
-func (o *OpenAI) stream(ctx context.Context, p openai.ChatCompletionNewParams, opts ...option.RequestOption) *ssestream.Stream[chunk] {
-	var response *http.Response
-	err := o.client.Post(ctx, "chat/completions", p, &response, append(opts, option.WithJSONSet("stream", true))...)
-	return ssestream.NewStream[chunk](ssestream.NewDecoder(response), err)
 }

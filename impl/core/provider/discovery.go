@@ -1,13 +1,8 @@
 package provider
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net/http"
 
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 	"github.com/tidwall/gjson"
 )
 
@@ -23,64 +18,44 @@ const (
 func (o *OpenAI) Models(ctx context.Context) ([]Model, error) {
 	w := newWatchdog(ctx, o.opts.FirstByteTimeout)
 	defer w.stop()
-	page, err := o.models.List(w.ctx, option.WithMiddleware(guardList))
+	raw, err := get(w.ctx, o.opts.Client, o.address("models"), o.opts.Key, modelListBytesMax)
 	if err != nil {
 		return nil, w.fault(err)
 	}
-	if page == nil {
+	listed := gjson.GetBytes(raw, "data")
+	if !gjson.ValidBytes(raw) || !listed.IsArray() {
 		return nil, w.fault(errBadJSON)
 	}
-	return modelsOf(page.Data), nil
+	return modelsOf(listed.Array()), nil
 }
 
-// guardList bounds the body that the SDK is about to read whole.
-func guardList(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-	res, err := next(r)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, readStatus(res)
-	}
-	err = readPlain(res, modelListBytesMax)
-	plain, ok := asPlain(err)
-	if !ok {
-		return nil, err
-	}
-	if !gjson.ValidBytes(plain.body) || !gjson.GetBytes(plain.body, "data").IsArray() {
-		return nil, errBadJSON
-	}
-	res.Header.Set("Content-Type", "application/json") // some name it text/plain
-	res.Body = io.NopCloser(bytes.NewReader(plain.body))
-	return res, nil
-}
-
-func modelsOf(listed []openai.Model) []Model {
+func modelsOf(listed []gjson.Result) []Model {
 	var models []Model
 	seen := map[string]bool{}
 	for _, m := range listed {
-		id := clean(m.ID)
-		if id == "" || id != m.ID || len(id) > modelNameBytesMax || seen[id] || len(models) == modelsMax {
+		said := m.Get("id").Str
+		id := clean(said)
+		if id == "" || id != said || len(id) > modelNameBytesMax || seen[id] || len(models) == modelsMax {
 			continue
 		}
 		seen[id] = true
-		models = append(models, Model{ID: id, Name: displayName(m), ContextTokens: contextTokens(m), Vision: vision(m)})
+		models = append(models, Model{ID: id, Name: displayName(m, id), ContextTokens: contextTokens(m), Vision: vision(m)})
 	}
 	return models
 }
 
-func displayName(m openai.Model) string {
-	if name := clean(gjson.Get(m.RawJSON(), "name").String()); name != "" && len(name) <= modelNameBytesMax {
+func displayName(m gjson.Result, id string) string {
+	if name := clean(m.Get("name").String()); name != "" && len(name) <= modelNameBytesMax {
 		return name
 	}
-	return m.ID
+	return id
 }
 
 // contextTokens reads the context from where upstreams put it: vLLM, OpenRouter
 // and LM Studio, Groq, llama.cpp. OpenAI does not tell.
-func contextTokens(m openai.Model) int {
+func contextTokens(m gjson.Result) int {
 	for _, path := range []string{"max_model_len", "context_length", "max_context_length", "context_window", "meta.n_ctx", "meta.n_ctx_train"} {
-		if n := gjson.Get(m.RawJSON(), path).Int(); n > 0 && n <= contextTokensMax {
+		if n := m.Get(path).Int(); n > 0 && n <= contextTokensMax {
 			return int(n)
 		}
 	}
@@ -89,14 +64,13 @@ func contextTokens(m openai.Model) int {
 
 // vision reads whether a model sees pictures from where upstreams put it:
 // OpenRouter, Mistral, LM Studio, llama.cpp. Most do not tell; nil then.
-func vision(m openai.Model) *bool {
-	raw := m.RawJSON()
-	if said := gjson.Get(raw, "capabilities.vision"); said.IsBool() {
+func vision(m gjson.Result) *bool {
+	if said := m.Get("capabilities.vision"); said.IsBool() {
 		sees := said.Bool()
 		return &sees
 	}
 	for _, path := range []string{"architecture.input_modalities", "input_modalities", "capabilities"} {
-		list := gjson.Get(raw, path)
+		list := m.Get(path)
 		if !list.IsArray() {
 			continue
 		}

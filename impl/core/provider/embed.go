@@ -6,11 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"net/http"
-
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/param"
 
 	"parley/impl/core/fault"
 	"parley/impl/core/tokens"
@@ -78,32 +73,17 @@ func embeddingFailure(failure error) error {
 }
 
 func (o *OpenAI) embed(w *watchdog, req EmbeddingRequest) ([]byte, error) {
-	p := openai.EmbeddingNewParams{
-		Model: req.Model, Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: req.Inputs},
-		EncodingFormat: openai.EmbeddingNewParamsEncodingFormatFloat,
-	}
-	if req.Dimensions > 0 {
-		p.Dimensions = param.NewOpt(int64(req.Dimensions))
-	}
-	if req.EndUser != "" {
-		p.User = openai.String(req.EndUser)
-	}
+	body := struct {
+		Model          string   `json:"model"`
+		Input          []string `json:"input"`
+		EncodingFormat string   `json:"encoding_format"`
+		Dimensions     int      `json:"dimensions,omitempty"`
+		User           string   `json:"user,omitempty"`
+	}{req.Model, req.Inputs, "float", req.Dimensions, req.EndUser}
 	w.arm(o.opts.FirstByteTimeout)
 	defer w.disarm()
-	_, err := o.embeddings.New(w.ctx, p, option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-		res, err := next(r)
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode != http.StatusOK {
-			return nil, readStatus(res)
-		}
-		return nil, readPlain(res, min(len(req.Inputs)*vectorBytesMax+64<<10, embeddingBytesMax))
-	}))
-	if plain, ok := asPlain(err); ok {
-		return plain.body, nil
-	}
-	return nil, err
+	bytesMax := int64(min(len(req.Inputs)*vectorBytesMax+64<<10, embeddingBytesMax))
+	return post(w.ctx, o.opts.Client, o.address("embeddings"), o.opts.Key, body, bytesMax)
 }
 
 // readEmbedding takes an upstream's answer apart: every input has one vector,

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/openai/openai-go/v3/packages/ssestream"
-
 	"parley/impl/core/fault"
 )
 
@@ -31,6 +29,8 @@ func faultOf(failure error) *fault.Error {
 	}
 	message := "The model's provider sent an answer that cannot be read."
 	switch {
+	case errors.Is(failure, errReported):
+		message = "The model's provider failed."
 	case errors.Is(failure, errEventTooLarge), errors.Is(failure, errAnswerTooLarge):
 		message = "The model's answer exceeded its limit."
 	case errors.Is(failure, errCut), isCut(failure):
@@ -38,9 +38,6 @@ func faultOf(failure error) *fault.Error {
 	}
 	if unreachable, ok := errors.AsType[*url.Error](failure); ok {
 		message, failure = "The model's provider cannot be reached.", unreachable.Err
-	}
-	if _, ok := errors.AsType[*ssestream.StreamError](failure); ok {
-		message, failure = "The model's provider failed.", errors.New("error event in the stream")
 	}
 	return fault.New(fault.Upstream, "%s", message).Because(failure)
 }

@@ -1,15 +1,11 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -57,51 +53,6 @@ func (BuiltIn) Paint(ctx context.Context, d Drawing, progress func(int)) ([]byte
 	}
 	progress(100)
 	return raw, nil
-}
-
-// post sends JSON to an upstream and returns the body of its 200, within bounds.
-func post(ctx context.Context, c *http.Client, url, apiKey string, body any, bytesMax int64) ([]byte, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("encode request: %w", err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	return fetch(c, r, apiKey, bytesMax)
-}
-
-// get reads a body of an upstream.
-func get(ctx context.Context, c *http.Client, url, apiKey string, bytesMax int64) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
-	}
-	return fetch(c, r, apiKey, bytesMax)
-}
-
-func fetch(c *http.Client, r *http.Request, apiKey string, bytesMax int64) ([]byte, error) {
-	if apiKey != "" {
-		r.Header.Set("Authorization", "Bearer "+apiKey)
-	}
-	res, err := c.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, readStatus(res)
-	}
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	content, err := io.ReadAll(io.LimitReader(res.Body, bytesMax+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(content)) > bytesMax {
-		return nil, errAnswerTooLarge
-	}
-	return content, nil
 }
 
 // paintFault says what a failure to make a picture means to the caller.

@@ -42,7 +42,7 @@ func (o *OpenAI) Paint(ctx context.Context, d Drawing, progress func(int)) ([]by
 
 func (o *OpenAI) paint(ctx context.Context, body any) ([]byte, error) {
 	const base64Growth = 3 // with room for members around it
-	return post(ctx, o.opts.Client, strings.TrimSuffix(o.opts.BaseURL, "/")+"/images/generations", o.opts.Key, body, base64Growth*PictureBytesMax/2)
+	return post(ctx, o.opts.Client, o.address("images/generations"), o.opts.Key, body, base64Growth*PictureBytesMax/2)
 }
 
 func (o *OpenAI) pictureIn(ctx context.Context, raw []byte) ([]byte, error) {

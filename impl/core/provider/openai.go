@@ -1,13 +1,15 @@
 package provider
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
+	"mime"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
-
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 
 	"parley/impl/outbound"
 )
@@ -26,7 +28,7 @@ type OpenAIOptions struct {
 	RetriesMax    int           // further attempts before the first byte; 2, negative for none
 	RetryDelayMax time.Duration // longest wait for a retry; a longer Retry-After ends the call; 5 s
 
-	EventBytesMax  int // one event of a stream, of which the SDK holds a few copies; 512 KiB
+	EventBytesMax  int // one event of a stream; 512 KiB
 	OutputBytesMax int // the whole answer, reasoning included, and the body of one that is not streamed; 4 MiB
 }
 
@@ -55,11 +57,7 @@ func setDefault[T comparable](v *T, value T) {
 // What an upstream refuses (stream_options, max_tokens, temperature) is left out
 // from then on, per model.
 type OpenAI struct {
-	opts   OpenAIOptions
-	client openai.Client
-	models openai.ModelService
-
-	embeddings openai.EmbeddingService
+	opts OpenAIOptions
 
 	mu     sync.Mutex
 	quirks map[string]quirks // by model
@@ -68,25 +66,19 @@ type OpenAI struct {
 var _ Provider = (*OpenAI)(nil)
 
 // NewOpenAI returns a provider for the upstream that o describes. It does not
-// contact it, and unlike the SDK's own client takes nothing from the environment.
+// contact it.
 func NewOpenAI(o OpenAIOptions) *OpenAI {
-	o = o.withDefaults()
-	sdk := []option.RequestOption{
-		option.WithBaseURL(o.BaseURL),
-		option.WithHTTPClient(o.Client),
-		option.WithMaxRetries(0), // attempt knows when a retry is safe, the SDK does not
-	}
-	if o.Key != "" {
-		sdk = append(sdk, option.WithAPIKey(o.Key))
-	}
-	return &OpenAI{
-		opts:   o,
-		client: openai.Client{Options: sdk},
-		models: openai.NewModelService(sdk...),
+	return &OpenAI{opts: o.withDefaults(), quirks: map[string]quirks{}}
+}
 
-		embeddings: openai.NewEmbeddingService(sdk...),
-		quirks:     map[string]quirks{},
+// address is where the upstream has what path names. A query in the base URL stays.
+func (o *OpenAI) address(path string) string {
+	base, query, found := strings.Cut(o.opts.BaseURL, "?")
+	base = strings.TrimSuffix(base, "/") + "/" + path
+	if found {
+		return base + "?" + query
 	}
+	return base
 }
 
 // Chat implements Provider. Retries happen only before the first byte of an
@@ -130,29 +122,58 @@ func (o *OpenAI) outputBytesMax(req Request) int {
 
 // attempt makes one request and reads its answer into a.
 func (o *OpenAI) attempt(w *watchdog, a *answer, q quirks) error {
-	g := &guard{watch: w, eventBytesMax: o.opts.EventBytesMax, bodyBytesMax: o.opts.OutputBytesMax, idle: o.opts.IdleTimeout}
-	w.arm(o.opts.FirstByteTimeout)
-	defer w.disarm()
-	stream := o.stream(w.ctx, params(a.req, q), option.WithMiddleware(g.middleware))
-	defer func() {
-		a.begun = a.begun || g.readAny
-		_ = stream.Close()
-	}()
-	if plain, ok := asPlain(stream.Err()); ok {
-		w.disarm()
-		return a.readPlain(plain.body)
-	}
-	for stream.Next() {
-		w.disarm()
-		if err := a.add(stream.Current()); err != nil {
-			g.abort()
-			return err
-		}
-		w.arm(o.opts.IdleTimeout)
-	}
-	w.disarm()
-	if err := stream.Err(); err != nil {
+	raw, err := chatRequest(a.req, q)
+	if err != nil {
 		return err
 	}
-	return a.finish(g.ended)
+	r, err := newPost(w.ctx, o.address("chat/completions"), raw)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Accept", "text/event-stream, application/json")
+	w.arm(o.opts.FirstByteTimeout)
+	defer w.disarm()
+	res, err := send(o.opts.Client, r, o.opts.Key)
+	if err != nil {
+		return err
+	}
+	switch media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); media {
+	case "text/event-stream", "":
+		return o.readStream(w, a, res.Body)
+	case "application/json": // from an upstream that does not stream
+		body, err := readWhole(res, int64(o.opts.OutputBytesMax))
+		w.disarm()
+		if err != nil {
+			return err
+		}
+		return a.readPlain(body)
+	}
+	_ = res.Body.Close() // it is of no use
+	return errContentType
+}
+
+func (o *OpenAI) readStream(w *watchdog, a *answer, body io.ReadCloser) error {
+	stream := newEvents(body, w, o.opts.IdleTimeout, o.opts.EventBytesMax)
+	whole := true
+	defer func() {
+		a.begun = a.begun || stream.readAny
+		stream.close(whole)
+	}()
+	for {
+		name, data, err := stream.next()
+		if errors.Is(err, io.EOF) || bytes.HasPrefix(data, lastEvent) {
+			return a.finish(stream.ended)
+		}
+		if err != nil {
+			return err
+		}
+		c, err := readChunk(name, data)
+		if err == nil {
+			err = a.add(c)
+		}
+		if err != nil {
+			whole = false
+			return err
+		}
+	}
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"parley/impl/core/fault"
@@ -18,31 +19,37 @@ var (
 type watchdog struct {
 	ctx    context.Context
 	caller context.Context
-	cancel context.CancelCauseFunc
+	end    time.Time // of the whole call
 	timer  *time.Timer
 	stop   func()
 }
 
 func newWatchdog(caller context.Context, total time.Duration) *watchdog {
-	limited, release := context.WithTimeoutCause(caller, total, errTooLong)
-	ctx, cancel := context.WithCancelCause(limited)
-	w := &watchdog{ctx: ctx, caller: caller, cancel: cancel}
-	w.timer = time.AfterFunc(time.Hour, func() { cancel(errSilent) })
-	w.timer.Stop()
+	ctx, cancel := context.WithCancelCause(caller)
+	w := &watchdog{ctx: ctx, caller: caller, end: time.Now().Add(total)}
+	w.timer = time.AfterFunc(total, func() {
+		if time.Now().Before(w.end) {
+			cancel(errSilent)
+		} else {
+			cancel(errTooLong)
+		}
+	})
 	w.stop = func() {
 		w.timer.Stop()
 		cancel(nil)
-		release()
 	}
 	return w
 }
 
-func (w *watchdog) arm(d time.Duration) { w.timer.Reset(d) }
+// arm gives the upstream so long, and no longer than the call may take.
+func (w *watchdog) arm(d time.Duration) { w.timer.Reset(min(d, time.Until(w.end))) }
 
 func (w *watchdog) disarm() { w.timer.Stop() }
 
 // wait reports whether the call is still wanted after d.
 func (w *watchdog) wait(d time.Duration) bool {
+	w.arm(math.MaxInt64)
+	defer w.disarm()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

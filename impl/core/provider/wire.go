@@ -1,12 +1,13 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
-
-	openai "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/packages/param"
+	"slices"
 )
 
 // quirks are what an upstream does not take for a model, learnt from its refusals.
@@ -60,63 +61,98 @@ func (q quirks) adapt(failure error) (quirks, bool) {
 	return q, true
 }
 
-// params is req as the upstream gets it.
-func params(req Request, q quirks) openai.ChatCompletionNewParams {
-	p := openai.ChatCompletionNewParams{Model: req.Model, Messages: wireMessages(req.Prompt())}
-	if !q.noStreamOptions {
-		p.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
-	}
-	if n := int64(req.MaxOutputTokens); n > 0 && q.completionTokens {
-		p.MaxCompletionTokens = openai.Int(n)
-	} else if n > 0 {
-		p.MaxTokens = openai.Int(n)
-	}
-	if req.Temperature != nil && !q.noTemperature {
-		p.Temperature = openai.Float(*req.Temperature)
-	}
-	if len(req.Stop) > 0 {
-		p.Stop = openai.ChatCompletionNewParamsStopUnion{OfStringArray: req.Stop}
-	}
-	if req.EndUser != "" {
-		p.User = openai.String(req.EndUser)
-	}
-	extra := make(map[string]any, len(req.Extra))
-	for name, raw := range req.Extra {
-		if name != "metadata" || !q.noMetadata {
-			extra[name] = raw
-		}
-	}
-	p.SetExtraFields(extra)
-	return p
+// wireRequest is a Request in OpenAI's terms, without further members.
+type wireRequest struct {
+	Model               string         `json:"model"`
+	Messages            []any          `json:"messages"` // a wireMessage or one in raw JSON
+	Stream              bool           `json:"stream"`
+	StreamOptions       *streamOptions `json:"stream_options,omitempty"`
+	MaxTokens           int            `json:"max_tokens,omitempty"`
+	MaxCompletionTokens int            `json:"max_completion_tokens,omitempty"`
+	Temperature         *float64       `json:"temperature,omitempty"`
+	Stop                []string       `json:"stop,omitempty"`
+	User                string         `json:"user,omitempty"`
 }
 
-func wireMessages(messages []Message) []openai.ChatCompletionMessageParamUnion {
-	out := make([]openai.ChatCompletionMessageParamUnion, 0, len(messages))
-	for _, m := range messages {
-		if m.Raw != "" {
-			out = append(out, param.Override[openai.ChatCompletionMessageParamUnion](json.RawMessage(m.Raw)))
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
+}
+
+type wireMessage struct {
+	Role    string `json:"role"`
+	Content any    `json:"content"` // a text or parts
+}
+
+type wirePart struct {
+	Type     string     `json:"type"`
+	Text     string     `json:"text,omitempty"`
+	ImageURL *wireImage `json:"image_url,omitempty"`
+}
+
+type wireImage struct {
+	URL string `json:"url"`
+}
+
+// chatRequest is req as the upstream gets it.
+func chatRequest(req Request, q quirks) ([]byte, error) {
+	wire := wireRequest{Model: req.Model, Messages: wireMessages(req.Prompt()), Stream: true, Stop: req.Stop, User: req.EndUser}
+	if !q.noStreamOptions {
+		wire.StreamOptions = &streamOptions{IncludeUsage: true}
+	}
+	if q.completionTokens {
+		wire.MaxCompletionTokens = req.MaxOutputTokens
+	} else {
+		wire.MaxTokens = req.MaxOutputTokens
+	}
+	if !q.noTemperature {
+		wire.Temperature = req.Temperature
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(wire); err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return withMembers(out.Bytes(), req.Extra, q), nil
+}
+
+// withMembers adds members to an encoded object, in the order of their names.
+func withMembers(object []byte, extra map[string]json.RawMessage, q quirks) []byte {
+	object = bytes.TrimSuffix(object, []byte("}\n"))
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if name == "metadata" && q.noMetadata {
 			continue
 		}
-		switch m.Role {
-		case RoleSystem:
-			out = append(out, openai.SystemMessage(m.Content))
-		case RoleAssistant:
-			out = append(out, openai.AssistantMessage(m.Content))
+		quoted, _ := json.Marshal(name) // a text always can be
+		object = append(append(append(object, ','), quoted...), ':')
+		object = append(object, extra[name]...)
+	}
+	return append(object, '}')
+}
+
+func wireMessages(messages []Message) []any {
+	out := make([]any, len(messages))
+	for i, m := range messages {
+		switch {
+		case m.Raw != "":
+			out[i] = json.RawMessage(m.Raw)
+		case m.Role == RoleSystem || m.Role == RoleAssistant:
+			out[i] = wireMessage{Role: string(m.Role), Content: m.Content}
 		default:
-			out = append(out, userMessage(m))
+			out[i] = wireMessage{Role: string(RoleUser), Content: userContent(m)}
 		}
 	}
 	return out
 }
 
-// userMessage is a text, or parts when there are pictures beside it.
-func userMessage(m Message) openai.ChatCompletionMessageParamUnion {
+// userContent is a text, or parts when there are pictures beside it.
+func userContent(m Message) any {
 	if len(m.Images) == 0 {
-		return openai.UserMessage(m.Content)
+		return m.Content
 	}
-	parts := []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart(m.Content)}
+	parts := []wirePart{{Type: "text", Text: m.Content}}
 	for _, address := range m.Images {
-		parts = append(parts, openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: address}))
+		parts = append(parts, wirePart{Type: "image_url", ImageURL: &wireImage{URL: address}})
 	}
-	return openai.UserMessage(parts)
+	return parts
 }

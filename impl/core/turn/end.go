@@ -52,6 +52,7 @@ func (r *run) finish(result provider.Result, failure error) {
 		a.Failure = fault.New(fault.Unavailable, "The answer could not be stored.").Because(err)
 		last = Event{N: last.N, Kind: Failed, Text: a.Failure.Message}
 	}
+	r.meterEnded(a.Failure)
 	r.live.end(last, a)
 	failpoint.Here(failpoint.Told)
 	r.hint()
@@ -109,7 +110,7 @@ func stateOf(f *fault.Error) string {
 func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
 	e := db.Ending{EntryID: id.New(id.Entry)}
 	if !r.turn.Unstored {
-		e.Previous, e.FirstEvent, e.Events = previous, from, encode(r.live.upTo(last, from))
+		e.Previous, e.FirstEvent, e.Events = previous, from, pack(r.live.upTo(last, from))
 	}
 	e.Nothing = a.Failure != nil && a.CostMicros == 0 && a.Content == "" && a.Thought == "" && a.Calls == nil
 	if a.MessageID != "" && a.ConversationID != "" {
@@ -161,6 +162,6 @@ func (r *run) tryStore(e db.Ending, last Event) error {
 		return err
 	}
 	// What was stored of the log is gone, with a crash of Postgres or with the conversation.
-	e.Previous, e.FirstEvent, e.Events = 0, 1, encode(r.live.upTo(last, 1))
+	e.Previous, e.FirstEvent, e.Events = 0, 1, pack(r.live.upTo(last, 1))
 	return r.engine.db.EndTurn(ctx, r.turn, e)
 }

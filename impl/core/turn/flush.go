@@ -139,7 +139,7 @@ func (r *run) batch() (flushing, bool) {
 		return flushing{}, false
 	}
 	return flushing{run: r, last: events[len(events)-1].N, rows: db.NewBatch{
-		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: encode(events)},
+		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: pack(events)},
 	}}, true
 }
 

@@ -26,14 +26,14 @@ type Live struct {
 
 	mu      sync.Mutex
 	events  []Event
-	changed chan struct{} // closed and replaced at each publication
+	changed chan struct{} // closed at the next publication; nil while nobody waits for it
 	bytes   int64         // what the events take
 	answer  Answer
 	lost    error // why its readers have to look elsewhere for the rest
 }
 
 func newLive(t db.Turn, cancel context.CancelCauseFunc, enc encoding, now func() time.Time) *Live {
-	return &Live{ID: t.ID, BeganAt: t.CreatedAt, cancel: cancel, encode: enc, now: now, ended: make(chan struct{}), changed: make(chan struct{})}
+	return &Live{ID: t.ID, BeganAt: t.CreatedAt, cancel: cancel, encode: enc, now: now, ended: make(chan struct{})}
 }
 
 func (l *Live) publish(e Event) {
@@ -46,8 +46,15 @@ func (l *Live) publish(e Event) {
 func (l *Live) add(e Event) {
 	l.events = append(l.events, e)
 	l.bytes += e.size()
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.wake()
+}
+
+// wake needs l.mu.
+func (l *Live) wake() {
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 }
 
 // size is what the events published so far take.
@@ -73,8 +80,7 @@ func (l *Live) lose(err error) {
 	defer l.mu.Unlock()
 	l.lost = err
 	l.answer = Answer{TurnID: l.ID, Failure: fault.From(err)}
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.wake()
 	close(l.ended)
 }
 
@@ -111,6 +117,9 @@ func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
 		return l.events[min(n, stored):], nil
 	}
 	if stored == 0 || !l.events[stored-1].Terminal() {
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
 		return l.events[min(n, stored):], l.changed
 	}
 	if n > stored {

@@ -155,8 +155,8 @@ func (b *bundle) stored(t testing.TB, turnID string) []turn.Event {
 	}
 	var all []turn.Event
 	for _, batch := range batches {
-		var events []turn.Event
-		if err := json.Unmarshal(batch.Events, &events); err != nil {
+		events, err := turn.Unpack(batch)
+		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, events...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"math"
 	"strings"
@@ -260,9 +259,9 @@ func (e *Engine) stored(ctx context.Context, t db.Turn, after int64) ([]Event, e
 // the first event of the batch that ends with the last of them.
 func decode(batches []db.EventBatch, after int64) (events []Event, last int64, err error) {
 	for _, b := range batches {
-		var batch []Event
-		if err := json.Unmarshal(b.Events, &batch); err != nil {
-			return nil, 0, fmt.Errorf("decode events from %d on: %w", b.First, err)
+		batch, err := Unpack(b)
+		if err != nil {
+			return nil, 0, err
 		}
 		for _, ev := range batch {
 			if ev.N == after+1 {

@@ -36,8 +36,8 @@ const (
 
 // Event is one entry of a turn's log. N counts from 1 without gaps.
 type Event struct {
-	N         int64     `json:"n"`
-	Kind      string    `json:"kind"`
+	N         int64     `json:"-"` // see pack
+	Kind      string    `json:"kind,omitempty"`
 	Text      string    `json:"text,omitempty"`       // the next piece, what was asked, or the reason of a failure
 	MessageID string    `json:"message_id,omitempty"` // terminal: the answer's message, if there is one
 	At        time.Time `json:"at,omitzero"`          // terminal: when the turn ended
