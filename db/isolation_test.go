@@ -265,6 +265,7 @@ var apart = map[string]string{
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"BeginTurnsTogether": "each turn names its account", "EndTurnsTogether": "each turn names its account, and only its owner ends it",
+	"PutMessageFeedback": "TestFeedbackStaysInsideItsAccount", "MessageFeedback": "TestFeedbackStaysInsideItsAccount",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
 

@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: browser eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser asyncapi
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -26,6 +26,9 @@ sdk-openai: build ## Run OpenAI's own clients for Python and Node against the se
 
 sdk-realtime: build ## Run OpenAI's realtime clients for Python and Node, in both shapes, over TLS
 	@tools/sdk/realtime/run
+
+asyncapi: ## Check the document of the WebSockets with AsyncAPI's parser
+	@tools/checks/asyncapi/run
 
 sdk-mcp: build ## Call the tools of MCP's reference server while WebSocket clients of others hold the chats
 	@tools/sdk/mcp/run

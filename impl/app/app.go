@@ -43,9 +43,11 @@ import (
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
+	"parley/impl/docs"
 	"parley/impl/httpd"
 	"parley/impl/metrics"
 	"parley/impl/tracing"
+	"parley/impl/widget"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -155,11 +157,8 @@ func (a *App) router() (*httpd.Edge, error) {
 	}
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
-	pages := map[string]func(http.Handler) http.Handler{
-		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
-	}
 	return httpd.New(httpd.Config{
-		Pages:          pages,
+		Pages:          a.pages(),
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
@@ -179,7 +178,7 @@ func (a *App) router() (*httpd.Edge, error) {
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, a.Knowledge, usages, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
@@ -192,6 +191,15 @@ func (a *App) router() (*httpd.Edge, error) {
 			}, now),
 		},
 	})
+}
+
+// pages are what people look at, beside the document.
+func (a *App) pages() map[string]func(http.Handler) http.Handler {
+	return map[string]func(http.Handler) http.Handler{
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+		docs.Prefix:    docs.New(),
+		widget.Path:    func(http.Handler) http.Handler { return widget.New() },
+	}
 }
 
 // newAdvisor is who answers on the surface engagement.

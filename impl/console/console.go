@@ -72,6 +72,7 @@ func (c *Console) routes() {
 	c.open("GET /password", c.showPassword)
 	c.open("POST /password", c.setPassword)
 	c.open("POST /sign-out", c.signOut)
+	c.open("GET /playground", c.showPlayground)
 	c.person("GET /{$}", c.home)
 	c.person("GET /keys", c.showKeys)
 	c.person("POST /keys", c.createKey)

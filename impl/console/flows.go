@@ -163,7 +163,7 @@ func (c *Console) changeChat(v *visit) error {
 	case "answer":
 		_, err = v.api.Chats.SendChatInputWithResponse(v.Context(), id, chats.ChatHumanInput{Message: &text}, client.IdempotencyKey(v.attempt()))
 	default:
-		_, err = v.api.Chats.SendChatMessageWithResponse(v.Context(), id, &chats.SendChatMessageParams{}, chats.ChatText{Message: &text}, client.IdempotencyKey(v.attempt()))
+		_, err = v.api.Chats.SendChatMessageWithResponse(v.Context(), id, nil, chats.ChatText{Message: &text}, client.IdempotencyKey(v.attempt()))
 	}
 	if err != nil {
 		status, reason, other := refusal(err)

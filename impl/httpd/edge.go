@@ -94,8 +94,8 @@ type Edge struct {
 	methods  map[string][]string // by pattern, for Allow and CORS
 	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
 	sockets  *sockets
-	pages    map[string]http.Handler // by the first segment of their paths
 	streams  atomic.Int64            // open ones
+	pages    map[string]http.Handler // by the first segment of their paths
 }
 
 // New builds the router. It fails when the document does not load, or when

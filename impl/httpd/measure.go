@@ -40,7 +40,7 @@ func (e *Edge) refused(limit string) {
 	}
 }
 
-// operationID is the operation of the document; "none" for a path that is not in it.
+// operationID is the operation of the document, else what the page belongs to; "none" for any other path.
 func (n *note) operationID() string {
 	switch {
 	case n.operation != nil:

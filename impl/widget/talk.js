@@ -30,6 +30,22 @@ class Talk {
     throw Object.assign(new Error(body.error ?? response.statusText), {status: response.status})
   }
 
+  // learn reads how the chat shall look; it is kept for the next page, so that the button has its colour at once.
+  async learn() {
+    this.keep({look: await (await this.call("/api/v1/widget")).json()})
+  }
+
+  // idOf is the id of an answer, counted from the latest.
+  async idOf(fromTheEnd) {
+    const messages = await this.history()
+    return messages.filter((m) => m.role === "assistant").at(-1 - fromTheEnd)?.id
+  }
+
+  // judge stores what an answer was worth; null takes it back.
+  async judge(message, reaction) {
+    await this.call(`/api/v1/sessions/${this.kept.session}/messages/${message}/feedback`, {method: "PUT", body: JSON.stringify({reaction})})
+  }
+
   forget() {
     this.keep({visitor: null, session: null, asked: null})
   }

@@ -2,6 +2,7 @@
 import {readFile} from "node:fs/promises"
 import http from "node:http"
 import {createRequire} from "node:module"
+import net from "node:net"
 import path from "node:path"
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -10,18 +11,31 @@ export const server = process.env.PARLEY_URL
 // sites serves pages of other origins: each has a port, hence an origin, of its own.
 export const sites = {
   open: [],
-  // site serves html at every path, with the headers, and returns its origin.
-  async site(html, headers = {}) {
+  // site serves page, {html, headers} as they are at the moment, at every path, and returns its origin.
+  async site(page) {
     const s = http.createServer((request, response) => {
-      const body = request.url === "/favicon.ico" ? "" : html
-      response.writeHead(200, {"Content-Type": "text/html; charset=utf-8", ...headers}).end(body)
+      response.writeHead(200, {"Content-Type": "text/html; charset=utf-8", ...page.headers}).end(page.html)
     })
     await new Promise((listening) => s.listen(0, "127.0.0.1", listening))
     this.open.push(s)
     return `http://127.0.0.1:${s.address().port}`
   },
+  // proxy passes bytes on to the server; cut breaks all connections that go through it.
+  async proxy() {
+    const {hostname, port} = new URL(server), ends = new Set()
+    const s = net.createServer((client) => {
+      const upstream = net.connect(port, hostname)
+      for (const [end, other] of [[client, upstream], [upstream, client]]) {
+        ends.add(end)
+        end.on("error", () => {}).on("close", () => (ends.delete(end), other.destroy())).pipe(other)
+      }
+    })
+    await new Promise((listening) => s.listen(0, "127.0.0.1", listening))
+    this.open.push(s)
+    return {origin: `http://127.0.0.1:${s.address().port}`, cut: () => ends.forEach((end) => end.destroy())}
+  },
   async close() {
-    for (const s of this.open) s.closeAllConnections(), s.close()
+    for (const s of this.open) s.closeAllConnections?.(), s.close()
   },
 }
 

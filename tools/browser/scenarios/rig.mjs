@@ -6,7 +6,7 @@ export default {
     const page = await kit.page()
     const answer = await page.goto(`${server}/healthz`)
     want(answer.ok(), `healthz: ${answer.status()}`)
-    const other = await sites.site("<!doctype html><html lang=en><title>Elsewhere</title><main><h1>Elsewhere</h1></main></html>")
+    const other = await sites.site({html: "<!doctype html><html lang=en><title>Elsewhere</title><main><h1>Elsewhere</h1></main></html>"})
     await page.goto(other)
     want(await page.title() === "Elsewhere", "the other origin does not answer")
     await kit.accessible(page)
