@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# disable_grpc_modules leaves out of Google's storage client what only its own network's direct paths need: a sixth of the program.
+GOFLAGS_BUILD := -trimpath -tags disable_grpc_modules -ldflags "-s -w -X main.version=$(VERSION)"
 PACKAGES := ./...
 TEST_FLAGS ?=
 

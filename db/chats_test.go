@@ -10,6 +10,9 @@ import (
 	"parley/db/dbtest"
 )
 
+// longAgo is when the tenants' tools were made.
+var longAgo = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Flow and chat have the tenant's own names: it has one of each.
 func (n tenant) flowRow() db.Flow {
 	return db.Flow{AccountID: n.account, ID: "flow-of-" + n.account, Name: "f", Version: 1, Definition: []byte(`{}`), CreatedAt: now(), UpdatedAt: now()}
@@ -20,12 +23,17 @@ func (n tenant) chatRow() db.Chat {
 		Status: db.ChatReady, FlowVersion: 1, Definition: []byte(`{}`), State: []byte(`{}`), CreatedAt: now(), UpdatedAt: now()}
 }
 
+func (n tenant) toolRow() db.Tool {
+	return db.Tool{AccountID: n.account, ID: "tool-of-" + n.account, Name: "t", Kind: "http", Approval: "never", Target: []byte(`{}`), Functions: []byte(`[]`),
+		HeaderNames: []string{}, RefreshedAt: longAgo, CreatedAt: longAgo, UpdatedAt: longAgo}
+}
+
 func (n tenant) storeChats(t testing.TB, d *db.DB) {
 	t.Helper()
 	running := n.chatRow()
 	past := now().Add(-time.Hour)
 	running.Status, running.DeadlineAt, running.Run, running.TurnID = db.ChatRunning, &past, 1, n.turn
-	if err := errors.Join(d.InsertFlow(t.Context(), n.flowRow()), d.InsertChat(t.Context(), n.chatRow())); err != nil {
+	if err := errors.Join(d.InTx(t.Context(), func(q *db.Queries) error { return q.InsertTool(t.Context(), n.toolRow(), 10) }), d.InsertFlow(t.Context(), n.flowRow()), d.InsertChat(t.Context(), n.chatRow())); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err := d.MoveChat(t.Context(), running, []db.ChatMessage{{ID: unique("m"), Run: 1, Type: "user", Sender: "a", Receiver: "b", Content: "Hi", CreatedAt: now()}},
@@ -62,6 +70,19 @@ func (n tenant) chatCalls() []call {
 		{"EraseChatsBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EraseChatsBefore(ctx, a, now().Add(-time.Hour))
 		}},
+		{"Tool", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Tool(ctx, a, n.toolRow().ID) }},
+		{"Tools", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Tools(ctx, a, "", 10) }},
+		{"ToolsOf", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ToolsOf(ctx, a, []string{n.toolRow().ID})
+		}},
+		{"UpdateTool", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			row := n.toolRow()
+			row.AccountID, row.Name = a, "changed"
+			return did(d.UpdateTool(ctx, row, row.UpdatedAt))
+		}},
+		{"DeleteTool", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.DeleteTool(ctx, a, n.toolRow().ID))
+		}},
 		{"DeleteChat", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteChat(ctx, a, chat)) }},
 		{"DeleteFlow", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.DeleteFlow(ctx, a, flow)) }},
 	}
@@ -69,7 +90,7 @@ func (n tenant) chatCalls() []call {
 
 // chatsApart are the methods that no account could abuse, with the reason.
 var chatsApart = map[string]string{
-	"InsertFlow": "makes a row of the account", "InsertChat": "makes a row of the account", "OverdueChats": "the server's housekeeping",
+	"InsertFlow": "makes a row of the account", "InsertTool": "makes a row of the account", "InsertChat": "makes a row of the account", "OverdueChats": "the server's housekeeping",
 }
 
 // Of two that saw the same version, one changes the chat, and what the other said is not stored.

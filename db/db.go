@@ -276,8 +276,10 @@ func asText(raw types.JSONText) string {
 }
 
 // get reads one row into dst; no row is ErrNotFound.
-func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
-	q, err := q.within(ctx, sql)
+func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) (err error) {
+	span := spanOf(ctx, sql)
+	defer func() { endSpan(span, err) }()
+	q, err = q.within(ctx, sql)
 	if err != nil {
 		return err
 	}
@@ -291,8 +293,10 @@ func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) err
 }
 
 // list reads all rows into the slice behind dst.
-func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) error {
-	q, err := q.within(ctx, sql)
+func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) (err error) {
+	span := spanOf(ctx, sql)
+	defer func() { endSpan(span, err) }()
+	q, err = q.within(ctx, sql)
 	if err != nil {
 		return err
 	}
@@ -306,8 +310,10 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) er
 }
 
 // exec runs a statement and returns how many rows it touched.
-func (q *Queries) exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	q, err := q.within(ctx, sql)
+func (q *Queries) exec(ctx context.Context, sql string, args ...any) (touched int64, err error) {
+	span := spanOf(ctx, sql)
+	defer func() { endSpan(span, err) }()
+	q, err = q.within(ctx, sql)
 	if err != nil {
 		return 0, err
 	}

@@ -143,6 +143,7 @@ var eraseAccount = []string{
 	`delete from agents where account_id = $1`,
 	`delete from chats where account_id = $1`,
 	`delete from flows where account_id = $1`,
+	`delete from tools where account_id = $1`,
 	`delete from projects where account_id = $1`,
 	`delete from project_images where account_id = $1`,
 	`delete from project_profiles where account_id = $1`,

@@ -75,6 +75,7 @@ var exportTables = []exportTable{
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},
 	{name: "audit_events", where: wholeAccount},
+	{name: "tools", where: wholeAccount, omit: []string{"sealed_headers"}},
 	{name: "flows", where: wholeAccount},
 	{name: "flow_versions", where: wholeAccount},
 	{name: "chats", where: ofItsAppsKeys, omit: []string{"state"}},

@@ -82,6 +82,9 @@ func (n tenant) calls() []call {
 		{"EngagementSlots", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EngagementSlots(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
 		}},
+		{"EngagementDays", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementDays(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
+		}},
 		{"RecordEngagement", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			_, err := d.RecordEngagement(ctx, a, []db.EngagementEvent{n.engagementRow()})
 			return nil, err // the stranger's own, under the same names
@@ -245,7 +248,7 @@ var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "LockPurses": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
 	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Notify": "no rows",
-	"Migrate": "schema", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
+	"Migrate": "schema", "Snapshot": "for operators", "Restore": "for operators", "PoolState": "no rows", "Diagnose": "for operators", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
 	"NoteLowBalances": "housekeeping over all accounts", "DeleteOldEvents": "housekeeping over all accounts",
 	"InsertWebhook": "makes a row of the account", "InsertEvent": "makes a row of the account", "InsertDelivery": "below",

@@ -92,7 +92,9 @@ func (q *Queries) InsertKey(ctx context.Context, k Key, hash []byte) error {
 // together share a statement, which is sent after they arrived: what was
 // revoked before is seen.
 func (d *DB) CallerByHash(ctx context.Context, hash []byte) (Caller, error) {
+	span := spanOf(ctx, together+"keys")
 	c, err := d.callers.do(ctx, string(hash))
+	endSpan(span, err)
 	if err != nil || c == nil {
 		return Caller{}, cmp.Or(err, ErrNotFound)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -21,6 +22,9 @@ func (d *DB) Migrate(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := d.checkKnown(ctx, p); err != nil {
+		return 0, err
+	}
 	done, err := p.Up(ctx)
 	if err != nil {
 		return len(done), fmt.Errorf("migrate: %w", err)
@@ -34,6 +38,9 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := d.checkKnown(ctx, p); err != nil {
+		return 0, err
+	}
 	status, err := p.Status(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("migration status: %w", translate(err))
@@ -45,6 +52,27 @@ func (d *DB) Pending(ctx context.Context) (int, error) {
 		}
 	}
 	return pending, nil
+}
+
+// checkKnown is ErrNewerSchema when the schema has migrations that this program
+// does not know: a newer one made them, and may store what this one misunderstands.
+func (d *DB) checkKnown(ctx context.Context, p *goose.Provider) error {
+	var there bool
+	if err := d.pool.GetContext(ctx, &there, `select to_regclass('goose_db_version') is not null`); err != nil || !there {
+		return translate(err)
+	}
+	known := make([]int64, 0, len(p.ListSources()))
+	for _, s := range p.ListSources() {
+		known = append(known, s.Version)
+	}
+	var unknown []int64
+	err := d.pool.SelectContext(ctx, &unknown, `
+		select version_id from goose_db_version where version_id > 0 and is_applied and version_id <> all ($1) order by version_id limit 1`,
+		pq.Array(known))
+	if err == nil && len(unknown) > 0 {
+		err = fmt.Errorf("%w (it has migration %d)", ErrNewerSchema, unknown[0])
+	}
+	return translate(err)
 }
 
 func (d *DB) migrator() (*goose.Provider, error) {

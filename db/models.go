@@ -27,7 +27,7 @@ type Model struct {
 	AccountID         string    `db:"account_id"`
 	ID                string    `db:"model_id"`
 	ProviderID        string    `db:"provider_id"`
-	Kind              string    `db:"kind"` // "llm", "sd" or "embedding"
+	Kind              string    `db:"kind"` // "llm", "sd", "embedding", "transcription" or "speech"
 	Name              string    `db:"name"`
 	UpstreamName      string    `db:"upstream_name"`
 	ContextTokens     int       `db:"context_tokens"`
@@ -153,7 +153,9 @@ func (d *DB) Model(ctx context.Context, accountID, modelID string) (Model, error
 	if d.inActOf(ctx) {
 		return d.Queries.Model(ctx, accountID, modelID)
 	}
+	span := spanOf(ctx, together+"models")
 	m, err := d.models.do(ctx, wantedModel{accountID, modelID})
+	endSpan(span, err)
 	if err != nil || m == nil {
 		return Model{}, cmp.Or(err, ErrNotFound)
 	}

@@ -16,7 +16,7 @@ var erased = map[string]string{
 	"conversations": "go", "messages": "go with their conversations", "message_feedback": "goes with the conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
 	"projects": "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_answers": "go with the conversations", "project_days": "go with their projects", "project_licenses": "go with their projects", "project_plugins": "go with their projects", "project_images": "go, with their files", "project_profiles": "go",
-	"flows": "go", "flow_versions": "go with their flows", "chats": "go", "chat_messages": "go with their chats", "chat_events": "go with their chats", "chat_turns": "go with their chats",
+	"tools": "go", "flows": "go", "flow_versions": "go with their flows", "chats": "go", "chat_messages": "go with their chats", "chat_events": "go with their chats", "chat_turns": "go with their chats",
 	"key_habits": "go", "engagement_events": "go", "engagement_undated": "go", "engagement_slots": "go",
 	"engagement_states": "go", "engagement_state_versions": "go with their states", "engagement_rules": "go", "engagement_rule_hits": "go",
 	"realtime_sessions": "go with their conversations", "realtime_items": "go with their sessions", "realtime_secrets": "go",

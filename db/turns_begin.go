@@ -140,7 +140,9 @@ func (d *DB) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, err
 	if d.inActOf(ctx) || !b.plainly() || d.limitedPayers.holds(b.payer()) {
 		return d.Queries.BeginTurn(ctx, t, begin)
 	}
+	span := spanOf(ctx, together+"beginnings of turns")
 	begun, err := d.beginnings.do(ctx, b)
+	endSpan(span, err)
 	if err != nil || begun {
 		return Begun{Funded: begun, Conversation: begun, Together: true, Verdict: Verdict{Room: begun, Tokens: begun, Budgeted: begun}}, err
 	}

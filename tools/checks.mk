@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: browser eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime upstream-litellm overdraft faults pgbouncer bench bench-peers
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -26,6 +26,9 @@ sdk-openai: build ## Run OpenAI's own clients for Python and Node against the se
 
 sdk-realtime: build ## Run OpenAI's realtime clients for Python and Node, in both shapes, over TLS
 	@tools/sdk/realtime/run
+
+sdk-mcp: build ## Call the tools of MCP's reference server while WebSocket clients of others hold the chats
+	@tools/sdk/mcp/run
 
 upstream-litellm: build ## Run the server on LiteLLM's proxy
 	@tools/upstreams/litellm/run
@@ -50,3 +53,6 @@ bench: ## Measure the built server against the targets of the project, on a quie
 
 bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 	@go run ./tools/bench peers $(BENCH_FLAGS)
+
+deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
+	@tools/deploy/check

@@ -130,6 +130,24 @@ func (e ChatMessageEventEvent) Valid() bool {
 	}
 }
 
+// Defines values for ChatMessageSentType.
+const (
+	ChatMessageSentTypeAssistant ChatMessageSentType = "assistant"
+	ChatMessageSentTypeUser      ChatMessageSentType = "user"
+)
+
+// Valid indicates whether the value is a known member of the ChatMessageSentType enum.
+func (e ChatMessageSentType) Valid() bool {
+	switch e {
+	case ChatMessageSentTypeAssistant:
+		return true
+	case ChatMessageSentTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatSpeakingEventEvent.
 const (
 	ChatSpeakingEventEventSpeaking ChatSpeakingEventEvent = "speaking"
@@ -181,6 +199,246 @@ const (
 func (e ChatStatusEventEvent) Valid() bool {
 	switch e {
 	case ChatStatusEventEventStatus:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatToolCallState.
+const (
+	ChatToolCallStateCalling ChatToolCallState = "calling"
+	ChatToolCallStateDone    ChatToolCallState = "done"
+	ChatToolCallStateFailed  ChatToolCallState = "failed"
+	ChatToolCallStateRefused ChatToolCallState = "refused"
+	ChatToolCallStateWaiting ChatToolCallState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ChatToolCallState enum.
+func (e ChatToolCallState) Valid() bool {
+	switch e {
+	case ChatToolCallStateCalling:
+		return true
+	case ChatToolCallStateDone:
+		return true
+	case ChatToolCallStateFailed:
+		return true
+	case ChatToolCallStateRefused:
+		return true
+	case ChatToolCallStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatToolEventEvent.
+const (
+	ChatToolEventEventTool ChatToolEventEvent = "tool"
+)
+
+// Valid indicates whether the value is a known member of the ChatToolEventEvent enum.
+func (e ChatToolEventEvent) Valid() bool {
+	switch e {
+	case ChatToolEventEventTool:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HTTPToolMethod.
+const (
+	HTTPToolMethodDELETE HTTPToolMethod = "DELETE"
+	HTTPToolMethodGET    HTTPToolMethod = "GET"
+	HTTPToolMethodPATCH  HTTPToolMethod = "PATCH"
+	HTTPToolMethodPOST   HTTPToolMethod = "POST"
+	HTTPToolMethodPUT    HTTPToolMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the HTTPToolMethod enum.
+func (e HTTPToolMethod) Valid() bool {
+	switch e {
+	case HTTPToolMethodDELETE:
+		return true
+	case HTTPToolMethodGET:
+		return true
+	case HTTPToolMethodPATCH:
+		return true
+	case HTTPToolMethodPOST:
+		return true
+	case HTTPToolMethodPUT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HTTPToolIn.
+const (
+	HTTPToolInBody    HTTPToolIn = "body"
+	HTTPToolInContent HTTPToolIn = "content"
+	HTTPToolInHeader  HTTPToolIn = "header"
+	HTTPToolInPath    HTTPToolIn = "path"
+	HTTPToolInQuery   HTTPToolIn = "query"
+)
+
+// Valid indicates whether the value is a known member of the HTTPToolIn enum.
+func (e HTTPToolIn) Valid() bool {
+	switch e {
+	case HTTPToolInBody:
+		return true
+	case HTTPToolInContent:
+		return true
+	case HTTPToolInHeader:
+		return true
+	case HTTPToolInPath:
+		return true
+	case HTTPToolInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolApproval.
+const (
+	ToolApprovalAlways ToolApproval = "always"
+	ToolApprovalNever  ToolApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolApproval enum.
+func (e ToolApproval) Valid() bool {
+	switch e {
+	case ToolApprovalAlways:
+		return true
+	case ToolApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolKind.
+const (
+	ToolKindHTTP ToolKind = "http"
+	ToolKindMcp  ToolKind = "mcp"
+)
+
+// Valid indicates whether the value is a known member of the ToolKind enum.
+func (e ToolKind) Valid() bool {
+	switch e {
+	case ToolKindHTTP:
+		return true
+	case ToolKindMcp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolChangeApproval.
+const (
+	ToolChangeApprovalAlways ToolChangeApproval = "always"
+	ToolChangeApprovalNever  ToolChangeApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolChangeApproval enum.
+func (e ToolChangeApproval) Valid() bool {
+	switch e {
+	case ToolChangeApprovalAlways:
+		return true
+	case ToolChangeApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolInputApproval.
+const (
+	ToolInputApprovalAlways ToolInputApproval = "always"
+	ToolInputApprovalNever  ToolInputApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolInputApproval enum.
+func (e ToolInputApproval) Valid() bool {
+	switch e {
+	case ToolInputApprovalAlways:
+		return true
+	case ToolInputApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolOutcomeStatus.
+const (
+	ToolOutcomeStatusDone   ToolOutcomeStatus = "done"
+	ToolOutcomeStatusFailed ToolOutcomeStatus = "failed"
+)
+
+// Valid indicates whether the value is a known member of the ToolOutcomeStatus enum.
+func (e ToolOutcomeStatus) Valid() bool {
+	switch e {
+	case ToolOutcomeStatusDone:
+		return true
+	case ToolOutcomeStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolRequestMethod.
+const (
+	ToolRequestMethodDELETE ToolRequestMethod = "DELETE"
+	ToolRequestMethodGET    ToolRequestMethod = "GET"
+	ToolRequestMethodPATCH  ToolRequestMethod = "PATCH"
+	ToolRequestMethodPOST   ToolRequestMethod = "POST"
+	ToolRequestMethodPUT    ToolRequestMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the ToolRequestMethod enum.
+func (e ToolRequestMethod) Valid() bool {
+	switch e {
+	case ToolRequestMethodDELETE:
+		return true
+	case ToolRequestMethodGET:
+		return true
+	case ToolRequestMethodPATCH:
+		return true
+	case ToolRequestMethodPOST:
+		return true
+	case ToolRequestMethodPUT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolRequestIn.
+const (
+	ToolRequestInBody    ToolRequestIn = "body"
+	ToolRequestInContent ToolRequestIn = "content"
+	ToolRequestInHeader  ToolRequestIn = "header"
+	ToolRequestInPath    ToolRequestIn = "path"
+	ToolRequestInQuery   ToolRequestIn = "query"
+)
+
+// Valid indicates whether the value is a known member of the ToolRequestIn enum.
+func (e ToolRequestIn) Valid() bool {
+	switch e {
+	case ToolRequestInBody:
+		return true
+	case ToolRequestInContent:
+		return true
+	case ToolRequestInHeader:
+		return true
+	case ToolRequestInPath:
+		return true
+	case ToolRequestInQuery:
 		return true
 	default:
 		return false
@@ -475,6 +733,64 @@ type ChatMessageEventEvent string
 // ChatMessageList Messages, the oldest first.
 type ChatMessageList = []ChatMessage
 
+// ChatMessageSent A message that began a run, and how the chat stood when this was answered.
+type ChatMessageSent struct {
+	// ID Names the message.
+	//
+	// Example: m1x2k4z5y6x7w8v
+	ID string `json:"id"`
+
+	// Chat The chat's id.
+	//
+	// Example: m1x2k3p9q8w7e6r
+	Chat string `json:"chat"`
+
+	// Type Whether a person or an agent said it.
+	//
+	// Example: user
+	Type ChatMessageSentType `json:"type"`
+
+	// Sender The name of the node that said it; `User` for the caller where the flow has no person.
+	//
+	// Example: Support
+	Sender string `json:"sender"`
+
+	// Receiver The name of the node to which it was said.
+	//
+	// Example: Triage
+	Receiver string `json:"receiver"`
+
+	// Content What was said.
+	//
+	// Example: Hello, FlowGen!
+	Content string `json:"content"`
+
+	// Run The run that it belongs to, counted from 1.
+	//
+	// Example: 1
+	Run int64 `json:"run"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Status Where the chat stands.
+	//
+	// Example: ready
+	Status ChatStatus `json:"status"`
+}
+
+// ChatMessageSentType Whether a person or an agent said it.
+//
+// Example: user
+type ChatMessageSentType string
+
 // ChatSpeaking Who writes to whom.
 type ChatSpeaking struct {
 	// Sender The name of the agent that writes.
@@ -604,6 +920,75 @@ type ChatTicket struct {
 	Expires ChatsTimestamp `json:"expires"`
 }
 
+// ChatToolCall An agent's call of a tool.
+type ChatToolCall struct {
+	// CallID Names the call among those of one answer.
+	//
+	// Example: call_5b2f0c6d9a7e4f1038c2d6b1
+	CallID string `json:"call_id"`
+
+	// Agent The name of the agent that calls.
+	//
+	// Example: Triage
+	Agent string `json:"agent"`
+
+	// Name The function.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Arguments The arguments as the model wrote them.
+	//
+	// Example: {"order_id":"A-17"}
+	Arguments string `json:"arguments"`
+
+	// ToolID The tool; absent where there is none of that name.
+	//
+	// Example: tool_01hf3z8k3v0000000000000000
+	ToolID *string `json:"tool_id,omitempty"`
+
+	// State It waits for a person's approval, is made, did what it should, failed, or was refused by a person.
+	//
+	// Example: done
+	State ChatToolCallState `json:"state"`
+
+	// Result What the agent is told; absent before the call is over.
+	//
+	// Example: {"state": "shipped"}
+	Result *string `json:"result,omitempty"`
+}
+
+// ChatToolCallState It waits for a person's approval, is made, did what it should, failed, or was refused by a person.
+//
+// Example: done
+type ChatToolCallState string
+
+// ChatToolEvent An agent calls a tool, or what became of the call.
+type ChatToolEvent struct {
+	// Event The event's name.
+	//
+	// Example: tool
+	Event ChatToolEventEvent `json:"event"`
+
+	// Data An agent's call of a tool.
+	Data ChatToolCall `json:"data"`
+
+	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
+	//
+	// Example: 7
+	ID *EventID `json:"id,omitempty"`
+
+	// Retry Milliseconds that a client should wait before it connects again.
+	//
+	// Example: 2000
+	Retry *EventRetry `json:"retry,omitempty"`
+}
+
+// ChatToolEventEvent The event's name.
+//
+// Example: tool
+type ChatToolEventEvent string
+
 // ChatsError What went wrong.
 type ChatsError struct {
 	// Detail A sentence for the developer. It never repeats what was sent.
@@ -682,7 +1067,8 @@ type Flow struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -724,7 +1110,8 @@ type FlowChange struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -739,7 +1126,8 @@ type FlowChange struct {
 // starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 //
 // `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 // `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 // `reflection_with_llm`), `summary_prompt`.
 //
@@ -778,7 +1166,8 @@ type FlowInput struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -811,7 +1200,8 @@ type FlowQuestion struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -843,7 +1233,8 @@ type FlowTemplate struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -865,6 +1256,293 @@ type FlowValidation struct {
 	//
 	// Example: [{"node":"coder","reason":"Code is not executed on this server: set enable_code_execution to false."}]
 	Problems []FlowProblem `json:"problems"`
+}
+
+// HTTPTool An HTTP request.
+type HTTPTool struct {
+	// Method The request's method.
+	//
+	// Example: GET
+	Method HTTPToolMethod `json:"method"`
+
+	// URL The address, with `{arguments}` in its path.
+	//
+	// Example: https://api.example.com/orders/{order_id}
+	URL string `json:"url"`
+
+	// Parameters A JSON schema of the arguments, which are an object; it refers to itself alone.
+	//
+	// Example: {"properties":{"order_id":{"maxLength":20,"pattern":"^[A-Z0-9-]+$","type":"string"}},"required":["order_id"],"type":"object"}
+	Parameters map[string]interface{} `json:"parameters"`
+
+	// In Where arguments go that do not go where the method has them.
+	//
+	// Example: {"verbose":"query"}
+	In map[string]HTTPToolIn `json:"in,omitempty"`
+}
+
+// HTTPToolMethod The request's method.
+//
+// Example: GET
+type HTTPToolMethod string
+
+// HTTPToolIn The query, a header of the argument's name, a member of the JSON body, the whole of it, or the path of the address.
+//
+// Example: query
+type HTTPToolIn string
+
+// McpTool An MCP server.
+type McpTool struct {
+	// URL The address at which it takes messages.
+	//
+	// Example: https://mcp.example.com/mcp
+	URL string `json:"url"`
+}
+
+// OpenapiTool An operation of an OpenAPI document that takes parameters and JSON.
+type OpenapiTool struct {
+	// Document The document as JSON or YAML, which refers to itself alone.
+	//
+	// Example: {"openapi":"3.0.3","servers":[{"url":"https://api.example.com"}],"paths":{"/orders/{order_id}":{"get":{"operationId":"getOrder","parameters":[{"name":"order_id","in":"path","required":true,"schema":{"type":"string"}}]}}}}
+	Document string `json:"document"`
+
+	// OperationID The operation's `operationId`.
+	//
+	// Example: getOrder
+	OperationID string `json:"operation_id"`
+
+	// Server The address of the API, in place of the document's.
+	//
+	// Example: https://api.example.com
+	Server *string `json:"server,omitempty"`
+}
+
+// Tool What agents of flows may call.
+type Tool struct {
+	// ID Names the tool in flows.
+	//
+	// Example: tool_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description string `json:"description"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval ToolApproval `json:"approval"`
+
+	// Kind Whether it is an HTTP request or an MCP server.
+	//
+	// Example: http
+	Kind ToolKind `json:"kind"`
+
+	// HTTP The request that an HTTP tool makes.
+	HTTP *ToolRequest `json:"http,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+
+	// Headers The names of the headers that go along.
+	//
+	// Example: ["Authorization"]
+	Headers []string `json:"headers"`
+
+	// Functions What models are offered.
+	//
+	// Example: []
+	Functions []ToolFunction `json:"functions"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Updated A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Updated ChatsTimestamp `json:"updated"`
+
+	// Refreshed A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Refreshed ChatsTimestamp `json:"refreshed"`
+}
+
+// ToolApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolApproval string
+
+// ToolKind Whether it is an HTTP request or an MCP server.
+//
+// Example: http
+type ToolKind string
+
+// ToolChange What to change of a tool. At most one of `http`, `openapi` and `mcp`, of the tool's kind.
+type ToolChange struct {
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name *string `json:"name,omitempty"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description *string `json:"description,omitempty"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval *ToolChangeApproval `json:"approval,omitempty"`
+
+	// Headers Go along with every request; secret.
+	//
+	// Example: {"Authorization":"Bearer secret"}
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// HTTP An HTTP request.
+	HTTP *HTTPTool `json:"http,omitempty"`
+
+	// Openapi An operation of an OpenAPI document that takes parameters and JSON.
+	Openapi *OpenapiTool `json:"openapi,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+}
+
+// ToolChangeApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolChangeApproval string
+
+// ToolFunction What models are offered.
+type ToolFunction struct {
+	// Name The name under which models call it; of an MCP server's tool the name of ours, `_`, and the server's.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: Looks an order up by its number.
+	Description string `json:"description"`
+
+	// Parameters A JSON schema of the arguments, which are an object; it refers to itself alone.
+	//
+	// Example: {"properties":{"order_id":{"maxLength":20,"pattern":"^[A-Z0-9-]+$","type":"string"}},"required":["order_id"],"type":"object"}
+	Parameters map[string]interface{} `json:"parameters"`
+}
+
+// ToolInput A tool to make. Exactly one of `http`, `openapi` and `mcp` says what it is.
+type ToolInput struct {
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description *string `json:"description,omitempty"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval *ToolInputApproval `json:"approval,omitempty"`
+
+	// Headers Go along with every request; secret.
+	//
+	// Example: {"Authorization":"Bearer secret"}
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// HTTP An HTTP request.
+	HTTP *HTTPTool `json:"http,omitempty"`
+
+	// Openapi An operation of an OpenAPI document that takes parameters and JSON.
+	Openapi *OpenapiTool `json:"openapi,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+}
+
+// ToolInputApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolInputApproval string
+
+// ToolList Tools, the newest first.
+type ToolList = []Tool
+
+// ToolOutcome What a call came to.
+type ToolOutcome struct {
+	// Status Whether the call did what it should.
+	//
+	// Example: done
+	Status ToolOutcomeStatus `json:"status"`
+
+	// Result What a model is told.
+	//
+	// Example: {"state": "shipped"}
+	Result string `json:"result"`
+}
+
+// ToolOutcomeStatus Whether the call did what it should.
+//
+// Example: done
+type ToolOutcomeStatus string
+
+// ToolRequest The request that an HTTP tool makes.
+type ToolRequest struct {
+	// Method The request's method.
+	//
+	// Example: GET
+	Method ToolRequestMethod `json:"method"`
+
+	// URL The address, with `{arguments}` in its path.
+	//
+	// Example: https://api.example.com/orders/{order_id}
+	URL string `json:"url"`
+
+	// In Where arguments go that do not go where the method has them.
+	//
+	// Example: {"verbose":"query"}
+	In map[string]ToolRequestIn `json:"in,omitempty"`
+}
+
+// ToolRequestMethod The request's method.
+//
+// Example: GET
+type ToolRequestMethod string
+
+// ToolRequestIn The query, a header of the argument's name, a member of the JSON body, the whole of it, or the path of the address.
+//
+// Example: query
+type ToolRequestIn string
+
+// ToolTrial A call.
+type ToolTrial struct {
+	// Function Which of the tool's functions; not needed where there is one.
+	//
+	// Example: find_order
+	Function *string `json:"function,omitempty"`
+
+	// Arguments The arguments.
+	//
+	// Example: {"order_id":"A-17"}
+	Arguments map[string]interface{} `json:"arguments"`
 }
 
 // AccountIDPath defines model for AccountIdPath.
@@ -935,6 +1613,9 @@ type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
+
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -1011,6 +1692,12 @@ type ListChatMessagesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// SendChatMessageParams defines parameters for SendChatMessage.
+type SendChatMessageParams struct {
+	// Wait How many seconds to wait for the end of the run, or for a person to be asked.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // ListFlowsParams defines parameters for ListFlows.
 type ListFlowsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -1022,6 +1709,15 @@ type ListFlowsParams struct {
 
 // ListFlowVersionsParams defines parameters for ListFlowVersions.
 type ListFlowVersionsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListToolsParams defines parameters for ListTools.
+type ListToolsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
 	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -1046,6 +1742,15 @@ type CreateFlowJSONRequestBody = FlowInput
 
 // UpdateFlowJSONRequestBody defines body for UpdateFlow for application/json ContentType.
 type UpdateFlowJSONRequestBody = FlowChange
+
+// CreateToolJSONRequestBody defines body for CreateTool for application/json ContentType.
+type CreateToolJSONRequestBody = ToolInput
+
+// UpdateToolJSONRequestBody defines body for UpdateTool for application/json ContentType.
+type UpdateToolJSONRequestBody = ToolChange
+
+// CallToolJSONRequestBody defines body for CallTool for application/json ContentType.
+type CallToolJSONRequestBody = ToolTrial
 
 // AsChatStatusEvent returns the union data inside the ChatStreamEvent as a ChatStatusEvent
 func (t ChatStreamEvent) AsChatStatusEvent() (ChatStatusEvent, error) {
@@ -1149,6 +1854,40 @@ func (t *ChatStreamEvent) MergeChatDeltaEvent(v ChatDeltaEvent) error {
 	return err
 }
 
+// AsChatToolEvent returns the union data inside the ChatStreamEvent as a ChatToolEvent
+func (t ChatStreamEvent) AsChatToolEvent() (ChatToolEvent, error) {
+	var body ChatToolEvent
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatToolEvent overwrites any union data inside the ChatStreamEvent as the provided ChatToolEvent
+func (t *ChatStreamEvent) FromChatToolEvent(v ChatToolEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"tool"}`))
+	t.union = b
+	return err
+}
+
+// MergeChatToolEvent performs a merge with any union data inside the ChatStreamEvent, using the provided ChatToolEvent
+func (t *ChatStreamEvent) MergeChatToolEvent(v ChatToolEvent) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"event":"tool"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
 // AsChatMessageEvent returns the union data inside the ChatStreamEvent as a ChatMessageEvent
 func (t ChatStreamEvent) AsChatMessageEvent() (ChatMessageEvent, error) {
 	var body ChatMessageEvent
@@ -1241,6 +1980,8 @@ func (t ChatStreamEvent) ValueByDiscriminator() (interface{}, error) {
 		return t.AsChatSpeakingEvent()
 	case "status":
 		return t.AsChatStatusEvent()
+	case "tool":
+		return t.AsChatToolEvent()
 	default:
 		return nil, errors.New("unknown discriminator value: " + discriminator)
 	}
@@ -1284,7 +2025,7 @@ type ServerInterface interface {
 	ListChatMessages(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params ListChatMessagesParams)
 	// SendChatMessage Begin a run with a message
 	// (POST /chats/{chat_id}/messages)
-	SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
+	SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams)
 	// CreateChatTicket Make a ticket for a page
 	// (POST /chats/{chat_id}/tickets)
 	CreateChatTicket(w http.ResponseWriter, r *http.Request, chatID ChatIDPath)
@@ -1312,6 +2053,27 @@ type ServerInterface interface {
 	// ListFlowVersions List the versions of a flow
 	// (GET /flows/{flow_id}/versions)
 	ListFlowVersions(w http.ResponseWriter, r *http.Request, flowID FlowIDPath, params ListFlowVersionsParams)
+	// ListTools List the tools
+	// (GET /tools)
+	ListTools(w http.ResponseWriter, r *http.Request, params ListToolsParams)
+	// CreateTool Make a tool
+	// (POST /tools)
+	CreateTool(w http.ResponseWriter, r *http.Request)
+	// DeleteTool Remove a tool
+	// (DELETE /tools/{tool_id})
+	DeleteTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath)
+	// GetTool Read a tool
+	// (GET /tools/{tool_id})
+	GetTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath)
+	// UpdateTool Change a tool
+	// (PATCH /tools/{tool_id})
+	UpdateTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath)
+	// CallTool Try a tool
+	// (POST /tools/{tool_id}/calls)
+	CallTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath)
+	// RefreshTool Ask an MCP server for its tools again
+	// (POST /tools/{tool_id}/refreshes)
+	RefreshTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1368,7 +2130,7 @@ func (_ Unimplemented) ListChatMessages(w http.ResponseWriter, r *http.Request, 
 
 // SendChatMessage Begin a run with a message
 // (POST /chats/{chat_id}/messages)
-func (_ Unimplemented) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+func (_ Unimplemented) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1423,6 +2185,48 @@ func (_ Unimplemented) UpdateFlow(w http.ResponseWriter, r *http.Request, flowID
 // ListFlowVersions List the versions of a flow
 // (GET /flows/{flow_id}/versions)
 func (_ Unimplemented) ListFlowVersions(w http.ResponseWriter, r *http.Request, flowID FlowIDPath, params ListFlowVersionsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListTools List the tools
+// (GET /tools)
+func (_ Unimplemented) ListTools(w http.ResponseWriter, r *http.Request, params ListToolsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateTool Make a tool
+// (POST /tools)
+func (_ Unimplemented) CreateTool(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteTool Remove a tool
+// (DELETE /tools/{tool_id})
+func (_ Unimplemented) DeleteTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetTool Read a tool
+// (GET /tools/{tool_id})
+func (_ Unimplemented) GetTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateTool Change a tool
+// (PATCH /tools/{tool_id})
+func (_ Unimplemented) UpdateTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CallTool Try a tool
+// (POST /tools/{tool_id}/calls)
+func (_ Unimplemented) CallTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RefreshTool Ask an MCP server for its tools again
+// (POST /tools/{tool_id}/refreshes)
+func (_ Unimplemented) RefreshTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1748,8 +2552,24 @@ func (siw *ServerInterfaceWrapper) SendChatMessage(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendChatMessageParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.SendChatMessage(w, r, chatID)
+		siw.Handler.SendChatMessage(w, r, chatID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2006,6 +2826,196 @@ func (siw *ServerInterfaceWrapper) ListFlowVersions(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListTools operation middleware
+func (siw *ServerInterfaceWrapper) ListTools(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListToolsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListTools(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateTool operation middleware
+func (siw *ServerInterfaceWrapper) CreateTool(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateTool(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteTool operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTool(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tool_id" -------------
+	var toolID ToolIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tool_id", chi.URLParam(r, "tool_id"), &toolID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tool_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteTool(w, r, toolID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTool operation middleware
+func (siw *ServerInterfaceWrapper) GetTool(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tool_id" -------------
+	var toolID ToolIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tool_id", chi.URLParam(r, "tool_id"), &toolID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tool_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTool(w, r, toolID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateTool operation middleware
+func (siw *ServerInterfaceWrapper) UpdateTool(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tool_id" -------------
+	var toolID ToolIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tool_id", chi.URLParam(r, "tool_id"), &toolID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tool_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateTool(w, r, toolID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CallTool operation middleware
+func (siw *ServerInterfaceWrapper) CallTool(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tool_id" -------------
+	var toolID ToolIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tool_id", chi.URLParam(r, "tool_id"), &toolID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tool_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CallTool(w, r, toolID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RefreshTool operation middleware
+func (siw *ServerInterfaceWrapper) RefreshTool(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tool_id" -------------
+	var toolID ToolIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tool_id", chi.URLParam(r, "tool_id"), &toolID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tool_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RefreshTool(w, r, toolID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -2172,6 +3182,27 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/flows/{flow_id}/versions", wrapper.ListFlowVersions)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/tools", wrapper.ListTools)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/tools", wrapper.CreateTool)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/tools/{tool_id}", wrapper.DeleteTool)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/tools/{tool_id}", wrapper.GetTool)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/tools/{tool_id}", wrapper.UpdateTool)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/tools/{tool_id}/calls", wrapper.CallTool)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/tools/{tool_id}/refreshes", wrapper.RefreshTool)
 	})
 
 	return r
@@ -3306,6 +4337,7 @@ func (response ListChatMessages503JSONResponse) VisitListChatMessagesResponse(w 
 
 type SendChatMessageRequestObject struct {
 	ChatID ChatIDPath `json:"chat_id"`
+	Params SendChatMessageParams
 	Body   *SendChatMessageJSONRequestBody
 }
 
@@ -3313,7 +4345,7 @@ type SendChatMessageResponseObject interface {
 	VisitSendChatMessageResponse(w http.ResponseWriter) error
 }
 
-type SendChatMessage200JSONResponse ChatMessage
+type SendChatMessage200JSONResponse ChatMessageSent
 
 func (response SendChatMessage200JSONResponse) VisitSendChatMessageResponse(w http.ResponseWriter) error {
 
@@ -4632,6 +5664,968 @@ func (response ListFlowVersions503JSONResponse) VisitListFlowVersionsResponse(w 
 	return err
 }
 
+type ListToolsRequestObject struct {
+	Params ListToolsParams
+}
+
+type ListToolsResponseObject interface {
+	VisitListToolsResponse(w http.ResponseWriter) error
+}
+
+type ListTools200ResponseHeaders struct {
+	Link *string
+}
+
+type ListTools200JSONResponse struct {
+	Body    ToolList
+	Headers ListTools200ResponseHeaders
+}
+
+func (response ListTools200JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response ListTools401JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response ListTools403JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response ListTools422JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response ListTools429JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response ListTools500JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTools503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response ListTools503JSONResponse) VisitListToolsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateToolRequestObject struct {
+	Body *CreateToolJSONRequestBody
+}
+
+type CreateToolResponseObject interface {
+	VisitCreateToolResponse(w http.ResponseWriter) error
+}
+
+type CreateTool200JSONResponse Tool
+
+func (response CreateTool200JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response CreateTool401JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response CreateTool403JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool409JSONResponse struct{ ChatsConflictJSONResponse }
+
+func (response CreateTool409JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool413JSONResponse struct {
+	ChatsContentTooLargeJSONResponse
+}
+
+func (response CreateTool413JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool415JSONResponse struct {
+	ChatsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateTool415JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response CreateTool422JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response CreateTool429JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response CreateTool500JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response CreateTool503JSONResponse) VisitCreateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteToolRequestObject struct {
+	ToolID ToolIDPath `json:"tool_id"`
+}
+
+type DeleteToolResponseObject interface {
+	VisitDeleteToolResponse(w http.ResponseWriter) error
+}
+
+type DeleteTool200JSONResponse ChatDeleted
+
+func (response DeleteTool200JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response DeleteTool401JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response DeleteTool403JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response DeleteTool404JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response DeleteTool422JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response DeleteTool429JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response DeleteTool500JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response DeleteTool503JSONResponse) VisitDeleteToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetToolRequestObject struct {
+	ToolID ToolIDPath `json:"tool_id"`
+}
+
+type GetToolResponseObject interface {
+	VisitGetToolResponse(w http.ResponseWriter) error
+}
+
+type GetTool200JSONResponse Tool
+
+func (response GetTool200JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response GetTool401JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response GetTool403JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response GetTool404JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response GetTool422JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response GetTool429JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response GetTool500JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response GetTool503JSONResponse) VisitGetToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateToolRequestObject struct {
+	ToolID ToolIDPath `json:"tool_id"`
+	Body   *UpdateToolJSONRequestBody
+}
+
+type UpdateToolResponseObject interface {
+	VisitUpdateToolResponse(w http.ResponseWriter) error
+}
+
+type UpdateTool200JSONResponse Tool
+
+func (response UpdateTool200JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response UpdateTool401JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response UpdateTool403JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response UpdateTool404JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool409JSONResponse struct{ ChatsConflictJSONResponse }
+
+func (response UpdateTool409JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool413JSONResponse struct {
+	ChatsContentTooLargeJSONResponse
+}
+
+func (response UpdateTool413JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool415JSONResponse struct {
+	ChatsUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateTool415JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response UpdateTool422JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response UpdateTool429JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response UpdateTool500JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response UpdateTool503JSONResponse) VisitUpdateToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallToolRequestObject struct {
+	ToolID ToolIDPath `json:"tool_id"`
+	Body   *CallToolJSONRequestBody
+}
+
+type CallToolResponseObject interface {
+	VisitCallToolResponse(w http.ResponseWriter) error
+}
+
+type CallTool200JSONResponse ToolOutcome
+
+func (response CallTool200JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response CallTool401JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response CallTool403JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response CallTool404JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool413JSONResponse struct {
+	ChatsContentTooLargeJSONResponse
+}
+
+func (response CallTool413JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool415JSONResponse struct {
+	ChatsUnsupportedMediaTypeJSONResponse
+}
+
+func (response CallTool415JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response CallTool422JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response CallTool429JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response CallTool500JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CallTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response CallTool503JSONResponse) VisitCallToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToolRequestObject struct {
+	ToolID ToolIDPath `json:"tool_id"`
+}
+
+type RefreshToolResponseObject interface {
+	VisitRefreshToolResponse(w http.ResponseWriter) error
+}
+
+type RefreshTool200JSONResponse Tool
+
+func (response RefreshTool200JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool401JSONResponse struct{ ChatsUnauthorizedJSONResponse }
+
+func (response RefreshTool401JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool403JSONResponse struct{ ChatsForbiddenJSONResponse }
+
+func (response RefreshTool403JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool404JSONResponse struct{ ChatsNotFoundJSONResponse }
+
+func (response RefreshTool404JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool422JSONResponse struct{ ChatsUnprocessableJSONResponse }
+
+func (response RefreshTool422JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool429JSONResponse struct {
+	ChatsTooManyRequestsJSONResponse
+}
+
+func (response RefreshTool429JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool500JSONResponse struct{ ChatsInternalErrorJSONResponse }
+
+func (response RefreshTool500JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTool503JSONResponse struct{ ChatsUnavailableJSONResponse }
+
+func (response RefreshTool503JSONResponse) VisitRefreshToolResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListChats List the chats
@@ -4688,6 +6682,27 @@ type StrictServerInterface interface {
 	// ListFlowVersions List the versions of a flow
 	// (GET /flows/{flow_id}/versions)
 	ListFlowVersions(ctx context.Context, request ListFlowVersionsRequestObject) (ListFlowVersionsResponseObject, error)
+	// ListTools List the tools
+	// (GET /tools)
+	ListTools(ctx context.Context, request ListToolsRequestObject) (ListToolsResponseObject, error)
+	// CreateTool Make a tool
+	// (POST /tools)
+	CreateTool(ctx context.Context, request CreateToolRequestObject) (CreateToolResponseObject, error)
+	// DeleteTool Remove a tool
+	// (DELETE /tools/{tool_id})
+	DeleteTool(ctx context.Context, request DeleteToolRequestObject) (DeleteToolResponseObject, error)
+	// GetTool Read a tool
+	// (GET /tools/{tool_id})
+	GetTool(ctx context.Context, request GetToolRequestObject) (GetToolResponseObject, error)
+	// UpdateTool Change a tool
+	// (PATCH /tools/{tool_id})
+	UpdateTool(ctx context.Context, request UpdateToolRequestObject) (UpdateToolResponseObject, error)
+	// CallTool Try a tool
+	// (POST /tools/{tool_id}/calls)
+	CallTool(ctx context.Context, request CallToolRequestObject) (CallToolResponseObject, error)
+	// RefreshTool Ask an MCP server for its tools again
+	// (POST /tools/{tool_id}/refreshes)
+	RefreshTool(ctx context.Context, request RefreshToolRequestObject) (RefreshToolResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -4953,10 +6968,11 @@ func (sh *strictHandler) ListChatMessages(w http.ResponseWriter, r *http.Request
 }
 
 // SendChatMessage operation middleware
-func (sh *strictHandler) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath) {
+func (sh *strictHandler) SendChatMessage(w http.ResponseWriter, r *http.Request, chatID ChatIDPath, params SendChatMessageParams) {
 	var request SendChatMessageRequestObject
 
 	request.ChatID = chatID
+	request.Params = params
 
 	var body SendChatMessageJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -5228,6 +7244,207 @@ func (sh *strictHandler) ListFlowVersions(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListFlowVersionsResponseObject); ok {
 		if err := validResponse.VisitListFlowVersionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTools operation middleware
+func (sh *strictHandler) ListTools(w http.ResponseWriter, r *http.Request, params ListToolsParams) {
+	var request ListToolsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTools(ctx, request.(ListToolsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTools")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListToolsResponseObject); ok {
+		if err := validResponse.VisitListToolsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateTool operation middleware
+func (sh *strictHandler) CreateTool(w http.ResponseWriter, r *http.Request) {
+	var request CreateToolRequestObject
+
+	var body CreateToolJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTool(ctx, request.(CreateToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateToolResponseObject); ok {
+		if err := validResponse.VisitCreateToolResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteTool operation middleware
+func (sh *strictHandler) DeleteTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	var request DeleteToolRequestObject
+
+	request.ToolID = toolID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTool(ctx, request.(DeleteToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteToolResponseObject); ok {
+		if err := validResponse.VisitDeleteToolResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTool operation middleware
+func (sh *strictHandler) GetTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	var request GetToolRequestObject
+
+	request.ToolID = toolID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTool(ctx, request.(GetToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetToolResponseObject); ok {
+		if err := validResponse.VisitGetToolResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateTool operation middleware
+func (sh *strictHandler) UpdateTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	var request UpdateToolRequestObject
+
+	request.ToolID = toolID
+
+	var body UpdateToolJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTool(ctx, request.(UpdateToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateToolResponseObject); ok {
+		if err := validResponse.VisitUpdateToolResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CallTool operation middleware
+func (sh *strictHandler) CallTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	var request CallToolRequestObject
+
+	request.ToolID = toolID
+
+	var body CallToolJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CallTool(ctx, request.(CallToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CallTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CallToolResponseObject); ok {
+		if err := validResponse.VisitCallToolResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RefreshTool operation middleware
+func (sh *strictHandler) RefreshTool(w http.ResponseWriter, r *http.Request, toolID ToolIDPath) {
+	var request RefreshToolRequestObject
+
+	request.ToolID = toolID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshTool(ctx, request.(RefreshToolRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshTool")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RefreshToolResponseObject); ok {
+		if err := validResponse.VisitRefreshToolResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -87,6 +87,51 @@ func (e BudgetPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ComponentStatusName.
+const (
+	ComponentStatusNameAnswers  ComponentStatusName = "answers"
+	ComponentStatusNameDatabase ComponentStatusName = "database"
+	ComponentStatusNameFiles    ComponentStatusName = "files"
+	ComponentStatusNameWork     ComponentStatusName = "work"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusName enum.
+func (e ComponentStatusName) Valid() bool {
+	switch e {
+	case ComponentStatusNameAnswers:
+		return true
+	case ComponentStatusNameDatabase:
+		return true
+	case ComponentStatusNameFiles:
+		return true
+	case ComponentStatusNameWork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ComponentStatusStatus.
+const (
+	ComponentStatusStatusDegraded ComponentStatusStatus = "degraded"
+	ComponentStatusStatusDown     ComponentStatusStatus = "down"
+	ComponentStatusStatusOk       ComponentStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusStatus enum.
+func (e ComponentStatusStatus) Valid() bool {
+	switch e {
+	case ComponentStatusStatusDegraded:
+		return true
+	case ComponentStatusStatusDown:
+		return true
+	case ComponentStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -308,9 +353,11 @@ func (e MeKind) Valid() bool {
 
 // Defines values for OfferedModelType.
 const (
-	OfferedModelTypeEmbedding OfferedModelType = "embedding"
-	OfferedModelTypeLLM       OfferedModelType = "llm"
-	OfferedModelTypeSD        OfferedModelType = "sd"
+	OfferedModelTypeEmbedding     OfferedModelType = "embedding"
+	OfferedModelTypeLLM           OfferedModelType = "llm"
+	OfferedModelTypeSD            OfferedModelType = "sd"
+	OfferedModelTypeSpeech        OfferedModelType = "speech"
+	OfferedModelTypeTranscription OfferedModelType = "transcription"
 )
 
 // Valid indicates whether the value is a known member of the OfferedModelType enum.
@@ -321,6 +368,10 @@ func (e OfferedModelType) Valid() bool {
 	case OfferedModelTypeLLM:
 		return true
 	case OfferedModelTypeSD:
+		return true
+	case OfferedModelTypeSpeech:
+		return true
+	case OfferedModelTypeTranscription:
 		return true
 	default:
 		return false
@@ -453,6 +504,27 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceStatusStatus.
+const (
+	ServiceStatusStatusDegraded ServiceStatusStatus = "degraded"
+	ServiceStatusStatusDown     ServiceStatusStatus = "down"
+	ServiceStatusStatusOk       ServiceStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ServiceStatusStatus enum.
+func (e ServiceStatusStatus) Valid() bool {
+	switch e {
+	case ServiceStatusStatusDegraded:
+		return true
+	case ServiceStatusStatusDown:
+		return true
+	case ServiceStatusStatusOk:
 		return true
 	default:
 		return false
@@ -896,6 +968,29 @@ type BudgetUpdate struct {
 	// Example: 5000000
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
+
+// ComponentStatus Whether a part of the service works.
+type ComponentStatus struct {
+	// Name The part.
+	//
+	// Example: database
+	Name ComponentStatusName `json:"name"`
+
+	// Status Whether it works.
+	//
+	// Example: ok
+	Status ComponentStatusStatus `json:"status"`
+}
+
+// ComponentStatusName The part.
+//
+// Example: database
+type ComponentStatusName string
+
+// ComponentStatusStatus Whether it works.
+//
+// Example: ok
+type ComponentStatusStatus string
 
 // EndUserToken A token for an end user.
 type EndUserToken struct {
@@ -1614,7 +1709,7 @@ type OfferedModel struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1687,7 +1782,7 @@ type OfferedModelCreate struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1741,7 +1836,7 @@ type OfferedModelID = string
 // OfferedModelList Models, in the order of their ids.
 type OfferedModelList = []OfferedModel
 
-// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 //
 // Example: sd
 type OfferedModelType string
@@ -2114,6 +2209,29 @@ type Retention struct {
 	// Example: 90
 	Days *int32 `json:"days"`
 }
+
+// ServiceStatus What of the service works.
+type ServiceStatus struct {
+	// Status `down` without the database, `degraded` when another component does not fully work, else `ok`.
+	//
+	// Example: ok
+	Status ServiceStatusStatus `json:"status"`
+
+	// CheckedAt When the components were looked at.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CheckedAt time.Time `json:"checked_at"`
+
+	// Components The parts of the service.
+	//
+	// Example: [{"name":"database","status":"ok"},{"name":"answers","status":"ok"},{"name":"work","status":"ok"},{"name":"files","status":"ok"}]
+	Components []ComponentStatus `json:"components"`
+}
+
+// ServiceStatusStatus `down` without the database, `degraded` when another component does not fully work, else `ok`.
+//
+// Example: ok
+type ServiceStatusStatus string
 
 // SetUp The first person of a server.
 type SetUp struct {
@@ -2672,6 +2790,9 @@ type SiteIDPath = string
 
 // StateCookieParameter defines model for StateCookieParameter.
 type StateCookieParameter = string
+
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -3323,6 +3444,9 @@ type ServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(w http.ResponseWriter, r *http.Request)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(w http.ResponseWriter, r *http.Request)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -3818,6 +3942,12 @@ func (_ Unimplemented) GetDocumentYaml(w http.ResponseWriter, r *http.Request, p
 // GetReadiness Tell whether the server can serve
 // (GET /readyz)
 func (_ Unimplemented) GetReadiness(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetStatus Tell what works
+// (GET /status)
+func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6315,6 +6445,20 @@ func (siw *ServerInterfaceWrapper) GetReadiness(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// GetStatus operation middleware
+func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStatus(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -6673,6 +6817,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/readyz", wrapper.GetReadiness)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/status", wrapper.GetStatus)
 	})
 
 	return r
@@ -18941,6 +19088,43 @@ func (response GetReadiness503ApplicationProblemPlusJSONResponse) VisitGetReadin
 	return err
 }
 
+type GetStatusRequestObject struct {
+}
+
+type GetStatusResponseObject interface {
+	VisitGetStatusResponse(w http.ResponseWriter) error
+}
+
+type GetStatus200JSONResponse ServiceStatus
+
+func (response GetStatus200JSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatus500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetStatus500ApplicationProblemPlusJSONResponse) VisitGetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetOwnAccount Read the key's own account
@@ -19189,6 +19373,9 @@ type StrictServerInterface interface {
 	// GetReadiness Tell whether the server can serve
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// GetStatus Tell what works
+	// (GET /status)
+	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -21533,6 +21720,30 @@ func (sh *strictHandler) GetReadiness(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		if err := validResponse.VisitGetReadinessResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStatus operation middleware
+func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request) {
+	var request GetStatusRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStatus(ctx, request.(GetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStatus")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
+		if err := validResponse.VisitGetStatusResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -5256,6 +5256,9 @@ type SiteIDPath = string
 // SourceIDPath defines model for SourceIdPath.
 type SourceIDPath = int64
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 

@@ -41,7 +41,7 @@ func TestSeed001IsReplayed(t *testing.T) {
 				}
 			}
 			var made, now chats.Chat
-			var sent chats.ChatMessage
+			var sent chats.ChatMessageSent
 			var list []chats.Chat
 			var said []chats.ChatMessage
 			var taken chats.ChatInputTaken

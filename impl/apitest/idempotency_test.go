@@ -24,6 +24,8 @@ const keyHeader = "Idempotency-Key"
 // unrepeatable are the POSTs that take no Idempotency-Key, with the reason.
 var unrepeatable = map[string]string{
 	"cancelChat":                 "a run ends once, however often it is asked",
+	"callTool":                   "stores nothing; the tool is called once for each request, and what it does is its own",
+	"refreshTool":                "the same list once more changes nothing",
 	"createChatTicket":           "stores nothing; another ticket costs nothing and lapses",
 	"validateFlow":               "changes nothing",
 	"cancelTurn":                 "a turn ends once, however often it is stopped",

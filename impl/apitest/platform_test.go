@@ -35,7 +35,7 @@ func TestDocumentIsServedVerbatim(t *testing.T) {
 func TestProbesIgnoreKeys(t *testing.T) {
 	t.Parallel()
 	s := testkit.Shared(t)
-	for _, path := range []string{"/healthz", "/readyz"} {
+	for _, path := range []string{"/healthz", "/readyz", "/status"} {
 		s.Do(t, testkit.Request{Path: path, Key: "rubbish"}).Want(t, http.StatusOK)
 	}
 }

@@ -1,6 +1,7 @@
 package apitest_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -156,6 +157,8 @@ func (x tenant) body(t *testing.T, op *testkit.Operation) map[string]any {
 		body["type"] = "embedding" // so that it is no default
 	case "createChat":
 		body["from_flow"] = x.id(t, "flow_id")
+	case "createTool":
+		body["name"] = "tool_" + rand.Text()
 	case "createUser":
 		body["email"] = testkit.Canary() + "@example.com"
 	case "signIn":

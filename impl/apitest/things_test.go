@@ -89,6 +89,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 			return x.Site(t, knowledge.App(x.key.AppID), "http://127.0.0.1:9/").ID
 		},
 		"source_id": tenant.projectSource,
+		"tool_id":   func(x tenant, t *testing.T) string { return x.Tool(t).ID },
 		"turn_id":   func(x tenant, t *testing.T) string { return x.Turn(t).ID },
 		"upload_id": func(x tenant, t *testing.T) string {
 			return x.Image(t, func(i *db.Image) { i.Purpose, i.ModelID = db.ImageUpload, nil }).ID

@@ -45,6 +45,8 @@ import (
 	"parley/impl/core/webhook"
 	"parley/impl/docs"
 	"parley/impl/httpd"
+	"parley/impl/metrics"
+	"parley/impl/tracing"
 	"parley/impl/widget"
 )
 
@@ -59,6 +61,7 @@ type App struct {
 	Images    *image.Service
 	Chats     *chat.Service
 	Watch     *key.Watch
+	Metrics   *metrics.Metrics
 	FirstKey  string // the text of the first key; "" unless this start made it
 	SetUp     string // the token that makes the first person; "" once somebody is there
 
@@ -68,6 +71,7 @@ type App struct {
 	turns    *turn.Engine
 	projects *project.Service
 	advisor  *engagement.Advisor
+	traces   *tracing.Tracing
 	jobs     *job.Runner
 	Blobs    *blobs.Store
 	stopping atomic.Bool
@@ -85,6 +89,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, err
 	}
 	a := &App{Services: services, cfg: cfg, log: log, database: database}
+	if a.traces, err = tracing.FromEnvironment(ctx, cfg.Version); err != nil {
+		return nil, err
+	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
 	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
@@ -103,6 +110,8 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.turns = turn.New(database.DB, services.Models, log, now)
+	a.Metrics = metrics.New(cfg.Version)
+	a.turns.Meter = a.Metrics
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode, chat.Surface: chatsapi.Encode}
 	folding := &usage.Service{DB: database.DB, Now: now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
@@ -120,7 +129,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.loops.Go(func() { a.projects.KeepReported(life, log) })
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
-		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Log: log, Now: now,
+		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: now,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
@@ -130,6 +139,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	a.jobs = a.worker()
+	a.watchState()
 	a.jobs.Start()
 	return a, nil
 }
@@ -156,13 +166,15 @@ func (a *App) router() (*httpd.Edge, error) {
 		Repeats:        a.Repeats,
 		Turns:          a.turns,
 		Saw:            a.Watch.Saw,
+		Meter:          a.Metrics,
+		Traces:         a.traces,
 		Log:            a.log,
 		TrustedProxies: a.cfg.proxies,
 		AddressRate:    a.cfg.AddressRate,
 		Fallback:       httpd.Problem,
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
-				Ready: a.ready, Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
+				Ready: a.ready, Health: a.health(), Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
@@ -175,6 +187,7 @@ func (a *App) router() (*httpd.Edge, error) {
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
 				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+				OpenPerAccount: a.cfg.RealtimeSessions, OpenPerKey: a.cfg.RealtimePerKey,
 			}, now),
 		},
 	})
@@ -272,8 +285,10 @@ func (a *App) Close(ctx context.Context) error {
 	if a.jobs != nil {
 		a.jobs.Stop(ctx)
 	}
+	a.closeTraces(ctx)
+	var err error
 	if a.Blobs != nil {
-		return errors.Join(a.Blobs.Close(), a.database.Close())
+		err = a.Blobs.Close()
 	}
-	return a.database.Close()
+	return errors.Join(err, a.database.Close())
 }

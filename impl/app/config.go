@@ -31,6 +31,8 @@ type Config struct {
 	PublicURL        string        `name:"public-url" env:"PARLEY_PUBLIC_URL" help:"Where clients reach this server; used in links. Default: the listening address."`
 	TrustedProxies   []string      `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" sep:"," help:"CIDRs of reverse proxies whose X-Forwarded-For names the client."`
 	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number, and for any number of passwords tried from one network."`
+	RealtimeSessions int           `name:"realtime-sessions" env:"PARLEY_REALTIME_SESSIONS" default:"5000" help:"Realtime sessions that one account may have open on this server; 0 for any number."`
+	RealtimePerKey   int           `name:"realtime-sessions-per-key" env:"PARLEY_REALTIME_SESSIONS_PER_KEY" default:"2500" help:"Realtime sessions that one key, with its ephemeral secrets, may have open on this server; 0 for any number."`
 	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
@@ -45,10 +47,13 @@ type Config struct {
 	OIDCAccount      string        `name:"oidc-account" env:"PARLEY_OIDC_ACCOUNT" help:"Id of the account of tokens that name none; they are refused by default."`
 	OIDCAccountClaim string        `name:"oidc-account-claim" env:"PARLEY_OIDC_ACCOUNT_CLAIM" default:"parley_account" help:"Claim that holds the id of a token's account."`
 	OIDCScopeClaim   string        `name:"oidc-scope-claim" env:"PARLEY_OIDC_SCOPE_CLAIM" default:"scope" help:"Claim that holds a token's scopes, as a list or separated by spaces."`
+	MetricsListen    string        `name:"metrics-listen" env:"PARLEY_METRICS_LISTEN" help:"Address, such as 127.0.0.1:9464, to tell metrics on to Prometheus at /metrics, without a key; none by default. Only who collects them should reach it."`
 	ShutdownTimeout  time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
 	LogFormat        string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel         string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 
+	// Version is told by metrics and traces.
+	Version string `kong:"-"`
 	// Beside lets a command use the embedded Postgres that a running server owns.
 	Beside bool `kong:"-"`
 
@@ -73,6 +78,9 @@ func (c *Config) Check() error {
 	note(checkURL("PARLEY_OIDC_ISSUER", c.OIDCIssuer))
 	note(c.checkIssuer())
 	note(c.checkListener())
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		note(fmt.Errorf("PARLEY_METRICS_LISTEN is host:port: %w", err))
+	}
 	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
 		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
 	}

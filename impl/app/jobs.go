@@ -10,8 +10,10 @@ import (
 	"parley/impl/core/job"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/privacy"
+	"parley/impl/core/tool"
 	"parley/impl/core/webhook"
 	"parley/impl/outbound"
+	"parley/impl/toolclient"
 )
 
 // worker is the runner with every kind of job that this server does.
@@ -33,6 +35,11 @@ func (a *App) worker() *job.Runner {
 func (a *App) webhookService() *webhook.Service {
 	post := outbound.NewPoster(outbound.Options{Allow: a.cfg.allowed})
 	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: now, Check: post.Check, Post: post.Post}
+}
+
+// toolService calls what accounts have registered, where their outgoing requests may go.
+func (a *App) toolService() *tool.Service {
+	return &tool.Service{DB: a.database.DB, Box: a.box, Now: now, Client: toolclient.New(outbound.Options{Allow: a.cfg.allowed})}
 }
 
 // knowledgeService crawls where an account's outgoing requests may go.

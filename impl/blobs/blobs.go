@@ -79,6 +79,18 @@ func open(ctx context.Context, where string) (*blob.Bucket, error) {
 	})
 }
 
+// Check is nil when the store can be reached.
+func (s *Store) Check(ctx context.Context) error {
+	there, err := s.bucket.IsAccessible(ctx)
+	if err == nil && !there {
+		err = errors.New("there is no such bucket or folder")
+	}
+	if err != nil {
+		return fmt.Errorf("reach the blob store: %w", err)
+	}
+	return nil
+}
+
 // Close ends the store.
 func (s *Store) Close() error { return s.bucket.Close() }
 

@@ -78,6 +78,36 @@ func (c *Console) routes() {
 	c.person("POST /keys", c.createKey)
 	c.person("GET /keys/{id}", c.showKey)
 	c.person("POST /keys/{id}", c.changeKey)
+	c.person("GET /usage", c.showUsage)
+	c.person("GET /balance", c.showLedger)
+	c.person("GET /models", c.showModels)
+	c.person("POST /models/{id}", c.changeModel)
+	c.person("POST /providers", c.createProvider)
+	c.person("POST /providers/{id}", c.changeProvider)
+	c.person("GET /people", c.showPeople)
+	c.person("POST /people", c.invite)
+	c.person("POST /people/{id}", c.changePerson)
+	c.person("GET /audit", c.showAudit)
+	c.person("GET /webhooks", c.showWebhooks)
+	c.person("POST /webhooks", c.createWebhook)
+	c.person("GET /webhooks/{id}", c.showWebhook)
+	c.person("POST /webhooks/{id}", c.changeWebhook)
+	c.person("GET /health", c.showHealth)
+	c.person("GET /projects", c.showProjects)
+	c.person("POST /projects", c.createProject)
+	c.person("POST /projects/files", c.createProjectOfFile)
+	c.person("GET /projects/{id}", c.showProject)
+	c.person("POST /projects/{id}", c.changeProject)
+	c.person("POST /projects/{id}/files", c.addFile)
+	c.person("GET /flows", c.showFlows)
+	c.person("POST /flows", c.createFlow)
+	c.person("GET /flows/{id}", c.showFlow)
+	c.person("POST /flows/{id}", c.changeFlow)
+	c.person("GET /chats/{id}", c.showChat)
+	c.person("POST /chats/{id}", c.changeChat)
+	c.live("GET /live/projects/{id}/progress", "/api/v1/projects/{id}/progress")
+	c.live("GET /live/chats/{id}", "/chats/{id}")
+	c.live("GET /live/chats/{id}/events", "/chats/{id}/events")
 	c.person("/", func(*visit) error { return errNoPage })
 }
 
@@ -92,7 +122,9 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, Prefix+"/", http.StatusSeeOther)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, formMax)
+	if !strings.HasSuffix(r.URL.Path, "/files") { // files have the API's own ceiling
+		r.Body = http.MaxBytesReader(w, r.Body, formMax)
+	}
 	c.mux.ServeHTTP(w, r)
 }
 
@@ -189,7 +221,8 @@ func to(path string) string {
 // field is a value of the form without the space around it.
 func (v *visit) field(name string) string { return strings.TrimSpace(v.PostFormValue(name)) }
 
-// once names an attempt: a form that is sent twice does its work once.
-func (v *visit) once() platform.RequestEditorFn {
-	return client.IdempotencyKey(cmp.Or(v.field("once"), newOnce()))
-}
+// attempt names what a form asks for: one that is sent twice does its work once.
+func (v *visit) attempt() string { return cmp.Or(v.field("once"), newOnce()) }
+
+// once is attempt as the clients take it.
+func (v *visit) once() platform.RequestEditorFn { return client.IdempotencyKey(v.attempt()) }

@@ -2,8 +2,10 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -60,6 +62,8 @@ var dones = map[string]string{
 	"signed-out": "You are signed out.",
 	"password":   "The password is set. All other sessions have ended.",
 	"activated":  "The key is admitted again.", "deactivated": "The key is refused from now on.",
+	"asked":   "It is running.",
+	"sent":    "It is on its way.",
 	"deleted": "It is deleted.", "saved": "It is saved.", "created": "It is created.",
 }
 
@@ -127,7 +131,7 @@ func explain(err error) problem {
 	if !ok {
 		return problem{http.StatusInternalServerError, "Something went wrong", "It is in the server's log. Try again in a moment."}
 	}
-	p := problem{status: refused.StatusCode, text: refused.Message}
+	p := problem{status: refused.StatusCode, text: sentence(refused)}
 	switch refused.StatusCode {
 	case http.StatusUnauthorized:
 		p.title = "Please sign in"
@@ -146,6 +150,23 @@ func explain(err error) problem {
 		p.title = "This did not work"
 	}
 	return p
+}
+
+// sentence is what a refusal says, also where only one surface puts it: the
+// projects in "data", the chats in a list below "detail".
+func sentence(refused *client.Error) string {
+	var shape struct {
+		Data   struct{ Message string }
+		Detail []struct{ Msg string }
+	}
+	if err := json.Unmarshal(refused.Body, &shape); err != nil {
+		return refused.Message // another surface's
+	}
+	var all []string
+	for _, item := range shape.Detail {
+		all = append(all, item.Msg)
+	}
+	return cmp.Or(shape.Data.Message, strings.Join(all, "; "), refused.Message)
 }
 
 // refusal is the API's own sentence when it refused what a form asks for, with
@@ -197,6 +218,11 @@ func when(at any) template.HTML {
 			return ""
 		}
 		t = *at
+	case string:
+		var err error
+		if t, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return template.HTML(template.HTMLEscapeString(at))
+		}
 	}
 	t = t.UTC()
 	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format("2006-01-02 15:04") + ` UTC</time>`)

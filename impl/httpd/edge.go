@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -15,6 +16,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/limit"
 	"parley/impl/core/throttle"
+	"parley/impl/tracing"
 )
 
 // Authenticator finds the caller of a key; a bad key is an Unauthenticated fault.
@@ -60,6 +62,8 @@ type Config struct {
 	Repeats        Repeats                                    // nil in tests of servers whose requests name no Idempotency-Key
 	Turns          Turns                                      // likewise
 	Saw            func(c key.Caller, origin, address string) // told of every request that a key may make; nil: nobody is
+	Meter          Meter                                      // nil: nobody counts
+	Traces         *tracing.Tracing                           // nil: none are sent
 	Log            *slog.Logger
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
@@ -81,6 +85,8 @@ type Edge struct {
 	repeats  Repeats
 	turns    Turns
 	saw      func(c key.Caller, origin, address string)
+	meter    Meter
+	traces   *tracing.Tracing
 	log      *slog.Logger
 	surfaces map[string]Surface
 	fallback Surface
@@ -88,6 +94,7 @@ type Edge struct {
 	methods  map[string][]string // by pattern, for Allow and CORS
 	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
 	sockets  *sockets
+	streams  atomic.Int64            // open ones
 	pages    map[string]http.Handler // by the first segment of their paths
 }
 
@@ -99,7 +106,7 @@ func New(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, log: cfg.Log,
+		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, meter: cfg.Meter, traces: cfg.Traces, log: cfg.Log,
 		mux:      chi.NewRouter(),
 		sockets:  newSockets(cfg.Log),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
@@ -171,6 +178,7 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note *note) (*http.Request, error) {
 	if o.crowded {
 		if err := e.admitAddress(ClientIP(r.Context())); err != nil {
+			e.refused("address")
 			return r, err
 		}
 	}
@@ -232,6 +240,7 @@ func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error
 	if d.Admitted {
 		return nil
 	}
+	e.refused("requests")
 	f := fault.New(fault.RateLimited, "Rate limit exceeded: the plan %s admits %d requests per minute.", c.Plan, d.Limit)
 	f.RetryAfter = d.RetryAfter
 	return f

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"parley/impl/core/fault"
@@ -60,8 +61,10 @@ func WantsEvents(ctx context.Context) bool { return noteOf(ctx).events }
 // at the answer's beginning; the server has none of its own, because streams last.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	streams *atomic.Int64 // counts it while it is a stream of events
+	stream  bool
+	status  int
+	bytes   int64
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -78,6 +81,7 @@ func (w *recorder) WriteHeader(status int) {
 	}
 	if w.status == 0 && status >= 200 {
 		w.status = status
+		w.noteStream()
 		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -98,31 +102,36 @@ func (w *recorder) Write(p []byte) (int, error) {
 func (e *Edge) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
+		r, span := e.traces.Request(r)
 		n := &note{requestID: id.New(id.Request), origin: originOf(r), events: strings.Contains(r.Header.Get("Accept"), "text/event-stream")}
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, streams: &e.streams}
+		defer rec.close()
 		h := w.Header()
 		h.Set("X-Request-Id", n.requestID)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), noteKey, n)))
-		e.logAccess(r, rec, n, time.Since(start))
+		took := time.Since(start)
+		e.measure(rec, n, took)
+		e.endSpan(span, rec, n)
+		e.logAccess(r, rec, n, span.ID(), took)
 	})
 }
 
-func (e *Edge) logAccess(r *http.Request, rec *recorder, n *note, took time.Duration) {
-	operation := "none"
-	if n.operation != nil {
-		operation = n.operation.id
-	} else if n.page != "" {
-		operation = n.page
-	}
+func (e *Edge) logAccess(r *http.Request, rec *recorder, n *note, traceID string, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("request", n.requestID), slog.String("operation", operation), slog.Int("status", rec.status),
+		slog.String("request", n.requestID), slog.String("operation", n.operationID()), slog.Int("status", rec.status),
 		slog.Int64("bytes", rec.bytes), slog.Duration("took", took), slog.String("client", ClientIP(r.Context())),
 	}
 	if n.caller.KeyID != "" {
 		attrs = append(attrs, slog.String("account", n.caller.AccountID), slog.String("key", n.caller.KeyID))
+	}
+	if turnID := rec.Header().Get("Parley-Turn"); turnID != "" {
+		attrs = append(attrs, slog.String("turn", turnID))
+	}
+	if traceID != "" {
+		attrs = append(attrs, slog.String("trace", traceID))
 	}
 	if n.fault != nil {
 		attrs = append(attrs, slog.String("fault", n.fault.Kind.String()))

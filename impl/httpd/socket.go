@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
+	"go.opentelemetry.io/otel/trace"
 
 	"parley/impl/core/fault"
 	"parley/impl/core/key"
@@ -43,17 +45,19 @@ func Upgrade(w http.ResponseWriter, r *http.Request, protocols ...string) (*webs
 // the handler has returned, so that a long silence costs neither the request nor
 // the stack of the gates that it passed. Of the request's context what belongs to
 // the edge goes on: the caller, Again, Draining. A panic ends the connection alone.
-func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, *websocket.Conn), protocols ...string) {
+// False says that the handshake failed: the client has been told, and serve is not called.
+func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, *websocket.Conn), protocols ...string) bool {
 	c, err := Upgrade(w, r, protocols...)
 	if err != nil {
-		return // the client has been told
+		return false
 	}
 	s, note := r.Context().Value(socketsKey).(*sockets), noteOf(r.Context())
-	ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(context.WithValue(context.Background(),
+	traced := trace.ContextWithSpan(context.Background(), trace.SpanFromContext(r.Context()))
+	ctx, cancel := context.WithCancel(context.WithValue(context.WithValue(context.WithValue(traced,
 		socketsKey, s), noteKey, note), callerKey, Caller(r.Context())))
-	s.open.Add(1) // before the handler's own is done
+	s.enter() // before the handler's own is done
 	go func() {
-		defer s.open.Done()
+		defer s.exit()
 		defer cancel()
 		defer context.AfterFunc(s.ended, cancel)()
 		defer func() {
@@ -64,6 +68,7 @@ func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, 
 		}()
 		serve(ctx, c)
 	}()
+	return true
 }
 
 // Draining ends when the server is about to stop: then a handler of a WebSocket
@@ -125,6 +130,17 @@ type sockets struct {
 	mu      sync.Mutex
 	leaving bool
 	open    sync.WaitGroup
+	count   atomic.Int64 // of those that are open
+}
+
+func (s *sockets) enter() {
+	s.open.Add(1)
+	s.count.Add(1)
+}
+
+func (s *sockets) exit() {
+	s.count.Add(-1)
+	s.open.Done()
 }
 
 func newSockets(log *slog.Logger) *sockets {
@@ -143,9 +159,9 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		f.RetryAfter = time.Second
 		return f
 	}
-	s.open.Add(1)
+	s.enter()
 	s.mu.Unlock()
-	defer s.open.Done()
+	defer s.exit()
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), socketsKey, s))
 	defer cancel()
 	defer context.AfterFunc(s.ended, cancel)()

@@ -69,9 +69,9 @@ func NewClient(o Options) *http.Client {
 	policy := newPolicy(o.Allow, o.Ports)
 	dialer := &net.Dialer{Timeout: o.ConnectTimeout, Resolver: resolver, Control: policy.control}
 	transport := newTransport(dialer, o.ConnectTimeout)
-	transport.MaxIdleConnsPerHost = 2
+	transport.MaxIdleConnsPerHost = 8
 	return &http.Client{
-		Transport:     guarded{next: transport, bodyBytesMax: o.BodyBytesMax},
+		Transport:     traced{guarded{next: transport, bodyBytesMax: o.BodyBytesMax}},
 		CheckRedirect: redirectRule(o.RedirectsMax),
 		Timeout:       o.Timeout,
 	}
@@ -88,10 +88,10 @@ func NewOperatorClient(connectTimeout time.Duration) *http.Client {
 	transport := newTransport(&net.Dialer{Timeout: connectTimeout}, connectTimeout)
 	// One upstream serves all turns: few kept connections would mean a
 	// handshake for most of them.
-	transport.MaxIdleConnsPerHost = 256
+	transport.MaxIdleConnsPerHost = 856
 	transport.MaxIdleConns = 1024
 	return &http.Client{
-		Transport:     transport,
+		Transport:     traced{transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -106,6 +106,10 @@ func newTransport(dialer *net.Dialer, handshake time.Duration) *http.Transport {
 		MaxIdleConns:           64,
 		IdleConnTimeout:        60 * time.Second,
 		ExpectContinueTimeout:  time.Second,
+		// A connection that an answer streams on is kept for as long as that takes.
+		// Bodies larger than this are read and written in larger pieces anyway.
+		ReadBufferSize:  2 << 10,
+		WriteBufferSize: 2 << 10,
 	}
 }
 

@@ -123,7 +123,7 @@ var loaded = sync.OnceValue(func() *document {
 // find returns the operation of a request and, when the path is documented
 // but the method is not, the path's operations.
 func (d *document) find(method, path string) (op *Operation, others []*Operation) {
-	if plain := strings.TrimPrefix(path, "/v1"); strings.HasPrefix(plain, "/chats") || strings.HasPrefix(plain, "/flow") {
+	if plain := strings.TrimPrefix(path, "/v1"); strings.HasPrefix(plain, "/chats") || strings.HasPrefix(plain, "/flow") || strings.HasPrefix(plain, "/tools") {
 		path = plain // their second mount
 	}
 	if method == http.MethodHead {

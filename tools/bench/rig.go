@@ -69,7 +69,7 @@ func newRig(ctx context.Context) (_ *rig, err error) {
 		return nil, err
 	}
 	g.binary = filepath.Join(folder, "parley")
-	build := exec.CommandContext(ctx, "go", "build", "-tags", "bench", "-trimpath", "-ldflags", "-s -w", "-o", g.binary, "./impl/cmd/parley")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "bench,disable_grpc_modules", "-trimpath", "-ldflags", "-s -w", "-o", g.binary, "./impl/cmd/parley")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the server: %w\n%s", err, out)
 	}

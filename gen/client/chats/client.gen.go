@@ -85,6 +85,24 @@ func (e ChatMessageType) Valid() bool {
 	}
 }
 
+// Defines values for ChatMessageSentType.
+const (
+	ChatMessageSentTypeAssistant ChatMessageSentType = "assistant"
+	ChatMessageSentTypeUser      ChatMessageSentType = "user"
+)
+
+// Valid indicates whether the value is a known member of the ChatMessageSentType enum.
+func (e ChatMessageSentType) Valid() bool {
+	switch e {
+	case ChatMessageSentTypeAssistant:
+		return true
+	case ChatMessageSentTypeUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatStatus.
 const (
 	ChatStatusCompleted         ChatStatus = "completed"
@@ -106,6 +124,231 @@ func (e ChatStatus) Valid() bool {
 	case ChatStatusRunning:
 		return true
 	case ChatStatusWaitForHumanInput:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChatToolCallState.
+const (
+	ChatToolCallStateCalling ChatToolCallState = "calling"
+	ChatToolCallStateDone    ChatToolCallState = "done"
+	ChatToolCallStateFailed  ChatToolCallState = "failed"
+	ChatToolCallStateRefused ChatToolCallState = "refused"
+	ChatToolCallStateWaiting ChatToolCallState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ChatToolCallState enum.
+func (e ChatToolCallState) Valid() bool {
+	switch e {
+	case ChatToolCallStateCalling:
+		return true
+	case ChatToolCallStateDone:
+		return true
+	case ChatToolCallStateFailed:
+		return true
+	case ChatToolCallStateRefused:
+		return true
+	case ChatToolCallStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HTTPToolMethod.
+const (
+	HTTPToolMethodDELETE HTTPToolMethod = "DELETE"
+	HTTPToolMethodGET    HTTPToolMethod = "GET"
+	HTTPToolMethodPATCH  HTTPToolMethod = "PATCH"
+	HTTPToolMethodPOST   HTTPToolMethod = "POST"
+	HTTPToolMethodPUT    HTTPToolMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the HTTPToolMethod enum.
+func (e HTTPToolMethod) Valid() bool {
+	switch e {
+	case HTTPToolMethodDELETE:
+		return true
+	case HTTPToolMethodGET:
+		return true
+	case HTTPToolMethodPATCH:
+		return true
+	case HTTPToolMethodPOST:
+		return true
+	case HTTPToolMethodPUT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HTTPToolIn.
+const (
+	HTTPToolInBody    HTTPToolIn = "body"
+	HTTPToolInContent HTTPToolIn = "content"
+	HTTPToolInHeader  HTTPToolIn = "header"
+	HTTPToolInPath    HTTPToolIn = "path"
+	HTTPToolInQuery   HTTPToolIn = "query"
+)
+
+// Valid indicates whether the value is a known member of the HTTPToolIn enum.
+func (e HTTPToolIn) Valid() bool {
+	switch e {
+	case HTTPToolInBody:
+		return true
+	case HTTPToolInContent:
+		return true
+	case HTTPToolInHeader:
+		return true
+	case HTTPToolInPath:
+		return true
+	case HTTPToolInQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolApproval.
+const (
+	ToolApprovalAlways ToolApproval = "always"
+	ToolApprovalNever  ToolApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolApproval enum.
+func (e ToolApproval) Valid() bool {
+	switch e {
+	case ToolApprovalAlways:
+		return true
+	case ToolApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolKind.
+const (
+	ToolKindHTTP ToolKind = "http"
+	ToolKindMcp  ToolKind = "mcp"
+)
+
+// Valid indicates whether the value is a known member of the ToolKind enum.
+func (e ToolKind) Valid() bool {
+	switch e {
+	case ToolKindHTTP:
+		return true
+	case ToolKindMcp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolChangeApproval.
+const (
+	ToolChangeApprovalAlways ToolChangeApproval = "always"
+	ToolChangeApprovalNever  ToolChangeApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolChangeApproval enum.
+func (e ToolChangeApproval) Valid() bool {
+	switch e {
+	case ToolChangeApprovalAlways:
+		return true
+	case ToolChangeApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolInputApproval.
+const (
+	ToolInputApprovalAlways ToolInputApproval = "always"
+	ToolInputApprovalNever  ToolInputApproval = "never"
+)
+
+// Valid indicates whether the value is a known member of the ToolInputApproval enum.
+func (e ToolInputApproval) Valid() bool {
+	switch e {
+	case ToolInputApprovalAlways:
+		return true
+	case ToolInputApprovalNever:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolOutcomeStatus.
+const (
+	ToolOutcomeStatusDone   ToolOutcomeStatus = "done"
+	ToolOutcomeStatusFailed ToolOutcomeStatus = "failed"
+)
+
+// Valid indicates whether the value is a known member of the ToolOutcomeStatus enum.
+func (e ToolOutcomeStatus) Valid() bool {
+	switch e {
+	case ToolOutcomeStatusDone:
+		return true
+	case ToolOutcomeStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolRequestMethod.
+const (
+	ToolRequestMethodDELETE ToolRequestMethod = "DELETE"
+	ToolRequestMethodGET    ToolRequestMethod = "GET"
+	ToolRequestMethodPATCH  ToolRequestMethod = "PATCH"
+	ToolRequestMethodPOST   ToolRequestMethod = "POST"
+	ToolRequestMethodPUT    ToolRequestMethod = "PUT"
+)
+
+// Valid indicates whether the value is a known member of the ToolRequestMethod enum.
+func (e ToolRequestMethod) Valid() bool {
+	switch e {
+	case ToolRequestMethodDELETE:
+		return true
+	case ToolRequestMethodGET:
+		return true
+	case ToolRequestMethodPATCH:
+		return true
+	case ToolRequestMethodPOST:
+		return true
+	case ToolRequestMethodPUT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ToolRequestIn.
+const (
+	ToolRequestInBody    ToolRequestIn = "body"
+	ToolRequestInContent ToolRequestIn = "content"
+	ToolRequestInHeader  ToolRequestIn = "header"
+	ToolRequestInPath    ToolRequestIn = "path"
+	ToolRequestInQuery   ToolRequestIn = "query"
+)
+
+// Valid indicates whether the value is a known member of the ToolRequestIn enum.
+func (e ToolRequestIn) Valid() bool {
+	switch e {
+	case ToolRequestInBody:
+		return true
+	case ToolRequestInContent:
+		return true
+	case ToolRequestInHeader:
+		return true
+	case ToolRequestInPath:
+		return true
+	case ToolRequestInQuery:
 		return true
 	default:
 		return false
@@ -322,6 +565,64 @@ type ChatMessageType string
 // ChatMessageList Messages, the oldest first.
 type ChatMessageList = []ChatMessage
 
+// ChatMessageSent A message that began a run, and how the chat stood when this was answered.
+type ChatMessageSent struct {
+	// ID Names the message.
+	//
+	// Example: m1x2k4z5y6x7w8v
+	ID string `json:"id"`
+
+	// Chat The chat's id.
+	//
+	// Example: m1x2k3p9q8w7e6r
+	Chat string `json:"chat"`
+
+	// Type Whether a person or an agent said it.
+	//
+	// Example: user
+	Type ChatMessageSentType `json:"type"`
+
+	// Sender The name of the node that said it; `User` for the caller where the flow has no person.
+	//
+	// Example: Support
+	Sender string `json:"sender"`
+
+	// Receiver The name of the node to which it was said.
+	//
+	// Example: Triage
+	Receiver string `json:"receiver"`
+
+	// Content What was said.
+	//
+	// Example: Hello, FlowGen!
+	Content string `json:"content"`
+
+	// Run The run that it belongs to, counted from 1.
+	//
+	// Example: 1
+	Run int64 `json:"run"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Status Where the chat stands.
+	//
+	// Example: ready
+	Status ChatStatus `json:"status"`
+}
+
+// ChatMessageSentType Whether a person or an agent said it.
+//
+// Example: user
+type ChatMessageSentType string
+
 // ChatSpeaking Who writes to whom.
 type ChatSpeaking struct {
 	// Sender The name of the agent that writes.
@@ -393,6 +694,49 @@ type ChatTicket struct {
 	// Example: 2024-01-15 10:30:00.000Z
 	Expires ChatsTimestamp `json:"expires"`
 }
+
+// ChatToolCall An agent's call of a tool.
+type ChatToolCall struct {
+	// CallID Names the call among those of one answer.
+	//
+	// Example: call_5b2f0c6d9a7e4f1038c2d6b1
+	CallID string `json:"call_id"`
+
+	// Agent The name of the agent that calls.
+	//
+	// Example: Triage
+	Agent string `json:"agent"`
+
+	// Name The function.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Arguments The arguments as the model wrote them.
+	//
+	// Example: {"order_id":"A-17"}
+	Arguments string `json:"arguments"`
+
+	// ToolID The tool; absent where there is none of that name.
+	//
+	// Example: tool_01hf3z8k3v0000000000000000
+	ToolID *string `json:"tool_id,omitempty"`
+
+	// State It waits for a person's approval, is made, did what it should, failed, or was refused by a person.
+	//
+	// Example: done
+	State ChatToolCallState `json:"state"`
+
+	// Result What the agent is told; absent before the call is over.
+	//
+	// Example: {"state": "shipped"}
+	Result *string `json:"result,omitempty"`
+}
+
+// ChatToolCallState It waits for a person's approval, is made, did what it should, failed, or was refused by a person.
+//
+// Example: done
+type ChatToolCallState string
 
 // ChatsError What went wrong.
 type ChatsError struct {
@@ -472,7 +816,8 @@ type Flow struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -514,7 +859,8 @@ type FlowChange struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -529,7 +875,8 @@ type FlowChange struct {
 // starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 //
 // `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 // `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 // `reflection_with_llm`), `summary_prompt`.
 //
@@ -568,7 +915,8 @@ type FlowInput struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -601,7 +949,8 @@ type FlowQuestion struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -633,7 +982,8 @@ type FlowTemplate struct {
 	// starts; without one the first node that nothing leads to starts), `config` and `note` (ignored).
 	//
 	// `data` of an agent: `name`, `system_message`, `description`, `human_input_mode` (`NEVER`, `ALWAYS` or `TERMINATE`), `max_consecutive_auto_reply`, `termination_msg` (ends the chat
-	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has). Of a group: `max_round`,
+	// when a message holds it, in any case), `disable_llm`, `model`, `temperature`, `max_tokens`, `agent_id` (an agent of the account whose personality and knowledge it has), `tools` (`llm`: ids of tools of `POST /tools` that its model may call;
+	// `execution`: ids of tools that the original project has this agent run, the server runs all of them), `tool_choice` (`auto`, `required`, `none`, or the name of a function; once a tool was called it is `auto`). Of a group: `max_round`,
 	// `speaker_selection_method` (`auto`, `manual`, `random` or `round_robin`), `send_introductions`, `involve_user`. Of an edge: `message`, `max_turns`, `summary_method` (`last_msg` or
 	// `reflection_with_llm`), `summary_prompt`.
 	//
@@ -655,6 +1005,293 @@ type FlowValidation struct {
 	//
 	// Example: [{"node":"coder","reason":"Code is not executed on this server: set enable_code_execution to false."}]
 	Problems []FlowProblem `json:"problems"`
+}
+
+// HTTPTool An HTTP request.
+type HTTPTool struct {
+	// Method The request's method.
+	//
+	// Example: GET
+	Method HTTPToolMethod `json:"method"`
+
+	// URL The address, with `{arguments}` in its path.
+	//
+	// Example: https://api.example.com/orders/{order_id}
+	URL string `json:"url"`
+
+	// Parameters A JSON schema of the arguments, which are an object; it refers to itself alone.
+	//
+	// Example: {"properties":{"order_id":{"maxLength":20,"pattern":"^[A-Z0-9-]+$","type":"string"}},"required":["order_id"],"type":"object"}
+	Parameters map[string]interface{} `json:"parameters"`
+
+	// In Where arguments go that do not go where the method has them.
+	//
+	// Example: {"verbose":"query"}
+	In map[string]HTTPToolIn `json:"in,omitempty"`
+}
+
+// HTTPToolMethod The request's method.
+//
+// Example: GET
+type HTTPToolMethod string
+
+// HTTPToolIn The query, a header of the argument's name, a member of the JSON body, the whole of it, or the path of the address.
+//
+// Example: query
+type HTTPToolIn string
+
+// McpTool An MCP server.
+type McpTool struct {
+	// URL The address at which it takes messages.
+	//
+	// Example: https://mcp.example.com/mcp
+	URL string `json:"url"`
+}
+
+// OpenapiTool An operation of an OpenAPI document that takes parameters and JSON.
+type OpenapiTool struct {
+	// Document The document as JSON or YAML, which refers to itself alone.
+	//
+	// Example: {"openapi":"3.0.3","servers":[{"url":"https://api.example.com"}],"paths":{"/orders/{order_id}":{"get":{"operationId":"getOrder","parameters":[{"name":"order_id","in":"path","required":true,"schema":{"type":"string"}}]}}}}
+	Document string `json:"document"`
+
+	// OperationID The operation's `operationId`.
+	//
+	// Example: getOrder
+	OperationID string `json:"operation_id"`
+
+	// Server The address of the API, in place of the document's.
+	//
+	// Example: https://api.example.com
+	Server *string `json:"server,omitempty"`
+}
+
+// Tool What agents of flows may call.
+type Tool struct {
+	// ID Names the tool in flows.
+	//
+	// Example: tool_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description string `json:"description"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval ToolApproval `json:"approval"`
+
+	// Kind Whether it is an HTTP request or an MCP server.
+	//
+	// Example: http
+	Kind ToolKind `json:"kind"`
+
+	// HTTP The request that an HTTP tool makes.
+	HTTP *ToolRequest `json:"http,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+
+	// Headers The names of the headers that go along.
+	//
+	// Example: ["Authorization"]
+	Headers []string `json:"headers"`
+
+	// Functions What models are offered.
+	//
+	// Example: []
+	Functions []ToolFunction `json:"functions"`
+
+	// Owner The account that it belongs to.
+	//
+	// Example: acct_01hf3z8k3v0000000000000000
+	Owner string `json:"owner"`
+
+	// Created A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Created ChatsTimestamp `json:"created"`
+
+	// Updated A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Updated ChatsTimestamp `json:"updated"`
+
+	// Refreshed A time in UTC, in the original server's form.
+	//
+	// Example: 2024-01-15 10:30:00.000Z
+	Refreshed ChatsTimestamp `json:"refreshed"`
+}
+
+// ToolApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolApproval string
+
+// ToolKind Whether it is an HTTP request or an MCP server.
+//
+// Example: http
+type ToolKind string
+
+// ToolChange What to change of a tool. At most one of `http`, `openapi` and `mcp`, of the tool's kind.
+type ToolChange struct {
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name *string `json:"name,omitempty"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description *string `json:"description,omitempty"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval *ToolChangeApproval `json:"approval,omitempty"`
+
+	// Headers Go along with every request; secret.
+	//
+	// Example: {"Authorization":"Bearer secret"}
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// HTTP An HTTP request.
+	HTTP *HTTPTool `json:"http,omitempty"`
+
+	// Openapi An operation of an OpenAPI document that takes parameters and JSON.
+	Openapi *OpenapiTool `json:"openapi,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+}
+
+// ToolChangeApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolChangeApproval string
+
+// ToolFunction What models are offered.
+type ToolFunction struct {
+	// Name The name under which models call it; of an MCP server's tool the name of ours, `_`, and the server's.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does.
+	//
+	// Example: Looks an order up by its number.
+	Description string `json:"description"`
+
+	// Parameters A JSON schema of the arguments, which are an object; it refers to itself alone.
+	//
+	// Example: {"properties":{"order_id":{"maxLength":20,"pattern":"^[A-Z0-9-]+$","type":"string"}},"required":["order_id"],"type":"object"}
+	Parameters map[string]interface{} `json:"parameters"`
+}
+
+// ToolInput A tool to make. Exactly one of `http`, `openapi` and `mcp` says what it is.
+type ToolInput struct {
+	// Name Names the tool in the account, and its function for models.
+	//
+	// Example: find_order
+	Name string `json:"name"`
+
+	// Description What it does, for the models that may call it; of an OpenAPI operation its own description when there is none.
+	//
+	// Example: Looks an order up by its number.
+	Description *string `json:"description,omitempty"`
+
+	// Approval Whether a person has to approve each call.
+	//
+	// Example: never
+	Approval *ToolInputApproval `json:"approval,omitempty"`
+
+	// Headers Go along with every request; secret.
+	//
+	// Example: {"Authorization":"Bearer secret"}
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// HTTP An HTTP request.
+	HTTP *HTTPTool `json:"http,omitempty"`
+
+	// Openapi An operation of an OpenAPI document that takes parameters and JSON.
+	Openapi *OpenapiTool `json:"openapi,omitempty"`
+
+	// Mcp An MCP server.
+	Mcp *McpTool `json:"mcp,omitempty"`
+}
+
+// ToolInputApproval Whether a person has to approve each call.
+//
+// Example: never
+type ToolInputApproval string
+
+// ToolList Tools, the newest first.
+type ToolList = []Tool
+
+// ToolOutcome What a call came to.
+type ToolOutcome struct {
+	// Status Whether the call did what it should.
+	//
+	// Example: done
+	Status ToolOutcomeStatus `json:"status"`
+
+	// Result What a model is told.
+	//
+	// Example: {"state": "shipped"}
+	Result string `json:"result"`
+}
+
+// ToolOutcomeStatus Whether the call did what it should.
+//
+// Example: done
+type ToolOutcomeStatus string
+
+// ToolRequest The request that an HTTP tool makes.
+type ToolRequest struct {
+	// Method The request's method.
+	//
+	// Example: GET
+	Method ToolRequestMethod `json:"method"`
+
+	// URL The address, with `{arguments}` in its path.
+	//
+	// Example: https://api.example.com/orders/{order_id}
+	URL string `json:"url"`
+
+	// In Where arguments go that do not go where the method has them.
+	//
+	// Example: {"verbose":"query"}
+	In map[string]ToolRequestIn `json:"in,omitempty"`
+}
+
+// ToolRequestMethod The request's method.
+//
+// Example: GET
+type ToolRequestMethod string
+
+// ToolRequestIn The query, a header of the argument's name, a member of the JSON body, the whole of it, or the path of the address.
+//
+// Example: query
+type ToolRequestIn string
+
+// ToolTrial A call.
+type ToolTrial struct {
+	// Function Which of the tool's functions; not needed where there is one.
+	//
+	// Example: find_order
+	Function *string `json:"function,omitempty"`
+
+	// Arguments The arguments.
+	//
+	// Example: {"order_id":"A-17"}
+	Arguments map[string]interface{} `json:"arguments"`
 }
 
 // AccountIDPath defines model for AccountIdPath.
@@ -725,6 +1362,9 @@ type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
+
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -801,6 +1441,12 @@ type ListChatMessagesParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// SendChatMessageParams defines parameters for SendChatMessage.
+type SendChatMessageParams struct {
+	// Wait How many seconds to wait for the end of the run, or for a person to be asked.
+	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
 // ListFlowsParams defines parameters for ListFlows.
 type ListFlowsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -812,6 +1458,15 @@ type ListFlowsParams struct {
 
 // ListFlowVersionsParams defines parameters for ListFlowVersions.
 type ListFlowVersionsParams struct {
+	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
+	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListToolsParams defines parameters for ListTools.
+type ListToolsParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
 	Cursor *CursorQuery `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -836,6 +1491,15 @@ type CreateFlowJSONRequestBody = FlowInput
 
 // UpdateFlowJSONRequestBody defines body for UpdateFlow for application/json ContentType.
 type UpdateFlowJSONRequestBody = FlowChange
+
+// CreateToolJSONRequestBody defines body for CreateTool for application/json ContentType.
+type CreateToolJSONRequestBody = ToolInput
+
+// UpdateToolJSONRequestBody defines body for UpdateTool for application/json ContentType.
+type UpdateToolJSONRequestBody = ToolChange
+
+// CallToolJSONRequestBody defines body for CallTool for application/json ContentType.
+type CallToolJSONRequestBody = ToolTrial
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -968,7 +1632,7 @@ type ClientInterface interface {
 	// StreamChatEvents Follow a chat
 	//
 	// What happens in the chat, as it happens, on whichever server it runs: changes of state (`status`), that an agent begins to write (`speaking`), the pieces of
-	// what it writes (`delta`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
+	// what it writes (`delta`), the calls of tools and what became of them (`tool`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
 	// beyond the last number received (`after` wins), and the pieces of the message that is being written come again from its beginning, after no second `speaking`.
 	//
 	// The stream ends with `end` when the chat neither runs nor waits for a person. A stream that ends without it was cut: resume it.
@@ -1010,24 +1674,30 @@ type ClientInterface interface {
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendChatMessage Begin a run with a message
 	//
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SendChatMessage(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateChatTicket Make a ticket for a page
 	//
@@ -1126,6 +1796,108 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /flows/{flow_id}/versions (the `ListFlowVersions` operationId).
 	ListFlowVersions(ctx context.Context, flowID FlowIDPath, params *ListFlowVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTools List the tools
+	//
+	// The account's tools, the newest first, as a bare array. When there are more, the `Link` header names the next page.
+	//
+	// Corresponds with GET /tools (the `ListTools` operationId).
+	ListTools(ctx context.Context, params *ListToolsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateToolWithBody Make a tool
+	//
+	// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+	//
+	// - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+	//   JSON body of any other method, or where `in` has them.
+	// - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+	// - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+	//
+	// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+	// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+	//
+	// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /tools (the `CreateTool` operationId).
+	CreateToolWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateTool Make a tool
+	//
+	// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+	//
+	// - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+	//   JSON body of any other method, or where `in` has them.
+	// - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+	// - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+	//
+	// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+	// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+	//
+	// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /tools (the `CreateTool` operationId).
+	CreateTool(ctx context.Context, body CreateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteTool Remove a tool
+	//
+	// Removes the tool. A run whose agent names it ends in `error` when it comes to that agent.
+	//
+	// Corresponds with DELETE /tools/{tool_id} (the `DeleteTool` operationId).
+	DeleteTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTool Read a tool
+	//
+	// The tool with the functions that models are offered; the values of its headers are never shown.
+	//
+	// Corresponds with GET /tools/{tool_id} (the `GetTool` operationId).
+	GetTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateToolWithBody Change a tool
+	//
+	// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+	UpdateToolWithBody(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateTool Change a tool
+	//
+	// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+	UpdateTool(ctx context.Context, toolID ToolIDPath, body UpdateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallToolWithBody Try a tool
+	//
+	// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+	CallToolWithBody(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallTool Try a tool
+	//
+	// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+	CallTool(ctx context.Context, toolID ToolIDPath, body CallToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshTool Ask an MCP server for its tools again
+	//
+	// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
+	//
+	// Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
+	RefreshTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // ListChats List the chats
@@ -1245,7 +2017,7 @@ func (c *Client) CancelChat(ctx context.Context, chatID ChatIDPath, reqEditors .
 // StreamChatEvents Follow a chat
 //
 // What happens in the chat, as it happens, on whichever server it runs: changes of state (`status`), that an agent begins to write (`speaking`), the pieces of
-// what it writes (`delta`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
+// what it writes (`delta`), the calls of tools and what became of them (`tool`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
 // beyond the last number received (`after` wins), and the pieces of the message that is being written come again from its beginning, after no second `speaking`.
 //
 // The stream ends with `end` when the chat neither runs nor waits for a person. A stream that ends without it was cut: resume it.
@@ -1327,13 +2099,16 @@ func (c *Client) ListChatMessages(ctx context.Context, chatID ChatIDPath, params
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendChatMessageRequestWithBody(c.Server, chatID, contentType, body)
+func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendChatMessageRequestWithBody(c.Server, chatID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1349,13 +2124,16 @@ func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath,
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *Client) SendChatMessage(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSendChatMessageRequest(c.Server, chatID, body)
+func (c *Client) SendChatMessage(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendChatMessageRequest(c.Server, chatID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1574,6 +2352,208 @@ func (c *Client) UpdateFlow(ctx context.Context, flowID FlowIDPath, body UpdateF
 // Corresponds with GET /flows/{flow_id}/versions (the `ListFlowVersions` operationId).
 func (c *Client) ListFlowVersions(ctx context.Context, flowID FlowIDPath, params *ListFlowVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListFlowVersionsRequest(c.Server, flowID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTools List the tools
+//
+// The account's tools, the newest first, as a bare array. When there are more, the `Link` header names the next page.
+//
+// Corresponds with GET /tools (the `ListTools` operationId).
+func (c *Client) ListTools(ctx context.Context, params *ListToolsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListToolsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateToolWithBody Make a tool
+//
+// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+//
+//   - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+//     JSON body of any other method, or where `in` has them.
+//   - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+//   - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+//
+// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+//
+// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /tools (the `CreateTool` operationId).
+func (c *Client) CreateToolWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateToolRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateTool Make a tool
+//
+// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+//
+//   - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+//     JSON body of any other method, or where `in` has them.
+//   - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+//   - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+//
+// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+//
+// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /tools (the `CreateTool` operationId).
+func (c *Client) CreateTool(ctx context.Context, body CreateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateToolRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteTool Remove a tool
+//
+// Removes the tool. A run whose agent names it ends in `error` when it comes to that agent.
+//
+// Corresponds with DELETE /tools/{tool_id} (the `DeleteTool` operationId).
+func (c *Client) DeleteTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteToolRequest(c.Server, toolID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTool Read a tool
+//
+// The tool with the functions that models are offered; the values of its headers are never shown.
+//
+// Corresponds with GET /tools/{tool_id} (the `GetTool` operationId).
+func (c *Client) GetTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetToolRequest(c.Server, toolID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateToolWithBody Change a tool
+//
+// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+func (c *Client) UpdateToolWithBody(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateToolRequestWithBody(c.Server, toolID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateTool Change a tool
+//
+// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+func (c *Client) UpdateTool(ctx context.Context, toolID ToolIDPath, body UpdateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateToolRequest(c.Server, toolID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallToolWithBody Try a tool
+//
+// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+func (c *Client) CallToolWithBody(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallToolRequestWithBody(c.Server, toolID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallTool Try a tool
+//
+// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+func (c *Client) CallTool(ctx context.Context, toolID ToolIDPath, body CallToolJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallToolRequest(c.Server, toolID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshTool Ask an MCP server for its tools again
+//
+// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
+//
+// Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
+func (c *Client) RefreshTool(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshToolRequest(c.Server, toolID)
 	if err != nil {
 		return nil, err
 	}
@@ -2016,18 +2996,18 @@ func NewListChatMessagesRequest(server string, chatID ChatIDPath, params *ListCh
 }
 
 // NewSendChatMessageRequest calls the generic SendChatMessage builder with application/json body
-func NewSendChatMessageRequest(server string, chatID ChatIDPath, body SendChatMessageJSONRequestBody) (*http.Request, error) {
+func NewSendChatMessageRequest(server string, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSendChatMessageRequestWithBody(server, chatID, "application/json", bodyReader)
+	return NewSendChatMessageRequestWithBody(server, chatID, params, "application/json", bodyReader)
 }
 
 // NewSendChatMessageRequestWithBody constructs an http.Request for the SendChatMessage method, with any body, and a specified content type
-func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, contentType string, body io.Reader) (*http.Request, error) {
+func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2050,6 +3030,33 @@ func NewSendChatMessageRequestWithBody(server string, chatID ChatIDPath, content
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -2457,6 +3464,308 @@ func NewListFlowVersionsRequest(server string, flowID FlowIDPath, params *ListFl
 	return req, nil
 }
 
+// NewListToolsRequest constructs an http.Request for the ListTools method
+func NewListToolsRequest(server string, params *ListToolsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateToolRequest calls the generic CreateTool builder with application/json body
+func NewCreateToolRequest(server string, body CreateToolJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateToolRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateToolRequestWithBody constructs an http.Request for the CreateTool method, with any body, and a specified content type
+func NewCreateToolRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteToolRequest constructs an http.Request for the DeleteTool method
+func NewDeleteToolRequest(server string, toolID ToolIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tool_id", toolID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetToolRequest constructs an http.Request for the GetTool method
+func NewGetToolRequest(server string, toolID ToolIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tool_id", toolID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateToolRequest calls the generic UpdateTool builder with application/json body
+func NewUpdateToolRequest(server string, toolID ToolIDPath, body UpdateToolJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateToolRequestWithBody(server, toolID, "application/json", bodyReader)
+}
+
+// NewUpdateToolRequestWithBody constructs an http.Request for the UpdateTool method, with any body, and a specified content type
+func NewUpdateToolRequestWithBody(server string, toolID ToolIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tool_id", toolID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCallToolRequest calls the generic CallTool builder with application/json body
+func NewCallToolRequest(server string, toolID ToolIDPath, body CallToolJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCallToolRequestWithBody(server, toolID, "application/json", bodyReader)
+}
+
+// NewCallToolRequestWithBody constructs an http.Request for the CallTool method, with any body, and a specified content type
+func NewCallToolRequestWithBody(server string, toolID ToolIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tool_id", toolID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools/%s/calls", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRefreshToolRequest constructs an http.Request for the RefreshTool method
+func NewRefreshToolRequest(server string, toolID ToolIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tool_id", toolID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/tools/%s/refreshes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2566,7 +3875,7 @@ type ClientWithResponsesInterface interface {
 	// StreamChatEventsWithResponse Follow a chat
 	//
 	// What happens in the chat, as it happens, on whichever server it runs: changes of state (`status`), that an agent begins to write (`speaking`), the pieces of
-	// what it writes (`delta`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
+	// what it writes (`delta`), the calls of tools and what became of them (`tool`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
 	// beyond the last number received (`after` wins), and the pieces of the message that is being written come again from its beginning, after no second `speaking`.
 	//
 	// The stream ends with `end` when the chat neither runs nor waits for a person. A stream that ends without it was cut: resume it.
@@ -2612,24 +3921,30 @@ type ClientWithResponsesInterface interface {
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
+	SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
 
 	// SendChatMessageWithResponse Begin a run with a message
 	//
 	// Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
+	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+	// run goes on whatever becomes of the request.
+	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-	SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
+	SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error)
 
 	// CreateChatTicketWithResponse Make a ticket for a page
 	//
@@ -2740,6 +4055,116 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /flows/{flow_id}/versions (the `ListFlowVersions` operationId).
 	ListFlowVersionsWithResponse(ctx context.Context, flowID FlowIDPath, params *ListFlowVersionsParams, reqEditors ...RequestEditorFn) (*ListFlowVersionsResult, error)
+
+	// ListToolsWithResponse List the tools
+	//
+	// The account's tools, the newest first, as a bare array. When there are more, the `Link` header names the next page.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /tools (the `ListTools` operationId).
+	ListToolsWithResponse(ctx context.Context, params *ListToolsParams, reqEditors ...RequestEditorFn) (*ListToolsResult, error)
+
+	// CreateToolWithBodyWithResponse Make a tool
+	//
+	// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+	//
+	// - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+	//   JSON body of any other method, or where `in` has them.
+	// - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+	// - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+	//
+	// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+	// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+	//
+	// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tools (the `CreateTool` operationId).
+	CreateToolWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateToolResult, error)
+
+	// CreateToolWithResponse Make a tool
+	//
+	// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+	//
+	// - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+	//   JSON body of any other method, or where `in` has them.
+	// - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+	// - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+	//
+	// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+	// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+	//
+	// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tools (the `CreateTool` operationId).
+	CreateToolWithResponse(ctx context.Context, body CreateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateToolResult, error)
+
+	// DeleteToolWithResponse Remove a tool
+	//
+	// Removes the tool. A run whose agent names it ends in `error` when it comes to that agent.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /tools/{tool_id} (the `DeleteTool` operationId).
+	DeleteToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*DeleteToolResult, error)
+
+	// GetToolWithResponse Read a tool
+	//
+	// The tool with the functions that models are offered; the values of its headers are never shown.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /tools/{tool_id} (the `GetTool` operationId).
+	GetToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*GetToolResult, error)
+
+	// UpdateToolWithBodyWithResponse Change a tool
+	//
+	// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+	UpdateToolWithBodyWithResponse(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateToolResult, error)
+
+	// UpdateToolWithResponse Change a tool
+	//
+	// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+	UpdateToolWithResponse(ctx context.Context, toolID ToolIDPath, body UpdateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateToolResult, error)
+
+	// CallToolWithBodyWithResponse Try a tool
+	//
+	// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+	CallToolWithBodyWithResponse(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallToolResult, error)
+
+	// CallToolWithResponse Try a tool
+	//
+	// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+	CallToolWithResponse(ctx context.Context, toolID ToolIDPath, body CallToolJSONRequestBody, reqEditors ...RequestEditorFn) (*CallToolResult, error)
+
+	// RefreshToolWithResponse Ask an MCP server for its tools again
+	//
+	// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
+	RefreshToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*RefreshToolResult, error)
 }
 
 // ListChatsResult200Headers the declared response headers of an HTTP 200 response for ListChats
@@ -3508,7 +4933,7 @@ type SendChatMessageResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ChatMessage
+	JSON200 *ChatMessageSent
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *ChatsUnauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
@@ -3532,7 +4957,7 @@ type SendChatMessageResult struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r SendChatMessageResult) GetJSON200() *ChatMessage {
+func (r SendChatMessageResult) GetJSON200() *ChatMessageSent {
 	return r.JSON200
 }
 
@@ -4453,6 +5878,685 @@ func (r ListFlowVersionsResult) ContentType() string {
 	return ""
 }
 
+// ListToolsResult200Headers the declared response headers of an HTTP 200 response for ListTools
+type ListToolsResult200Headers struct {
+	Link *string
+}
+
+type ListToolsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ToolList
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListToolsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListToolsResult) GetJSON200() *ToolList {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListToolsResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListToolsResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ListToolsResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListToolsResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListToolsResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListToolsResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListToolsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListToolsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListToolsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListToolsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CreateToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tool
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ChatsConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ChatsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ChatsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateToolResult) GetJSON200() *Tool {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateToolResult) GetJSON409() *ChatsConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateToolResult) GetJSON413() *ChatsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateToolResult) GetJSON415() *ChatsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ChatDeleted
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DeleteToolResult) GetJSON200() *ChatDeleted {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteToolResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r DeleteToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tool
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetToolResult) GetJSON200() *Tool {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetToolResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r GetToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tool
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ChatsConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ChatsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ChatsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateToolResult) GetJSON200() *Tool {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateToolResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r UpdateToolResult) GetJSON409() *ChatsConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateToolResult) GetJSON413() *ChatsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateToolResult) GetJSON415() *ChatsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r UpdateToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CallToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ToolOutcome
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ChatsContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *ChatsUnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CallToolResult) GetJSON200() *ToolOutcome {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CallToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CallToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CallToolResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CallToolResult) GetJSON413() *ChatsContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CallToolResult) GetJSON415() *ChatsUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CallToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CallToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CallToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CallToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CallToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CallToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CallToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RefreshToolResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tool
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ChatsUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *ChatsForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ChatsNotFound
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ChatsUnprocessable
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *ChatsTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *ChatsInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ChatsUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshToolResult) GetJSON200() *Tool {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RefreshToolResult) GetJSON401() *ChatsUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RefreshToolResult) GetJSON403() *ChatsForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RefreshToolResult) GetJSON404() *ChatsNotFound {
+	return r.JSON404
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r RefreshToolResult) GetJSON422() *ChatsUnprocessable {
+	return r.JSON422
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RefreshToolResult) GetJSON429() *ChatsTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RefreshToolResult) GetJSON500() *ChatsInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RefreshToolResult) GetJSON503() *ChatsUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshToolResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshToolResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshToolResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshToolResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListChatsWithResponse List the chats
 //
 // The account's chats, the newest first, as a bare array. When there are more, the `Link` header names the next page.
@@ -4554,7 +6658,7 @@ func (c *ClientWithResponses) CancelChatWithResponse(ctx context.Context, chatID
 // StreamChatEventsWithResponse Follow a chat
 //
 // What happens in the chat, as it happens, on whichever server it runs: changes of state (`status`), that an agent begins to write (`speaking`), the pieces of
-// what it writes (`delta`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
+// what it writes (`delta`), the calls of tools and what became of them (`tool`), and each message once it is stored (`message`). All but the pieces are numbered: after a lost connection, `Last-Event-ID` or `after` goes on
 // beyond the last number received (`after` wins), and the pieces of the message that is being written come again from its beginning, after no second `speaking`.
 //
 // The stream ends with `end` when the chat neither runs nor waits for a person. A stream that ends without it was cut: resume it.
@@ -4624,13 +6728,16 @@ func (c *ClientWithResponses) ListChatMessagesWithResponse(ctx context.Context, 
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
-	rsp, err := c.SendChatMessageWithBody(ctx, chatID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
+	rsp, err := c.SendChatMessageWithBody(ctx, chatID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4642,13 +6749,16 @@ func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Co
 // Stores the message and begins a run in the background; the chat is `running` before the answer is sent, unless it already waits for a person or is over. Follow it
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
+// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
+// run goes on whatever becomes of the request.
+//
 // A chat that runs, or waits for a person, answers 409.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /chats/{chat_id}/messages (the `SendChatMessage` operationId).
-func (c *ClientWithResponses) SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
-	rsp, err := c.SendChatMessage(ctx, chatID, body, reqEditors...)
+func (c *ClientWithResponses) SendChatMessageWithResponse(ctx context.Context, chatID ChatIDPath, params *SendChatMessageParams, body SendChatMessageJSONRequestBody, reqEditors ...RequestEditorFn) (*SendChatMessageResult, error) {
+	rsp, err := c.SendChatMessage(ctx, chatID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4835,6 +6945,176 @@ func (c *ClientWithResponses) ListFlowVersionsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseListFlowVersionsResult(rsp)
+}
+
+// ListToolsWithResponse List the tools
+//
+// The account's tools, the newest first, as a bare array. When there are more, the `Link` header names the next page.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /tools (the `ListTools` operationId).
+func (c *ClientWithResponses) ListToolsWithResponse(ctx context.Context, params *ListToolsParams, reqEditors ...RequestEditorFn) (*ListToolsResult, error) {
+	rsp, err := c.ListTools(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListToolsResult(rsp)
+}
+
+// CreateToolWithBodyWithResponse Make a tool
+//
+// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+//
+//   - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+//     JSON body of any other method, or where `in` has them.
+//   - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+//   - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+//
+// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+//
+// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tools (the `CreateTool` operationId).
+func (c *ClientWithResponses) CreateToolWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateToolResult, error) {
+	rsp, err := c.CreateToolWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateToolResult(rsp)
+}
+
+// CreateToolWithResponse Make a tool
+//
+// A tool that agents of flows may call: name its id in the `tools.llm` of an agent's `data`. It is one of three:
+//
+//   - `http`: a request whose arguments a JSON schema describes. Those named in the address go there; the others go into the query of a `GET` or `DELETE`, into the
+//     JSON body of any other method, or where `in` has them.
+//   - `openapi`: an operation of an OpenAPI document, found by its `operationId`; it becomes the request that the document describes.
+//   - `mcp`: the tools of an MCP server (streamable HTTP). The server is asked for them now, and again by `POST /tools/{tool_id}/refreshes`.
+//
+// `headers` go along with every request; they are stored encrypted and never shown. Requests reach public addresses only, unless the operator allows others, follow no redirects, take at most
+// 30 seconds, and carry an `Idempotency-Key` that is the same when a call is repeated because a server died during it. Of a result the model gets at most 32 kB.
+//
+// With `approval: always` a run waits for a person before each call (`wait_for_human_input`): `yes` approves it, anything else refuses it and is told to the agent.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tools (the `CreateTool` operationId).
+func (c *ClientWithResponses) CreateToolWithResponse(ctx context.Context, body CreateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateToolResult, error) {
+	rsp, err := c.CreateTool(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateToolResult(rsp)
+}
+
+// DeleteToolWithResponse Remove a tool
+//
+// Removes the tool. A run whose agent names it ends in `error` when it comes to that agent.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /tools/{tool_id} (the `DeleteTool` operationId).
+func (c *ClientWithResponses) DeleteToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*DeleteToolResult, error) {
+	rsp, err := c.DeleteTool(ctx, toolID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteToolResult(rsp)
+}
+
+// GetToolWithResponse Read a tool
+//
+// The tool with the functions that models are offered; the values of its headers are never shown.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /tools/{tool_id} (the `GetTool` operationId).
+func (c *ClientWithResponses) GetToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*GetToolResult, error) {
+	rsp, err := c.GetTool(ctx, toolID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetToolResult(rsp)
+}
+
+// UpdateToolWithBodyWithResponse Change a tool
+//
+// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+func (c *ClientWithResponses) UpdateToolWithBodyWithResponse(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateToolResult, error) {
+	rsp, err := c.UpdateToolWithBody(ctx, toolID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateToolResult(rsp)
+}
+
+// UpdateToolWithResponse Change a tool
+//
+// Changes what is given; `headers` replace all that there were. A tool keeps its kind. An MCP server whose address, name or headers change is asked for its tools again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /tools/{tool_id} (the `UpdateTool` operationId).
+func (c *ClientWithResponses) UpdateToolWithResponse(ctx context.Context, toolID ToolIDPath, body UpdateToolJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateToolResult, error) {
+	rsp, err := c.UpdateTool(ctx, toolID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateToolResult(rsp)
+}
+
+// CallToolWithBodyWithResponse Try a tool
+//
+// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+func (c *ClientWithResponses) CallToolWithBodyWithResponse(ctx context.Context, toolID ToolIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallToolResult, error) {
+	rsp, err := c.CallToolWithBody(ctx, toolID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallToolResult(rsp)
+}
+
+// CallToolWithResponse Try a tool
+//
+// Calls the tool once, outside of any chat and without asking for approval, and answers what a model would be told. A call that fails answers 200 with `status: failed`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tools/{tool_id}/calls (the `CallTool` operationId).
+func (c *ClientWithResponses) CallToolWithResponse(ctx context.Context, toolID ToolIDPath, body CallToolJSONRequestBody, reqEditors ...RequestEditorFn) (*CallToolResult, error) {
+	rsp, err := c.CallTool(ctx, toolID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallToolResult(rsp)
+}
+
+// RefreshToolWithResponse Ask an MCP server for its tools again
+//
+// Takes in what the server offers now. A tool of another kind stays as it is; so does one whose server cannot be asked, which answers 422.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /tools/{tool_id}/refreshes (the `RefreshTool` operationId).
+func (c *ClientWithResponses) RefreshToolWithResponse(ctx context.Context, toolID ToolIDPath, reqEditors ...RequestEditorFn) (*RefreshToolResult, error) {
+	rsp, err := c.RefreshTool(ctx, toolID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshToolResult(rsp)
 }
 
 // ParseListChatsResult parses an HTTP response from a ListChatsWithResponse call
@@ -5506,7 +7786,7 @@ func ParseSendChatMessageResult(rsp *http.Response) (*SendChatMessageResult, err
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ChatMessage
+		var dest ChatMessageSent
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6297,6 +8577,586 @@ func ParseListFlowVersionsResult(rsp *http.Response) (*ListFlowVersionsResult, e
 			headers.Link = &value
 		}
 		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListToolsResult parses an HTTP response from a ListToolsWithResponse call
+func ParseListToolsResult(rsp *http.Response) (*ListToolsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListToolsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ToolList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListToolsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateToolResult parses an HTTP response from a CreateToolWithResponse call
+func ParseCreateToolResult(rsp *http.Response) (*CreateToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tool
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ChatsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ChatsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ChatsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDeleteToolResult parses an HTTP response from a DeleteToolWithResponse call
+func ParseDeleteToolResult(rsp *http.Response) (*DeleteToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChatDeleted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetToolResult parses an HTTP response from a GetToolWithResponse call
+func ParseGetToolResult(rsp *http.Response) (*GetToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tool
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateToolResult parses an HTTP response from a UpdateToolWithResponse call
+func ParseUpdateToolResult(rsp *http.Response) (*UpdateToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tool
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ChatsConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ChatsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ChatsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCallToolResult parses an HTTP response from a CallToolWithResponse call
+func ParseCallToolResult(rsp *http.Response) (*CallToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ToolOutcome
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ChatsContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest ChatsUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRefreshToolResult parses an HTTP response from a RefreshToolWithResponse call
+func ParseRefreshToolResult(rsp *http.Response) (*RefreshToolResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshToolResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tool
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ChatsUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ChatsForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ChatsNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ChatsUnprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest ChatsTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ChatsInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ChatsUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
 	}
 
 	return response, nil

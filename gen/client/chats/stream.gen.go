@@ -14,12 +14,13 @@ import (
 // ChatStreamEvent: One event of a chat. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ChatStreamEvent struct {
-	Event string // the event's name: "status", "speaking", "delta", "message", "end"
+	Event string // the event's name: "status", "speaking", "delta", "tool", "message", "end"
 	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
 
 	Status   *ChatStatusChange // "status": The chat is in another state.
 	Speaking *ChatSpeaking     // "speaking": An agent begins to write.
 	Delta    *ChatDelta        // "delta": The next piece of what it writes.
+	Tool     *ChatToolCall     // "tool": An agent calls a tool, or what became of the call.
 	Message  *ChatMessage      // "message": A message is stored.
 	End      *ChatEnd          // "end": The last event of a stream; the chat neither runs nor waits for a person.
 
@@ -38,6 +39,9 @@ func decodeChatStreamEvent(raw wire.Event) (event ChatStreamEvent, last bool, er
 	case "delta":
 		event.Delta = new(ChatDelta)
 		return event, false, json.Unmarshal(raw.Data, event.Delta)
+	case "tool":
+		event.Tool = new(ChatToolCall)
+		return event, false, json.Unmarshal(raw.Data, event.Tool)
 	case "message":
 		event.Message = new(ChatMessage)
 		return event, false, json.Unmarshal(raw.Data, event.Message)

@@ -89,6 +89,51 @@ func (e BudgetPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ComponentStatusName.
+const (
+	ComponentStatusNameAnswers  ComponentStatusName = "answers"
+	ComponentStatusNameDatabase ComponentStatusName = "database"
+	ComponentStatusNameFiles    ComponentStatusName = "files"
+	ComponentStatusNameWork     ComponentStatusName = "work"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusName enum.
+func (e ComponentStatusName) Valid() bool {
+	switch e {
+	case ComponentStatusNameAnswers:
+		return true
+	case ComponentStatusNameDatabase:
+		return true
+	case ComponentStatusNameFiles:
+		return true
+	case ComponentStatusNameWork:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ComponentStatusStatus.
+const (
+	ComponentStatusStatusDegraded ComponentStatusStatus = "degraded"
+	ComponentStatusStatusDown     ComponentStatusStatus = "down"
+	ComponentStatusStatusOk       ComponentStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ComponentStatusStatus enum.
+func (e ComponentStatusStatus) Valid() bool {
+	switch e {
+	case ComponentStatusStatusDegraded:
+		return true
+	case ComponentStatusStatusDown:
+		return true
+	case ComponentStatusStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -310,9 +355,11 @@ func (e MeKind) Valid() bool {
 
 // Defines values for OfferedModelType.
 const (
-	OfferedModelTypeEmbedding OfferedModelType = "embedding"
-	OfferedModelTypeLLM       OfferedModelType = "llm"
-	OfferedModelTypeSD        OfferedModelType = "sd"
+	OfferedModelTypeEmbedding     OfferedModelType = "embedding"
+	OfferedModelTypeLLM           OfferedModelType = "llm"
+	OfferedModelTypeSD            OfferedModelType = "sd"
+	OfferedModelTypeSpeech        OfferedModelType = "speech"
+	OfferedModelTypeTranscription OfferedModelType = "transcription"
 )
 
 // Valid indicates whether the value is a known member of the OfferedModelType enum.
@@ -323,6 +370,10 @@ func (e OfferedModelType) Valid() bool {
 	case OfferedModelTypeLLM:
 		return true
 	case OfferedModelTypeSD:
+		return true
+	case OfferedModelTypeSpeech:
+		return true
+	case OfferedModelTypeTranscription:
 		return true
 	default:
 		return false
@@ -455,6 +506,27 @@ const (
 func (e ReadinessStatus) Valid() bool {
 	switch e {
 	case ReadinessStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceStatusStatus.
+const (
+	ServiceStatusStatusDegraded ServiceStatusStatus = "degraded"
+	ServiceStatusStatusDown     ServiceStatusStatus = "down"
+	ServiceStatusStatusOk       ServiceStatusStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ServiceStatusStatus enum.
+func (e ServiceStatusStatus) Valid() bool {
+	switch e {
+	case ServiceStatusStatusDegraded:
+		return true
+	case ServiceStatusStatusDown:
+		return true
+	case ServiceStatusStatusOk:
 		return true
 	default:
 		return false
@@ -898,6 +970,29 @@ type BudgetUpdate struct {
 	// Example: 5000000
 	AmountMicros BudgetAmount `json:"amount_micros"`
 }
+
+// ComponentStatus Whether a part of the service works.
+type ComponentStatus struct {
+	// Name The part.
+	//
+	// Example: database
+	Name ComponentStatusName `json:"name"`
+
+	// Status Whether it works.
+	//
+	// Example: ok
+	Status ComponentStatusStatus `json:"status"`
+}
+
+// ComponentStatusName The part.
+//
+// Example: database
+type ComponentStatusName string
+
+// ComponentStatusStatus Whether it works.
+//
+// Example: ok
+type ComponentStatusStatus string
 
 // EndUserToken A token for an end user.
 type EndUserToken struct {
@@ -1616,7 +1711,7 @@ type OfferedModel struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1689,7 +1784,7 @@ type OfferedModelCreate struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1743,7 +1838,7 @@ type OfferedModelID = string
 // OfferedModelList Models, in the order of their ids.
 type OfferedModelList = []OfferedModel
 
-// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 //
 // Example: sd
 type OfferedModelType string
@@ -2116,6 +2211,29 @@ type Retention struct {
 	// Example: 90
 	Days *int32 `json:"days"`
 }
+
+// ServiceStatus What of the service works.
+type ServiceStatus struct {
+	// Status `down` without the database, `degraded` when another component does not fully work, else `ok`.
+	//
+	// Example: ok
+	Status ServiceStatusStatus `json:"status"`
+
+	// CheckedAt When the components were looked at.
+	//
+	// Example: 2025-04-01T12:00:00Z
+	CheckedAt time.Time `json:"checked_at"`
+
+	// Components The parts of the service.
+	//
+	// Example: [{"name":"database","status":"ok"},{"name":"answers","status":"ok"},{"name":"work","status":"ok"},{"name":"files","status":"ok"}]
+	Components []ComponentStatus `json:"components"`
+}
+
+// ServiceStatusStatus `down` without the database, `degraded` when another component does not fully work, else `ok`.
+//
+// Example: ok
+type ServiceStatusStatus string
 
 // SetUp The first person of a server.
 type SetUp struct {
@@ -2674,6 +2792,9 @@ type SiteIDPath = string
 
 // StateCookieParameter defines model for StateCookieParameter.
 type StateCookieParameter = string
+
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
 
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
@@ -4191,6 +4312,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStatus Tell what works
+	//
+	// Tells the public what of the service works, as of the last five seconds: `database`, `answers` (models; `degraded` while a provider of the server fails), `work` (jobs such as exports and webhooks; `degraded` while they are late) and `files` (the blob store). It answers 200 also when something is down; probes and load balancers ask `/readyz`.
+	//
+	// Corresponds with GET /status (the `GetStatus` operationId).
+	GetStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetOwnAccount Read the key's own account
@@ -6354,6 +6482,23 @@ func (c *Client) GetDocumentYaml(ctx context.Context, params *GetDocumentYamlPar
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetReadinessRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStatus Tell what works
+//
+// Tells the public what of the service works, as of the last five seconds: `database`, `answers` (models; `degraded` while a provider of the server fails), `work` (jobs such as exports and webhooks; `degraded` while they are late) and `files` (the blob store). It answers 200 also when something is down; probes and load balancers ask `/readyz`.
+//
+// Corresponds with GET /status (the `GetStatus` operationId).
+func (c *Client) GetStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStatusRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -10198,6 +10343,33 @@ func NewGetReadinessRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetStatusRequest constructs an http.Request for the GetStatus method
+func NewGetStatusRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/status")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -11384,6 +11556,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResult, error)
+
+	// GetStatusWithResponse Tell what works
+	//
+	// Tells the public what of the service works, as of the last five seconds: `database`, `answers` (models; `degraded` while a provider of the server fails), `work` (jobs such as exports and webhooks; `degraded` while they are late) and `files` (the blob store). It answers 200 also when something is down; probes and load balancers ask `/readyz`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /status (the `GetStatus` operationId).
+	GetStatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStatusResult, error)
 }
 
 type GetOwnAccountResult struct {
@@ -19325,6 +19506,54 @@ func (r GetReadinessResult) ContentType() string {
 	return ""
 }
 
+type GetStatusResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ServiceStatus
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStatusResult) GetJSON200() *ServiceStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetStatusResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStatusResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStatusResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStatusResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStatusResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetOwnAccountWithResponse Read the key's own account
 //
 // The account that the key belongs to, with its plan and its money.
@@ -21144,6 +21373,21 @@ func (c *ClientWithResponses) GetReadinessWithResponse(ctx context.Context, reqE
 		return nil, err
 	}
 	return ParseGetReadinessResult(rsp)
+}
+
+// GetStatusWithResponse Tell what works
+//
+// Tells the public what of the service works, as of the last five seconds: `database`, `answers` (models; `degraded` while a provider of the server fails), `work` (jobs such as exports and webhooks; `degraded` while they are late) and `files` (the blob store). It answers 200 also when something is down; probes and load balancers ask `/readyz`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /status (the `GetStatus` operationId).
+func (c *ClientWithResponses) GetStatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStatusResult, error) {
+	rsp, err := c.GetStatus(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStatusResult(rsp)
 }
 
 // ParseGetOwnAccountResult parses an HTTP response from a GetOwnAccountWithResponse call
@@ -28188,6 +28432,39 @@ func ParseGetReadinessResult(rsp *http.Response) (*GetReadinessResult, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetStatusResult parses an HTTP response from a GetStatusWithResponse call
+func ParseGetStatusResult(rsp *http.Response) (*GetStatusResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStatusResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ServiceStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
 
 	}
 

@@ -11,15 +11,29 @@ import (
 	"parley/gen/client/wire"
 )
 
-// ProjectCompletionStreamEvent: One event of the stream. It has no name.
-type ProjectCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ProjectProgressStreamEvent struct {
+	Event string // the event's name: "progress", "done"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	Progress *ProjectProgress // "progress": The figures have changed.
+	Done     *ProjectProgress // "done": Nothing is being read any more.
+
+	Data json.RawMessage // the data as received
 }
 
-func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
-	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
+	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "progress":
+		event.Progress = new(ProjectProgress)
+		return event, false, json.Unmarshal(raw.Data, event.Progress)
+	case "done":
+		event.Done = new(ProjectProgress)
+		return event, true, json.Unmarshal(raw.Data, event.Done)
+	}
+	return event, false, nil
 }
 
 // ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
@@ -55,41 +69,27 @@ func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStream
 	return event, false, nil
 }
 
-// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
-// is one that this client does not know: then only Event and Data are.
-type ProjectProgressStreamEvent struct {
-	Event string // the event's name: "progress", "done"
-	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-
-	Progress *ProjectProgress // "progress": The figures have changed.
-	Done     *ProjectProgress // "done": Nothing is being read any more.
-
-	Data json.RawMessage // the data as received
+// ProjectCompletionStreamEvent: One event of the stream. It has no name.
+type ProjectCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
 }
 
-func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
-	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
-	switch raw.Name {
-	case "progress":
-		event.Progress = new(ProjectProgress)
-		return event, false, json.Unmarshal(raw.Data, event.Progress)
-	case "done":
-		event.Done = new(ProjectProgress)
-		return event, true, json.Unmarshal(raw.Data, event.Done)
-	}
-	return event, false, nil
+func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
+	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
-// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
+// StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
 //
 // The request is sent when the iteration begins, and again with every iteration. The iteration ends after
 // the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
 // stop it.
-func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
+func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) iter.Seq2[ProjectProgressStreamEvent, error] {
 	send := func() (*http.Response, error) {
-		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
-	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
+	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
 }
 
 // StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
@@ -104,14 +104,14 @@ func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, proj
 	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
 }
 
-// StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
+// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
 //
 // The request is sent when the iteration begins, and again with every iteration. The iteration ends after
 // the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
 // stop it.
-func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) iter.Seq2[ProjectProgressStreamEvent, error] {
+func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
 	send := func() (*http.Response, error) {
-		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
-	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
+	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
 }

@@ -1120,6 +1120,9 @@ type SessionMessageIDPath = string
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
+// ToolIDPath defines model for ToolIdPath.
+type ToolIDPath = string
+
 // TurnIDPath defines model for TurnIdPath.
 type TurnIDPath = string
 

@@ -25,6 +25,7 @@ type API struct {
 	messages
 	events
 	flows
+	tools
 	sockets
 }
 
@@ -32,7 +33,7 @@ var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
 func New(service *chat.Service, keys *key.Service) httpd.Surface {
-	api := API{chats: chats{service}, messages: messages{service}, events: events{service}, flows: flows{service}, sockets: sockets{service, keys}}
+	api := API{chats: chats{service}, messages: messages{service}, events: events{service}, flows: flows{service}, tools: tools{service}, sockets: sockets{service, keys}}
 	return httpd.Surface{
 		Name: chat.Surface, Challenge: `Bearer realm="parley"`, Fault: writeFault, Mount: api.mount, Also: "/v1",
 	}

@@ -50,6 +50,13 @@ func toAPIMessage(accountID, chatID string, m db.ChatMessage) gen.ChatMessage {
 	}
 }
 
+func toAPIMessageSent(c db.Chat, m db.ChatMessage) gen.ChatMessageSent {
+	return gen.ChatMessageSent{
+		ID: m.ID, Chat: c.ID, Type: gen.ChatMessageSentType(m.Type), Sender: m.Sender, Receiver: m.Receiver, Content: m.Content,
+		Run: m.Run, Owner: c.AccountID, Created: timestamp(m.CreatedAt), Status: gen.ChatStatus(c.Status),
+	}
+}
+
 func toAPIFlow(f db.Flow) (gen.Flow, error) {
 	definition, err := toAPIDefinition(f.Definition)
 	return gen.Flow{
@@ -104,6 +111,11 @@ func toAPIEvent(accountID, chatID string, e chat.Event) any {
 		return gen.ChatStatusChange{Status: gen.ChatStatus(e.Status.Status), Reason: optional(e.Status.Reason), Prompt: optional(e.Status.Prompt), Run: e.Status.Run}
 	case chat.EventSpeaking:
 		return gen.ChatSpeaking{Sender: e.Speaking.Sender, Receiver: e.Speaking.Receiver, TurnID: e.Speaking.TurnID}
+	case chat.EventTool:
+		c := e.Tool
+		return gen.ChatToolCall{
+			CallID: c.CallID, Agent: c.Agent, Name: c.Name, Arguments: c.Arguments, ToolID: optional(c.ToolID), State: gen.ChatToolCallState(c.State), Result: optional(c.Result),
+		}
 	case chat.EventMessage:
 		return toAPIMessage(accountID, chatID, e.Message)
 	case chat.EventEnd:

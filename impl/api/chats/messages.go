@@ -3,6 +3,7 @@ package chats
 import (
 	"context"
 	"strconv"
+	"time"
 
 	gen "parley/gen/chats"
 	"parley/impl/core/chat"
@@ -33,7 +34,7 @@ func (a messages) ListChatMessages(ctx context.Context, request gen.ListChatMess
 	return gen.ListChatMessages200JSONResponse{Body: list, Headers: gen.ListChatMessages200ResponseHeaders{Link: link}}, nil
 }
 
-// SendChatMessage begins a run.
+// SendChatMessage begins a run, and answers once it does not run or the caller's patience ends.
 func (a messages) SendChatMessage(ctx context.Context, request gen.SendChatMessageRequestObject) (gen.SendChatMessageResponseObject, error) {
 	said := request.Body.Message
 	if said == nil {
@@ -47,7 +48,12 @@ func (a messages) SendChatMessage(ctx context.Context, request gen.SendChatMessa
 	if err != nil {
 		return nil, err
 	}
-	return gen.SendChatMessage200JSONResponse(toAPIMessage(caller.AccountID, c.ID, m)), nil
+	if patience := time.Duration(*request.Params.Wait) * time.Second; patience > 0 {
+		if c, err = a.service.Await(ctx, caller.AccountID, c.ID, patience); err != nil {
+			return nil, err
+		}
+	}
+	return gen.SendChatMessage200JSONResponse(toAPIMessageSent(c, m)), nil
 }
 
 // SendChatInput answers a run that waits for a person.

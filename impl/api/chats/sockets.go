@@ -102,7 +102,8 @@ type frame struct {
 // command is what the client sends.
 type command struct {
 	Type    string `json:"type"`
-	Content string `json:"content"`
+	Message string `json:"message"`
+	Content string `json:"content"` // the same, as the original server names it; message wins
 }
 
 // follow tells what happens until the chat is deleted or ctx ends.
@@ -163,6 +164,9 @@ func (s *socket) do(ctx context.Context, c command) error {
 	}
 	if !caller.May("chats:write") {
 		return fault.New(fault.Forbidden, "The API key lacks the scope chats:write.")
+	}
+	if c.Message != "" {
+		c.Content = c.Message
 	}
 	if len([]rune(c.Content)) > textRunesMax {
 		return fault.New(fault.Invalid, "The content has at most %d characters.", textRunesMax)

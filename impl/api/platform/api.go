@@ -14,6 +14,7 @@ import (
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
 	"parley/impl/core/file"
+	"parley/impl/core/health"
 	"parley/impl/core/image"
 	"parley/impl/core/key"
 	"parley/impl/core/model"
@@ -30,6 +31,7 @@ import (
 type Services struct {
 	// Ready is nil while the server can serve, otherwise the reason why not, for the log.
 	Ready    func(context.Context) error
+	Health   *health.Service
 	Keys     *key.Service
 	Accounts *account.Service
 	Audit    *audit.Log
@@ -58,7 +60,7 @@ type API struct {
 	erasures
 	exports
 	files
-	health
+	probes
 	keys
 	oauthClients
 	offeredModels
@@ -80,7 +82,7 @@ func New(s Services) httpd.Surface {
 	api := API{
 		accounts: accounts{service: s.Accounts, keys: s.Keys}, aliases: aliases{models: s.Models}, auditLog: auditLog{s.Audit}, budgets: budgets{s.Budgets}, document: newDocument(),
 		endUsers: endUsers{service: s.Keys},
-		health:   health{ready: s.Ready}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
+		probes:   probes{ready: s.Ready, status: s.Health.Status}, keys: keys{service: s.Keys}, plans: plans{service: s.Accounts},
 		usages: usages{service: s.Usage}, files: files{images: s.Images, links: s.Links},
 		oauthClients: oauthClients{service: s.OAuth},
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},

@@ -25,6 +25,8 @@ type cli struct {
 	app.Config `embed:"" group:"Options"`
 	JSON       bool `name:"json" help:"Print the result as JSON."`
 
+	mistakes error // of the configuration
+
 	Serve     serveCmd     `cmd:"" help:"Run the server."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to date."`
 	Keys      keysCmd      `cmd:"" help:"Create, list and revoke API keys."`
@@ -34,6 +36,9 @@ type cli struct {
 	Models    modelsCmd    `cmd:"" help:"List and price models."`
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the book of money."`
 	Secrets   secretsCmd   `cmd:"" help:"Change the key that seals secrets."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at what the server needs and tell what to fix."`
+	Backup    backupCmd    `cmd:"" help:"Copy rows and blobs, and check copies."`
+	Restore   restoreCmd   `cmd:"" help:"Make an installation of a backup, in an empty database."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -68,8 +73,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Check(); err != nil {
-		return err
+	if c.mistakes = c.Check(); c.mistakes != nil && parsed.Command() != "doctor" {
+		return c.mistakes
 	}
 	ctx = audit.WithActor(ctx, audit.Actor{Kind: "command", ID: operatorName()})
 	parsed.BindTo(ctx, (*context.Context)(nil))

@@ -22,11 +22,17 @@ func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
 		return err
 	}
 	defer func() { _ = l.Close() }() // Serve closes it first, unless the start fails
+	watched, err := c.metricsListener(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watched.Close() }() // nobody is left to be told
 	log := c.logger()
 	database, err := app.OpenDatabase(ctx, c.Config, log)
 	if err != nil {
 		return err
 	}
+	c.Config.Version = version
 	a, err := app.New(ctx, c.Config, database, log)
 	if err != nil {
 		return errors.Join(err, database.Close())
@@ -34,8 +40,24 @@ func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
 	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
 	debug.FreeOSMemory() // reading the document left several times what is kept of it
 	greet(c, l.Addr(), a.FirstKey, a.SetUp)
+	go a.ServeMetrics(watched)
 	return a.Serve(ctx, l)
 }
+
+// metricsListener is where metrics are told; one that is closed when nobody wants them.
+func (c *cli) metricsListener(ctx context.Context) (net.Listener, error) {
+	if c.MetricsListen != "" {
+		return (&net.ListenConfig{}).Listen(ctx, "tcp", c.MetricsListen)
+	}
+	return closedListener{}, nil
+}
+
+// closedListener admits nobody.
+type closedListener struct{}
+
+func (closedListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (closedListener) Close() error              { return nil }
+func (closedListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
 // greet tells where the server is, on the first start the first key, and until
 // somebody is there how to become the first person.

@@ -56,9 +56,15 @@ var (
 // start runs `parley serve` on the data folder and waits until it tells its address.
 func start(t *testing.T, data string) *instance {
 	t.Helper()
+	return startWith(t, data)
+}
+
+// startWith is start with more environment.
+func startWith(t *testing.T, data string, env ...string) *instance {
+	t.Helper()
 	s := &instance{t: t, data: data, ended: make(chan struct{})}
 	s.cmd = exec.Command(binary, "serve", "--data", data, "--listen", "127.0.0.1:0")
-	s.cmd.Env = environment()
+	s.cmd.Env = append(environment(), env...)
 	s.cmd.Stderr = testLog{t}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"parley/impl/core/key"
 	"parley/impl/core/knowledge"
 	"parley/impl/core/model"
+	"parley/impl/core/tool"
 	"parley/impl/core/turn"
 )
 
@@ -58,6 +59,7 @@ type Services struct {
 	Agents    *agent.Service
 	Models    *model.Catalog
 	Knowledge *knowledge.Service
+	Tools     *tool.Service
 	Log       *slog.Logger
 	Now       func() time.Time
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/db"
 	"parley/impl/core/fault"
@@ -33,6 +34,11 @@ func (s *Service) Validate(ctx context.Context, accountID string, definition []b
 			problems = append(problems, flow.Problem{Node: f.With(agentID, ""), Reason: "agent_id: the account has no such agent."})
 		}
 	}
+	missing, err := s.toolProblems(ctx, accountID, f)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, missing...)
 	for _, modelID := range f.ModelIDs() {
 		err := s.Models.Check(ctx, accountID, model.KindLLM, modelID)
 		if err != nil && fault.KindOf(err) != fault.Invalid {
@@ -40,6 +46,25 @@ func (s *Service) Validate(ctx context.Context, accountID string, definition []b
 		}
 		if err != nil {
 			problems = append(problems, flow.Problem{Node: f.With("", modelID), Reason: "model: there is no such model."})
+		}
+	}
+	return problems, nil
+}
+
+// toolProblems tells of the tools that the account does not have.
+func (s *Service) toolProblems(ctx context.Context, accountID string, f *flow.Flow) ([]flow.Problem, error) {
+	wanted := f.ToolIDs()
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	found, err := s.DB.ToolsOf(ctx, accountID, wanted)
+	if err != nil {
+		return nil, err
+	}
+	var problems []flow.Problem
+	for _, toolID := range wanted {
+		if !slices.ContainsFunc(found, func(t db.Tool) bool { return t.ID == toolID }) {
+			problems = append(problems, flow.Problem{Node: f.WithTool(toolID), Reason: "tools: the account has no such tool; make it with POST /tools and name its id."})
 		}
 	}
 	return problems, nil

@@ -18,6 +18,7 @@ const (
 	EventStatus   = "status"
 	EventSpeaking = "speaking" // somebody begins to write; deltas follow
 	EventDelta    = "delta"    // a piece of what they write; it has no number and is not stored
+	EventTool     = "tool"     // what becomes of an agent's call of a tool
 	EventMessage  = "message"
 	EventEnd      = "end" // the chat neither runs nor waits for a person; it has no number and is not stored
 )
@@ -37,12 +38,13 @@ type Speaking struct {
 	Receiver string `json:"receiver"`
 }
 
-// Event is what a follower is told. One of the last four belongs to its Kind.
+// Event is what a follower is told. One of the last five belongs to its Kind.
 type Event struct {
 	N        int64 // from 1 without gaps; 0 for what is not stored
 	Kind     string
 	Status   Status
 	Speaking Speaking
+	Tool     ToolCall
 	Message  db.ChatMessage
 	Delta    any // as the surface encodes it
 }
@@ -267,6 +269,8 @@ func (e *Event) read(row db.ChatEvent, messages []db.ChatMessage) error {
 		return json.Unmarshal(row.Payload, &e.Status)
 	case EventSpeaking:
 		return json.Unmarshal(row.Payload, &e.Speaking)
+	case EventTool:
+		return json.Unmarshal(row.Payload, &e.Tool)
 	}
 	for _, m := range messages {
 		if row.MessageSeq != nil && m.Seq == *row.MessageSeq {

@@ -68,6 +68,9 @@ func (s *Service) run(ctx context.Context, r job.Run, args runArgs) error {
 			return nil
 		}
 		err = s.step(ctx, c)
+		if errors.Is(err, errStands) {
+			return nil
+		}
 		if errors.Is(err, db.ErrNotFound) {
 			continue // somebody else has changed the chat
 		}
@@ -80,6 +83,21 @@ func (s *Service) run(ctx context.Context, r job.Run, args runArgs) error {
 	}
 }
 
+// errStands says that the run waits for a person, or is over. What follows is another job's: were this one to look
+// again, it could meet a person's answer, and both would call the same tool.
+var errStands = errors.New("the run does not go on by itself")
+
+// went stores a step of the run.
+func (s *Service) went(ctx context.Context, m *move) error {
+	if err := s.store(ctx, m); err != nil {
+		return err
+	}
+	if m.chat.Status != db.ChatRunning {
+		return errStands
+	}
+	return nil
+}
+
 // step makes one change: it begins the turn of the present step, or takes in its answer.
 func (s *Service) step(ctx context.Context, c db.Chat) error {
 	if c.DeadlineAt != nil && c.DeadlineAt.Before(s.Now()) {
@@ -88,6 +106,9 @@ func (s *Service) step(ctx context.Context, c db.Chat) error {
 	f, state, err := parsed(c)
 	if err != nil {
 		return s.fail(ctx, c, fault.From(err).Message)
+	}
+	if state.Using() {
+		return s.use(ctx, c, f, state)
 	}
 	if c.TurnID == "" {
 		return s.ask(ctx, c, f, state)
@@ -165,6 +186,13 @@ func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string,
 	if in.Knowledge, err = s.knowledge(ctx, c.AccountID, asked); err != nil {
 		return "", err
 	}
+	offers, err := s.Tools.Offers(ctx, c.AccountID, asked.Tools)
+	if err != nil {
+		return "", err
+	}
+	if in.Sampling.Extra, err = offered(offers, asked.ToolChoice); err != nil {
+		return "", err
+	}
 	claim := db.Claim{
 		AccountID: c.AccountID, AppID: caller.AppID, Key: "chat " + c.ID + " " + strconv.FormatInt(c.Version, 10),
 		Fingerprint: []byte(c.ID), ExpiresAt: s.Now().Add(claimKept),
@@ -186,8 +214,11 @@ func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string,
 // payer is who pays for a run, as it is now.
 func (s *Service) payer(ctx context.Context, c db.Chat) (key.Caller, error) {
 	find := s.DB.CallerByKey
-	if c.PayerKind == "client" {
+	switch c.PayerKind {
+	case "client":
 		find = s.DB.CallerByClient
+	case "user":
+		find = s.DB.CallerByUser
 	}
 	row, err := find(ctx, c.AccountID, c.PayerID)
 	if errors.Is(err, db.ErrNotFound) {
@@ -243,6 +274,9 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	case err != nil:
 		return s.fail(ctx, c, fault.From(err).Message)
 	}
+	if len(answer.Calls) > 0 && state.Pending.Kind == flow.Reply {
+		return s.wished(ctx, c, f, state, answer)
+	}
 	state, messages, err := f.Took(state, answer.Content)
 	if err != nil {
 		return s.fail(ctx, c, fault.From(err).Message)
@@ -252,7 +286,7 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	if err := m.stand(f, state); err != nil {
 		return err
 	}
-	err = s.store(ctx, m)
+	err = s.went(ctx, m)
 	failpoint.Here(failpoint.ChatStored)
 	return err
 }

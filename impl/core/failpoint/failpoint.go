@@ -27,6 +27,8 @@ const (
 	ChatAsked       Point = "chat-asked"       // it is stored, nobody waits for the answer
 	ChatAnswered    Point = "chat-answered"    // the turn has ended, its answer is not stored with the chat
 	ChatStored      Point = "chat-stored"      // it is stored, the next step has not begun
+	ChatWished      Point = "chat-wished"      // an answer's calls of tools are stored, none is made
+	ChatCalled      Point = "chat-called"      // a tool was called, what it came to is not stored
 )
 
 // All are the places, but for those of chats alone.
@@ -34,4 +36,4 @@ var All = []Point{BeforeBegin, Begun, BeforeFlush, Flushed, BeforeEnd, Ended, To
 	BeforeKept, Kept, EventDispatched, DeliverySent, DeliveryNoted}
 
 // Chats are the places that a step of a chat comes by, with those of its turn.
-var Chats = []Point{BeforeBegin, Begun, BeforeEnd, Ended, ChatBegun, ChatAsked, ChatAnswered, ChatStored}
+var Chats = []Point{BeforeBegin, Begun, BeforeEnd, Ended, ChatBegun, ChatAsked, ChatAnswered, ChatStored, ChatWished, ChatCalled}

@@ -14,8 +14,10 @@ type Ask struct {
 	System           string
 	Persona          bool // the agent's own persona belongs to it
 	History          []provider.Message
-	Knowledge        string // the agent whose knowledge is offered; "" for none
-	Query            string // what is looked up in it
+	Knowledge        string   // the agent whose knowledge is offered; "" for none
+	Query            string   // what is looked up in it
+	Tools            []string // the account's tools that the model may call
+	ToolChoice       string   // auto, required, none, or the name of the function to call
 }
 
 // exit is what a person sends to end a chat.
@@ -46,8 +48,21 @@ func (f *Flow) Ask(s State) Ask {
 		ask.History = f.history(t, e, a)
 		ask.Query = t.Said[len(t.Said)-1].Text
 		ask.Knowledge = f.knowledgeFor(e, a)
+		ask.offer(a, s.Rounds)
 	}
 	return ask
+}
+
+// offer lets the model call the agent's tools. It is made to call once at most, and has to answer in the end.
+func (ask *Ask) offer(a *Agent, rounds []round) {
+	ask.History = append(ask.History, exchanged(rounds)...)
+	ask.Tools, ask.ToolChoice = a.Tools, a.choice
+	if len(rounds) > 0 {
+		ask.ToolChoice = choiceAuto
+	}
+	if len(rounds) >= RoundsOfCallsMax {
+		ask.ToolChoice = choiceNone
+	}
 }
 
 // partner is to whom an agent of a chat speaks.
@@ -124,6 +139,9 @@ func (f *Flow) transcript(t *talk, question string) []provider.Message {
 // Prompt says what a person is asked for; only when a run waits for one.
 func (f *Flow) Prompt(s State) string {
 	t := s.talk()
+	if s.Pending.Kind == Approve {
+		return f.approval(s)
+	}
 	if s.Pending.Kind == Choose {
 		return "Who speaks next? " + f.listed(f.candidates(t, f.agents[s.Pending.Agent])) + ". Send nothing to leave it to the order, or exit to end the conversation."
 	}
@@ -140,6 +158,10 @@ func (f *Flow) Took(s State, text string) (State, []Message, error) {
 	seq := s.Sequences[len(s.Sequences)-1]
 	t, pending := seq.Talk, *s.Pending
 	text = strings.TrimSpace(text)
+	if pending.Kind == Approve {
+		return f.approve(s, text)
+	}
+	s.Rounds = nil
 	var out []Message
 	switch pending.Kind {
 	case Sum:

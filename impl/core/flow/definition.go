@@ -20,6 +20,8 @@ const (
 	TurnsMax = 50
 	// RepliesMax is how often an agent answers in a row without a person, unless it says otherwise.
 	RepliesMax = 10
+	// ToolsMax is how many tools an agent has.
+	ToolsMax = 20
 	// RoundsMax is how many rounds a group has unless it says otherwise.
 	RoundsMax = 10
 )
@@ -37,6 +39,13 @@ const (
 	Manual     = "manual"
 	Random     = "random"
 	RoundRobin = "round_robin"
+)
+
+// How a model is offered tools, beside the name of the one function that it has to call.
+const (
+	choiceAuto     = "auto"
+	choiceNone     = "none"
+	choiceRequired = "required"
 )
 
 // What of a chat is carried over to the next one.
@@ -112,7 +121,11 @@ type nodeData struct {
 	Retrieve       *struct {
 		DocsPath json.RawMessage `json:"docs_path"`
 	} `json:"retrieve_config"`
-	Tools json.RawMessage `json:"tools"`
+	Tools *struct {
+		LLM       []text `json:"llm"`
+		Execution []text `json:"execution"`
+	} `json:"tools"`
+	ToolChoice string `json:"tool_choice"`
 }
 
 type edgeData struct {
@@ -157,13 +170,16 @@ type Agent struct {
 	AgentID       string // an agent of the account whose persona and knowledge it has; "" for none
 	ModelID       string // "" for the agent's or the default
 	Temperature   *float64
-	MaxTokens     int // of an answer; 0 leaves it to the model
+	MaxTokens     int      // of an answer; 0 leaves it to the model
+	Tools         []string // of the account, which its model may call
 
 	kind       kind
 	input      string // Never, Always or Terminate
 	maxReplies int
 	phrase     string
-	mute       bool // has no model
+	mute       bool     // has no model
+	choice     string   // how its model is offered tools
+	executes   []string // tools that the original project has it run; the server runs all
 
 	members   []string // of a group
 	maxRounds int

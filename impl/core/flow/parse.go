@@ -87,8 +87,30 @@ func (p *parser) agent(nodeID string, k kind, raw json.RawMessage) *Agent {
 	if d.MaxRound != nil && *d.MaxRound > 0 {
 		a.maxRounds = *d.MaxRound
 	}
+	p.tools(a, d)
 	p.bounds(a, d)
 	return a
+}
+
+// tools reads which tools an agent names, and how its model is offered them.
+func (p *parser) tools(a *Agent, d nodeData) {
+	a.choice = firstOf(d.ToolChoice, choiceAuto)
+	if len(a.choice) > 64 {
+		p.problem(a.ID, "tool_choice: is auto, required, none, or the name of a function.")
+	}
+	if d.Tools == nil {
+		return
+	}
+	if len(d.Tools.LLM) > ToolsMax || len(d.Tools.Execution) > ToolsMax {
+		p.problem(a.ID, "tools: an agent has at most %d.", ToolsMax)
+		return
+	}
+	for _, id := range d.Tools.LLM {
+		a.Tools = append(a.Tools, string(id))
+	}
+	for _, id := range d.Tools.Execution {
+		a.executes = append(a.executes, string(id))
+	}
 }
 
 func firstOf(texts ...string) string {
@@ -111,10 +133,6 @@ func (p *parser) offered(nodeID string, d nodeData) {
 	}
 	if d.Retrieve != nil && !slices.Contains([]string{"", "null", `""`, "[]"}, string(d.Retrieve.DocsPath)) {
 		p.problem(nodeID, "retrieve_config.docs_path: files of the server are not read; name an agent that has knowledge with agent_id.")
-	}
-	var named struct{ LLM, Execution []json.RawMessage }
-	if len(d.Tools) > 0 && (json.Unmarshal(d.Tools, &named) != nil || len(named.LLM)+len(named.Execution) > 0) {
-		p.problem(nodeID, "tools: agents of flows have no tools on this server.")
 	}
 }
 

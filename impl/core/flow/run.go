@@ -10,21 +10,24 @@ const CallsMax = 200
 
 // What a run needs next.
 const (
-	Reply  = "reply"  // of an agent's model
-	Select = "select" // of a model: who speaks next in a group
-	Sum    = "sum"    // of a model: what came of a chat
-	Person = "person" // a person's message in an agent's place
-	Choose = "choose" // a person's choice of who speaks next
+	Reply   = "reply"   // of an agent's model
+	Select  = "select"  // of a model: who speaks next in a group
+	Sum     = "sum"     // of a model: what came of a chat
+	Person  = "person"  // a person's message in an agent's place
+	Choose  = "choose"  // a person's choice of who speaks next
+	Use     = "use"     // the call of a tool
+	Approve = "approve" // a person's word about the call of a tool
 )
 
 // State is where a run stands. It is plain data, to be stored as JSON.
 type State struct {
 	Task      string      `json:"task"`
-	Sequences []*sequence `json:"sequences"` // the innermost last; none when the run is over
-	Pending   *Pending    `json:"pending"`   // nil when the run is over
-	Calls     int         `json:"calls"`     // of models so far
-	Seed      uint64      `json:"seed"`      // of random choices
-	Failure   string      `json:"failure"`   // why it ended; "" when it ended well
+	Sequences []*sequence `json:"sequences"`        // the innermost last; none when the run is over
+	Pending   *Pending    `json:"pending"`          // nil when the run is over
+	Calls     int         `json:"calls"`            // of models so far
+	Seed      uint64      `json:"seed"`             // of random choices
+	Failure   string      `json:"failure"`          // why it ended; "" when it ended well
+	Rounds    []round     `json:"rounds,omitempty"` // the calls of tools for the answer that is being made
 }
 
 // Pending is what a run waits for.
@@ -35,7 +38,7 @@ type Pending struct {
 
 // Human tells whether a run waits for a person.
 func (s State) Human() bool {
-	return s.Pending != nil && (s.Pending.Kind == Person || s.Pending.Kind == Choose)
+	return s.Pending != nil && (s.Pending.Kind == Person || s.Pending.Kind == Choose || s.Pending.Kind == Approve)
 }
 
 // sequence are chats one after another, each beginning with what came of those before it.

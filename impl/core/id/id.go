@@ -39,6 +39,7 @@ const (
 	Source       = "src_"
 	Page         = "page_"
 	Image        = "img_"
+	Tool         = "tool_"
 )
 
 // Crockford's alphabet in lower case keeps the order of the bytes.

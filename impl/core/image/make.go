@@ -148,6 +148,9 @@ func (s *Service) finish(ctx context.Context, t db.Turn, i db.Image, p file.Pict
 	if errors.Is(err, db.ErrNotFound) {
 		return s.lost(ctx, t, args)
 	}
+	if err == nil {
+		s.Turns.PictureEnded(ctx, t, nil)
+	}
 	return err
 }
 
@@ -206,6 +209,9 @@ func (s *Service) fail(ctx context.Context, t db.Turn, args makeArgs, f *fault.E
 	})
 	if err != nil && !errors.Is(err, db.ErrNotFound) {
 		return err
+	}
+	if err == nil {
+		s.Turns.PictureEnded(ctx, t, f)
 	}
 	return s.abandon(ctx, t.AccountID, args)
 }

@@ -17,13 +17,15 @@ import (
 
 const (
 	// lease is how long a server may stay silent before its jobs are taken over.
-	lease = 30 * time.Second
+	lease = 7 * time.Second
 	// renewEvery leaves room for two failed renewals within a lease.
-	renewEvery = 9 * time.Second
+	renewEvery = 2 * time.Second
 	// pollEvery bounds how late a job of another server, or a retry, begins.
 	pollEvery = 1250 * time.Millisecond
 	// storeTimeout bounds a statement about the queue itself.
 	storeTimeout = 10 * time.Second
+	// renewTimeout leaves time for another renewal before the lease lapses.
+	renewTimeout = 4 * time.Second
 )
 
 var errPanic = errors.New("panic")
@@ -265,7 +267,7 @@ func (r *Runner) renew() error {
 	if len(mine) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.alive, storeTimeout)
+	ctx, cancel := context.WithTimeout(r.alive, renewTimeout)
 	defer cancel()
 	kept, err := r.db.RenewJobs(ctx, r.owner, mine, r.now().Add(lease))
 	if err != nil {

@@ -32,6 +32,24 @@ func Open(ctx context.Context, d *db.DB, master *Box, now time.Time) (*Box, erro
 	return unseal(master, sealed)
 }
 
+// Check is ErrOtherKey when the installation's sealing key is not sealed under
+// master; a database without one has nothing to open. It changes nothing.
+func Check(ctx context.Context, q *db.Queries, master *Box) error {
+	sealed, err := q.SealKey(ctx, master.id)
+	if err == nil {
+		_, err = unseal(master, sealed)
+		return err
+	}
+	if !errors.Is(err, db.ErrNotFound) {
+		return err
+	}
+	n, err := q.SealKeys(ctx)
+	if err == nil && n > 0 {
+		err = ErrOtherKey
+	}
+	return err
+}
+
 func unseal(master *Box, sealed []byte) (*Box, error) {
 	text, err := master.Open(sealed, sealContext)
 	if err != nil {

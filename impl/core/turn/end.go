@@ -52,6 +52,7 @@ func (r *run) finish(result provider.Result, failure error) {
 		a.Failure = fault.New(fault.Unavailable, "The answer could not be stored.").Because(err)
 		last = Event{N: last.N, Kind: Failed, Text: a.Failure.Message}
 	}
+	r.meterEnded(a.Failure)
 	r.live.end(last, a)
 	failpoint.Here(failpoint.Told)
 	r.hint()

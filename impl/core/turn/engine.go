@@ -42,6 +42,8 @@ type Engine struct {
 	Wholes map[string]Whole
 	// Knowledge finds what an answer without Knowledge is made from; nil finds nothing. It is set before the first turn.
 	Knowledge func(ctx context.Context, in Input) (*Knowledge, error)
+	// Meter is told how answers go; nil: nobody is. It is set before the first turn.
+	Meter Meter
 	// Pictures returns the answer to the request of a picture's turn once more, waiting for its end.
 	Pictures func(ctx context.Context, t db.Turn) (any, error)
 
@@ -131,13 +133,14 @@ func (e *Engine) Start(ctx context.Context, in Input) (*Live, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := e.newRun(in, offers)
+	r := e.newRun(ctx, in, offers)
 	if err := e.register(r, in); err != nil {
 		r.live.refuse(err)
 		return nil, err
 	}
 	if err := e.begin(ctx, r, in); err != nil {
 		err = e.claimed(ctx, err)
+		e.meterRefused(err)
 		r.live.refuse(err)
 		e.unregister(r)
 		return nil, err

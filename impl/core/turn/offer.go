@@ -99,6 +99,7 @@ func (r *run) ask() (provider.Result, error) {
 	}
 	for {
 		result, err := r.chat()
+		r.meterCall(r.ctx, err)
 		if err == nil && r.silent() || err != nil && r.ctx.Err() == nil {
 			r.heard(err)
 		}

@@ -54,8 +54,8 @@ type run struct {
 	log stored
 }
 
-func (e *Engine) newRun(in Input, offers []offer) *run {
-	ctx, cancel := context.WithCancelCause(e.running)
+func (e *Engine) newRun(request context.Context, in Input, offers []offer) *run {
+	ctx, cancel := context.WithCancelCause(traceOf(request, e.running))
 	now := e.now()
 	held, most := dearest(offers)
 	t := db.Turn{
@@ -87,6 +87,7 @@ func (r *run) silent() bool { return r.next == r.first }
 
 func (r *run) run() {
 	defer r.engine.unregister(r)
+	defer r.trace()()
 	defer r.live.cancel(nil)
 	result, err := r.ask()
 	if cause := context.Cause(r.ctx); err != nil && cause != nil {
@@ -126,6 +127,7 @@ func (r *run) chat() (result provider.Result, err error) {
 // emit publishes a piece to readers at once; what stores it takes it from there.
 func (r *run) emit(d provider.Delta) error {
 	if r.silent() {
+		r.meterSpoke()
 		r.heard(nil)
 	}
 	d.Text, d.Thought = storable(d.Text), storable(d.Thought)
