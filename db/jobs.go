@@ -151,7 +151,7 @@ func (q *Queries) JobQueues(ctx context.Context, now time.Time) ([]JobQueue, err
 	queues := []JobQueue{}
 	err := q.list(ctx, &queues, `
 		select kind, count(*) filter (where owner is null) as waiting, count(*) filter (where owner is not null) as running,
-			min(run_at) filter (where owner is null and run_at <= $1) as oldest
+			min(greatest(run_at, created_at)) filter (where owner is null and run_at <= $1) as oldest -- the first job of an interval is due from before it was made
 		from jobs
 		where finished_at is null
 		group by kind

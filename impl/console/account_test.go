@@ -132,7 +132,10 @@ func TestPagesShowNothingOfOthers(t *testing.T) {
 }
 
 // pagePaths are the pages that show what fill makes.
-var pagePaths = []string{"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks", "/console/projects", "/console/flows"}
+var pagePaths = []string{
+	"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks", "/console/projects", "/console/flows", "/console/agents",
+	"/console/conversations", "/console/conversations?of=webchat",
+}
 
 // fill makes one of everything that pages show, named so.
 func fill(t *testing.T, a testkit.Account, b *browser, name string) {
@@ -142,6 +145,9 @@ func fill(t *testing.T, a testkit.Account, b *browser, name string) {
 	a.Model(t, func(m *db.Model) { m.Name = name })
 	b.post("/console/people", "email", testkit.Canary()+"@example.com", "name", name, "role", "member", "once", "f1").want(t, http.StatusCreated)
 	b.post("/console/webhooks", "url", "http://127.0.0.1:1/"+name[:strings.Index(name, "<")], "events", "key.created", "once", "f2").want(t, http.StatusCreated)
+	testkit.Shared(t).Do(t, testkit.Request{Path: "/api/v1/chat", Key: k.Text, Body: map[string]any{"message": name}}).Want(t, http.StatusOK)
+	a.Agent(t, func(g *db.Agent) { g.Name = name })
+	a.Conversation(t, func(c *db.Conversation) { c.Title = name })
 	a.Project(t, func(p *db.Project) { p.Name = name })
 	b.post("/console/flows", "name", name, "definition", testkit.Asking, "once", "f4").want(t, http.StatusSeeOther)
 	b.post("/console/keys", "name", name, "once", "f3").want(t, http.StatusCreated)

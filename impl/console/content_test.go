@@ -147,3 +147,34 @@ func waitFor(t *testing.T, b *browser, chat, text string) {
 	}
 	t.Fatalf("%s never shows %q", chat, text)
 }
+
+func TestAgentsHaveFaces(t *testing.T) {
+	t.Parallel()
+	_, b, _ := account(t)
+	b.get("/console/agents").want(t, http.StatusOK, "No agents yet")
+	b.post("/console/agents", "name", "Zoé", "personality", "Kind", "appearance", "A cat", "picture", "1", "once", "a1").leads(t, "/console/agents?done=created")
+	list := b.get("/console/agents").want(t, http.StatusOK, "Zoé", `src="/files/`)
+	face := strings.ReplaceAll(between(t, list.body, `<img src="/files/`, `"`), "&amp;", "&")
+	if got := b.get("/files/" + face); got.status != http.StatusOK || !strings.HasPrefix(got.header.Get("Content-Type"), "image/") {
+		t.Errorf("the picture: %d %s", got.status, got.header.Get("Content-Type"))
+	}
+	agent := between(t, list.body, `action="/console/agents/`, `"`)
+	b.post("/console/agents/"+agent, "name", "Zoe", "personality", "Kinder", "description", "A friend").leads(t, "/console/agents?done=saved")
+	b.get("/console/agents").want(t, http.StatusOK, "A friend", "Kinder")
+	b.post("/console/agents", "name", "", "once", "a2").want(t, http.StatusBadRequest, `role="alert"`)
+	b.post("/console/agents/"+agent, "do", "delete").leads(t, "/console/agents?done=deleted")
+	b.post("/console/agents/"+agent, "do", "delete").want(t, http.StatusNotFound)
+}
+
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	a, b, _ := account(t)
+	b.get("/console/conversations").want(t, http.StatusOK, "No conversations with characters yet")
+	b.get("/console/conversations?of=webchat").want(t, http.StatusOK, "Nobody has chatted yet")
+	c := a.Conversation(t, func(c *db.Conversation) { c.Title = "About lamps" }, db.Message{Seq: 1, Role: "user", Content: "<u>What</u> lamps?"})
+	b.get("/console/conversations").want(t, http.StatusOK, "About lamps")
+	b.get("/console/conversations/"+c.ID).want(t, http.StatusOK, "&lt;u&gt;What").lacks(t, "<u>")
+	spend(t, a.Key(t).Text)
+	b.get("/console/conversations?of=webchat").want(t, http.StatusOK, "Hello!", "tokens")
+	b.get("/console/conversations/none").want(t, http.StatusNotFound)
+}

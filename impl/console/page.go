@@ -220,7 +220,7 @@ func when(at any) template.HTML {
 		t = *at
 	case string:
 		var err error
-		if t, err = time.Parse(time.RFC3339Nano, at); err != nil {
+		if t, err = time.Parse(time.RFC3339Nano, strings.Replace(at, " ", "T", 1)); err != nil { // the chats have a space there
 			return template.HTML(template.HTMLEscapeString(at))
 		}
 	}
