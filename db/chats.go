@@ -30,7 +30,7 @@ type Chat struct {
 	Version     int64          `db:"version"` // counts the changes
 	Run         int64          `db:"run"`     // counts from 1; 0 before the first
 	PayerID     string         `db:"payer_id"`
-	PayerKind   string         `db:"payer_kind"` // "key" or "client"
+	PayerKind   string         `db:"payer_kind"` // "key", "client" or "user"
 	FlowVersion int64          `db:"flow_version"`
 	Definition  types.JSONText `db:"definition"`
 	State       types.JSONText `db:"state"`

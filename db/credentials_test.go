@@ -81,6 +81,7 @@ func (n tenant) credentialCalls() []call {
 		{"OauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClient(ctx, a, n.client) }},
 		{"OauthClients", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.OauthClients(ctx, a, "", 10) }},
 		{"CallerByClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CallerByClient(ctx, a, n.client) }},
+		{"CallerByUser", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.CallerByUser(ctx, a, n.user) }},
 		{"LockOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.LockOauthClient(ctx, a, n.client) }},
 		{"UpdateOauthClient", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.UpdateOauthClient(ctx, client(a)))

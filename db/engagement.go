@@ -140,6 +140,21 @@ func (q *Queries) EngagementSlots(ctx context.Context, accountID string, userIDs
 	return slots, err
 }
 
+// EngagementDays is EngagementSlots with the slots of a day of UTC summed: Slot is its midnight.
+func (q *Queries) EngagementDays(ctx context.Context, accountID string, userIDs []string, from, to time.Time) ([]EngagementSlot, error) {
+	days := []EngagementSlot{}
+	err := q.list(ctx, &days, `
+		select user_id, date_bin('1 day', slot, 'epoch') as slot, sum(events)::bigint as events, sum(creations)::bigint as creations,
+			sum(interactions)::bigint as interactions, sum(reactions)::bigint as reactions, sum(social_points)::bigint as social_points,
+			sum(depths)::bigint as depths, sum(depth_points)::bigint as depth_points, sum(achievement)::bigint as achievement,
+			sum(social)::bigint as social, sum(mastery)::bigint as mastery, sum(progress)::bigint as progress
+		from engagement_slots
+		where account_id = $1 and user_id = any($2) and slot >= $3 and slot < $4
+		group by user_id, date_bin('1 day', slot, 'epoch')`,
+		accountID, pq.Array(userIDs), from.UTC(), to.UTC())
+	return days, err
+}
+
 // MakeEngagementMonth makes the partition for the events of the month that
 // begins at a time, unless it exists. It crosses accounts: it is the server's housekeeping.
 func (q *Queries) MakeEngagementMonth(ctx context.Context, month time.Time) error {

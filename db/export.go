@@ -60,6 +60,7 @@ var exportTables = []exportTable{
 	{name: "providers", where: wholeAccount, omit: []string{"sealed_key"}},
 	{name: "conversations", where: conversationsInScope},
 	{name: "messages", where: ofTheTalk},
+	{name: "message_feedback", where: ofTheTalk},
 	{name: "realtime_sessions", where: ofTheTalk},
 	{name: "realtime_items", where: ofTheTalk},
 	{name: "images", where: ofItsImages},

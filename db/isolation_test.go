@@ -82,6 +82,9 @@ func (n tenant) calls() []call {
 		{"EngagementSlots", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.EngagementSlots(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
 		}},
+		{"EngagementDays", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.EngagementDays(ctx, a, []string{n.user}, time.Unix(0, 0), now().Add(time.Hour))
+		}},
 		{"RecordEngagement", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			_, err := d.RecordEngagement(ctx, a, []db.EngagementEvent{n.engagementRow()})
 			return nil, err // the stranger's own, under the same names
@@ -262,6 +265,7 @@ var apart = map[string]string{
 	"InsertConversation": "makes a row of the account", "PutProvider": "makes a row of the account",
 	"AliasesFor": "the account's own rows and everyone's", "ModelAliases": "the account's own rows", "PutModelAlias": "makes a row of the account",
 	"BeginTurnsTogether": "each turn names its account", "EndTurnsTogether": "each turn names its account, and only its owner ends it",
+	"PutMessageFeedback": "TestFeedbackStaysInsideItsAccount", "MessageFeedback": "TestFeedbackStaysInsideItsAccount",
 	"ReplaceHash": "follows LockKey in one transaction", "InsertMessages": "below", "InsertKey": "below", "PutModel": "below",
 }
 

@@ -15,6 +15,7 @@ type App struct {
 	ID        string    `db:"app_id"`
 	Name      string    `db:"name"`
 	AgentID   *string   `db:"agent_id"`
+	ProjectID *int64    `db:"project_id"` // that it answers from
 	CreatedAt time.Time `db:"created_at"`
 }
 
@@ -43,7 +44,8 @@ type Caller struct {
 	Key
 	ReplacedUntil     *time.Time `db:"replaced_until"` // of a text that was rotated away
 	AgentID           *string    `db:"agent_id"`
-	AppKnows          bool       `db:"app_knows"` // its app answers from knowledge
+	AppKnows          bool       `db:"app_knows"`  // its app answers from knowledge
+	ProjectID         *int64     `db:"project_id"` // that its app answers from
 	PlanName          string     `db:"plan_name"`
 	RequestsPerMinute *int       `db:"requests_per_minute"` // nil: not limited
 	Role              string     `db:"role"`                // of a person; "" for everything else
@@ -62,9 +64,9 @@ const keyColumns = `account_id, key_id, app_id, name, kind, prefix, scopes, orig
 // InsertApp stores an app.
 func (q *Queries) InsertApp(ctx context.Context, a App) error {
 	_, err := q.exec(ctx, `
-		insert into apps (account_id, app_id, name, agent_id, created_at)
-		values ($1, $2, $3, $4, $5)`,
-		a.AccountID, a.ID, a.Name, a.AgentID, a.CreatedAt)
+		insert into apps (account_id, app_id, name, agent_id, project_id, created_at)
+		values ($1, $2, $3, $4, $5, $6)`,
+		a.AccountID, a.ID, a.Name, a.AgentID, a.ProjectID, a.CreatedAt)
 	return err
 }
 
@@ -111,7 +113,7 @@ func (q *Queries) callersByHash(ctx context.Context, hashes []string) ([]*Caller
 	}
 	err := q.list(ctx, &rows, `
 		select h.key_hash, k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
-			h.replaced_until, app.agent_id, app.knows as app_knows, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
+			h.replaced_until, app.agent_id, app.knows as app_knows, app.project_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
 		join accounts a on a.account_id = h.account_id

@@ -27,7 +27,7 @@ type Model struct {
 	AccountID         string    `db:"account_id"`
 	ID                string    `db:"model_id"`
 	ProviderID        string    `db:"provider_id"`
-	Kind              string    `db:"kind"` // "llm", "sd" or "embedding"
+	Kind              string    `db:"kind"` // "llm", "sd", "embedding", "transcription" or "speech"
 	Name              string    `db:"name"`
 	UpstreamName      string    `db:"upstream_name"`
 	ContextTokens     int       `db:"context_tokens"`

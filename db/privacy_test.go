@@ -13,7 +13,7 @@ import (
 var erased = map[string]string{
 	"accounts": "loses its name", "apps": "lose their names", "keys": "lose their names", "oauth_clients": "lose their names", "oauth_secrets": "stay: digests", "oauth_tokens": "stay: digests", "agents": "go", "images": "go, with their blobs",
 	"idempotency_keys": "lose what they answered", "users": "go", "user_emails": "go", "user_sessions": "go", "user_links": "go",
-	"conversations": "go", "messages": "go with their conversations", "turns": "keep ids and figures", "turn_events": "go",
+	"conversations": "go", "messages": "go with their conversations", "message_feedback": "goes with the conversations", "turns": "keep ids and figures", "turn_events": "go",
 	"webhooks": "go", "webhook_events": "go", "webhook_deliveries": "go with their webhooks", "jobs": "go, but for the one that erases",
 	"projects": "go", "project_conversations": "go with their conversations", "project_feedback": "goes with the conversations", "project_answers": "go with the conversations", "project_days": "go with their projects", "project_licenses": "go with their projects", "project_plugins": "go with their projects", "project_images": "go, with their files", "project_profiles": "go",
 	"tools": "go", "flows": "go", "flow_versions": "go with their flows", "chats": "go", "chat_messages": "go with their chats", "chat_events": "go with their chats", "chat_turns": "go with their chats",

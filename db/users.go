@@ -224,6 +224,20 @@ func (q *Queries) TakeUserLink(ctx context.Context, hash []byte, at time.Time) (
 	return u, err
 }
 
+// CallerByUser is CallerByKey for a person of the account, signed in or not.
+func (q *Queries) CallerByUser(ctx context.Context, accountID, userID string) (Caller, error) {
+	var c Caller
+	err := q.get(ctx, &c, `
+		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, u.active, p.name as plan_name, p.requests_per_minute,
+			p.concurrent_streams, p.tokens_per_minute
+		from users u
+		join accounts a on a.account_id = u.account_id
+		join plans p on p.name = a.plan
+		where u.account_id = $1 and u.user_id = $2`,
+		accountID, userID)
+	return c, err
+}
+
 // CallerBySession finds the person whose session has the digest, whatever
 // their state, as CallerByHash does for keys. Scopes follow from the role.
 func (q *Queries) CallerBySession(ctx context.Context, hash []byte) (Caller, error) {

@@ -5,10 +5,15 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+BROWSER_FLAGS ?=
+
+browser: build ## Drive the pages in Chromium (Debian's, installed when missing); BROWSER_FLAGS names scenarios
+	@tools/browser/run $(BROWSER_FLAGS)
 
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run

@@ -1608,6 +1608,9 @@ type ResponseIDPath = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 

@@ -353,9 +353,11 @@ func (e MeKind) Valid() bool {
 
 // Defines values for OfferedModelType.
 const (
-	OfferedModelTypeEmbedding OfferedModelType = "embedding"
-	OfferedModelTypeLLM       OfferedModelType = "llm"
-	OfferedModelTypeSD        OfferedModelType = "sd"
+	OfferedModelTypeEmbedding     OfferedModelType = "embedding"
+	OfferedModelTypeLLM           OfferedModelType = "llm"
+	OfferedModelTypeSD            OfferedModelType = "sd"
+	OfferedModelTypeSpeech        OfferedModelType = "speech"
+	OfferedModelTypeTranscription OfferedModelType = "transcription"
 )
 
 // Valid indicates whether the value is a known member of the OfferedModelType enum.
@@ -366,6 +368,10 @@ func (e OfferedModelType) Valid() bool {
 	case OfferedModelTypeLLM:
 		return true
 	case OfferedModelTypeSD:
+		return true
+	case OfferedModelTypeSpeech:
+		return true
+	case OfferedModelTypeTranscription:
 		return true
 	default:
 		return false
@@ -1250,6 +1256,11 @@ type KeyCreate struct {
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
 
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
@@ -1698,7 +1709,7 @@ type OfferedModel struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1771,7 +1782,7 @@ type OfferedModelCreate struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1825,7 +1836,7 @@ type OfferedModelID = string
 // OfferedModelList Models, in the order of their ids.
 type OfferedModelList = []OfferedModel
 
-// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 //
 // Example: sd
 type OfferedModelType string
@@ -2221,6 +2232,29 @@ type ServiceStatus struct {
 //
 // Example: ok
 type ServiceStatusStatus string
+
+// SetUp The first person of a server.
+type SetUp struct {
+	// Token What the link has that the server printed.
+	//
+	// Example: parley_su_000000000000000000000000000000000000000000000000000000000000
+	Token string `json:"token"`
+
+	// Email What they sign in with.
+	//
+	// Example: grace@example.com
+	Email string `json:"email"`
+
+	// Name Their name.
+	//
+	// Example: Grace Hopper
+	Name *string `json:"name,omitempty"`
+
+	// Password The password to set.
+	//
+	// Example: correct horse battery staple
+	Password string `json:"password"`
+}
 
 // SignIn An address and its password.
 type SignIn struct {
@@ -2748,6 +2782,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
@@ -2816,6 +2853,9 @@ type PlatformUnavailable = Problem
 
 // PublicBadRequest A problem document (RFC 9457) with an additional `error` member.
 type PublicBadRequest = Problem
+
+// PublicConflict A problem document (RFC 9457) with an additional `error` member.
+type PublicConflict = Problem
 
 // PublicContentTooLarge A problem document (RFC 9457) with an additional `error` member.
 type PublicContentTooLarge = Problem
@@ -3147,6 +3187,9 @@ type UpdateKeyJSONRequestBody = KeyUpdate
 // RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
 type RotateKeyJSONRequestBody = KeyRotation
 
+// SetUpJSONRequestBody defines body for SetUp for application/json ContentType.
+type SetUpJSONRequestBody = SetUp
+
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
 
@@ -3368,6 +3411,9 @@ type ServerInterface interface {
 	// GetMe Tell who one is
 	// (GET /api/v1/me)
 	GetMe(w http.ResponseWriter, r *http.Request)
+	// SetUp Make the first person
+	// (POST /api/v1/set-up)
+	SetUp(w http.ResponseWriter, r *http.Request)
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(w http.ResponseWriter, r *http.Request)
@@ -3830,6 +3876,12 @@ func (_ Unimplemented) RotateKey(w http.ResponseWriter, r *http.Request, keyID K
 // GetMe Tell who one is
 // (GET /api/v1/me)
 func (_ Unimplemented) GetMe(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SetUp Make the first person
+// (POST /api/v1/set-up)
+func (_ Unimplemented) SetUp(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6004,6 +6056,20 @@ func (siw *ServerInterfaceWrapper) GetMe(w http.ResponseWriter, r *http.Request)
 	handler.ServeHTTP(w, r)
 }
 
+// SetUp operation middleware
+func (siw *ServerInterfaceWrapper) SetUp(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetUp(w, r)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SignIn operation middleware
 func (siw *ServerInterfaceWrapper) SignIn(w http.ResponseWriter, r *http.Request) {
 
@@ -6720,6 +6786,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/me", wrapper.GetMe)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v1/set-up", wrapper.SetUp)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/sign-in", wrapper.SignIn)
 	})
 	r.Group(func(r chi.Router) {
@@ -6803,6 +6872,8 @@ type PlatformInternalErrorApplicationProblemPlusJSONResponse Problem
 type PlatformUnavailableApplicationProblemPlusJSONResponse Problem
 
 type PublicBadRequestApplicationProblemPlusJSONResponse Problem
+
+type PublicConflictApplicationProblemPlusJSONResponse Problem
 
 type PublicContentTooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -17748,6 +17819,180 @@ func (response GetMe503ApplicationProblemPlusJSONResponse) VisitGetMeResponse(w 
 	return err
 }
 
+type SetUpRequestObject struct {
+	Body *SetUpJSONRequestBody
+}
+
+type SetUpResponseObject interface {
+	VisitSetUpResponse(w http.ResponseWriter) error
+}
+
+type SetUp200ResponseHeaders struct {
+	SetCookie string
+}
+
+type SetUp200JSONResponse struct {
+	Body    User
+	Headers SetUp200ResponseHeaders
+}
+
+func (response SetUp200JSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Set-Cookie", fmt.Sprint(response.Headers.SetCookie))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp400ApplicationProblemPlusJSONResponse struct {
+	PublicBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp400ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp401ApplicationProblemPlusJSONResponse struct {
+	PublicUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp401ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp403ApplicationProblemPlusJSONResponse struct {
+	PublicForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp403ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp409ApplicationProblemPlusJSONResponse struct {
+	PublicConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp409ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp413ApplicationProblemPlusJSONResponse struct {
+	PublicContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp413ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp415ApplicationProblemPlusJSONResponse struct {
+	PublicUnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp415ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp429ApplicationProblemPlusJSONResponse struct {
+	PublicTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp429ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp500ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUp503ApplicationProblemPlusJSONResponse struct {
+	PlatformUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetUp503ApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignInRequestObject struct {
 	Body *SignInJSONRequestBody
 }
@@ -19095,6 +19340,9 @@ type StrictServerInterface interface {
 	// GetMe Tell who one is
 	// (GET /api/v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// SetUp Make the first person
+	// (POST /api/v1/set-up)
+	SetUp(ctx context.Context, request SetUpRequestObject) (SetUpResponseObject, error)
 	// SignIn Sign in
 	// (POST /api/v1/sign-in)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
@@ -21174,6 +21422,37 @@ func (sh *strictHandler) GetMe(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		if err := validResponse.VisitGetMeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetUp operation middleware
+func (sh *strictHandler) SetUp(w http.ResponseWriter, r *http.Request) {
+	var request SetUpRequestObject
+
+	var body SetUpJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetUp(ctx, request.(SetUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetUp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetUpResponseObject); ok {
+		if err := validResponse.VisitSetUpResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

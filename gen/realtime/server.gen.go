@@ -221,17 +221,23 @@ func (e RealtimeMaxTokens1) Valid() bool {
 
 // Defines values for RealtimePartType.
 const (
-	RealtimePartTypeInputImage RealtimePartType = "input_image"
-	RealtimePartTypeInputText  RealtimePartType = "input_text"
-	RealtimePartTypeOutputText RealtimePartType = "output_text"
+	RealtimePartTypeInputAudio  RealtimePartType = "input_audio"
+	RealtimePartTypeInputImage  RealtimePartType = "input_image"
+	RealtimePartTypeInputText   RealtimePartType = "input_text"
+	RealtimePartTypeOutputAudio RealtimePartType = "output_audio"
+	RealtimePartTypeOutputText  RealtimePartType = "output_text"
 )
 
 // Valid indicates whether the value is a known member of the RealtimePartType enum.
 func (e RealtimePartType) Valid() bool {
 	switch e {
+	case RealtimePartTypeInputAudio:
+		return true
 	case RealtimePartTypeInputImage:
 		return true
 	case RealtimePartTypeInputText:
+		return true
+	case RealtimePartTypeOutputAudio:
 		return true
 	case RealtimePartTypeOutputText:
 		return true
@@ -453,6 +459,11 @@ type RealtimeAudio_Output struct {
 	//
 	// Example: alloy
 	Voice *RealtimeVoice `json:"voice,omitempty"`
+
+	// Speed How fast the voice speaks; 1 is its own pace.
+	//
+	// Example: 1
+	Speed *RealtimeSpeed `json:"speed,omitempty"`
 }
 
 // RealtimeAudioFormat How audio is encoded in the beta's shape.
@@ -786,6 +797,16 @@ type RealtimePart struct {
 	//
 	// Example: data:image/png;base64,iVBORw0KGgo=
 	ImageURL *string `json:"image_url,omitempty"`
+
+	// Transcript What sound says in words; absent until it is transcribed, and of what could not be.
+	//
+	// Example: Hello!
+	Transcript *string `json:"transcript,omitempty"`
+
+	// DurationMs How long sound is, or as much of it as was heard, in milliseconds.
+	//
+	// Example: 1200
+	DurationMs *int32 `json:"duration_ms,omitempty"`
 }
 
 // RealtimePartType What it is.
@@ -977,6 +998,11 @@ type RealtimeSessionSettings struct {
 //
 // Example: realtime
 type RealtimeSessionSettingsType string
+
+// RealtimeSpeed How fast the voice speaks; 1 is its own pace.
+//
+// Example: 1
+type RealtimeSpeed = float64
 
 // RealtimeStoredSession A stored session with its items.
 type RealtimeStoredSession struct {
@@ -1207,6 +1233,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string

@@ -149,6 +149,24 @@ func (e SessionMessageRole) Valid() bool {
 	}
 }
 
+// Defines values for SessionMessageReaction.
+const (
+	SessionMessageReactionDisliked SessionMessageReaction = "disliked"
+	SessionMessageReactionLiked    SessionMessageReaction = "liked"
+)
+
+// Valid indicates whether the value is a known member of the SessionMessageReaction enum.
+func (e SessionMessageReaction) Valid() bool {
+	switch e {
+	case SessionMessageReactionDisliked:
+		return true
+	case SessionMessageReactionLiked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SiteRefresh.
 const (
 	SiteRefreshDaily   SiteRefresh = "daily"
@@ -308,6 +326,21 @@ func (e WebchatErrorEventEvent) Valid() bool {
 	}
 }
 
+// Defines values for WebchatFeedbackAnswerSuccess.
+const (
+	WebchatFeedbackAnswerSuccessTrue WebchatFeedbackAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the WebchatFeedbackAnswerSuccess enum.
+func (e WebchatFeedbackAnswerSuccess) Valid() bool {
+	switch e {
+	case WebchatFeedbackAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebchatMessageEventEvent.
 const (
 	WebchatMessageEventEventMessage WebchatMessageEventEvent = "message"
@@ -332,6 +365,21 @@ const (
 func (e WebchatUsageReportSuccess) Valid() bool {
 	switch e {
 	case WebchatUsageReportSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebchatWidgetSuccess.
+const (
+	WebchatWidgetSuccessTrue WebchatWidgetSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the WebchatWidgetSuccess enum.
+func (e WebchatWidgetSuccess) Valid() bool {
+	switch e {
+	case WebchatWidgetSuccessTrue:
 		return true
 	default:
 		return false
@@ -590,6 +638,11 @@ type SessionMessage struct {
 	// Citations The passages of the app's data that an answer rests on, best first; empty on the visitor's messages.
 	Citations []WebchatCitation `json:"citations"`
 
+	// Reaction How the visitor judged an answer; absent when nobody did.
+	//
+	// Example: liked
+	Reaction *SessionMessageReaction `json:"reaction,omitempty"`
+
 	// CreatedAt When it was said.
 	//
 	// Example: 2024-01-15T10:30:00Z
@@ -600,6 +653,11 @@ type SessionMessage struct {
 //
 // Example: assistant
 type SessionMessageRole string
+
+// SessionMessageReaction How the visitor judged an answer; absent when nobody did.
+//
+// Example: liked
+type SessionMessageReaction string
 
 // SessionPageMeta Where the page stands.
 type SessionPageMeta struct {
@@ -907,6 +965,37 @@ type WebchatErrorEvent struct {
 // Example: error
 type WebchatErrorEventEvent string
 
+// WebchatFeedback What an answer was worth.
+type WebchatFeedback struct {
+	// Reaction The judgement; null takes it back.
+	//
+	// Example: liked
+	Reaction *string `json:"reaction"`
+}
+
+// WebchatFeedbackAnswer The judgement as it is stored.
+type WebchatFeedbackAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success WebchatFeedbackAnswerSuccess `json:"success"`
+
+	// MessageID The answer that was judged.
+	//
+	// Example: msg_456def
+	MessageID string `json:"message_id"`
+
+	// Reaction The judgement; null when it was taken back.
+	//
+	// Example: liked
+	Reaction *string `json:"reaction"`
+}
+
+// WebchatFeedbackAnswerSuccess Always true.
+//
+// Example: true
+type WebchatFeedbackAnswerSuccess bool
+
 // WebchatMessageEvent The next piece of the answer.
 type WebchatMessageEvent struct {
 	// Event The event's name.
@@ -1041,6 +1130,57 @@ type WebchatUsageTotals struct {
 	TotalCost float64 `json:"total_cost"`
 }
 
+// WebchatWidget How a chat shall look; null is for the page to decide.
+type WebchatWidget struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success WebchatWidgetSuccess `json:"success"`
+
+	// Title What stands above the chat.
+	//
+	// Example: Support
+	Title *string `json:"title"`
+
+	// Color Its colour.
+	//
+	// Example: #0E57CC
+	Color *string `json:"color"`
+
+	// Avatar A picture of who answers, as a data URL; null without one, and for pictures over 256 KiB.
+	Avatar *string `json:"avatar"`
+
+	// Placeholder What the empty field for a message says.
+	//
+	// Example: Ask me anything
+	Placeholder *string `json:"placeholder"`
+
+	// Questions Questions to start with.
+	//
+	// Example: ["How do I get started?"]
+	Questions []string `json:"questions"`
+
+	// Language The language of the chat's own words.
+	//
+	// Example: en
+	Language *string `json:"language"`
+
+	// Citations Whether the passages that an answer rests on are shown.
+	//
+	// Example: true
+	Citations bool `json:"citations"`
+
+	// Feedback Whether visitors are asked what answers are worth.
+	//
+	// Example: true
+	Feedback bool `json:"feedback"`
+}
+
+// WebchatWidgetSuccess Always true.
+//
+// Example: true
+type WebchatWidgetSuccess bool
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -1103,6 +1243,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
@@ -1217,6 +1360,9 @@ type CreateDocumentJSONRequestBody = DocumentCreate
 
 // CreateDocumentMultipartRequestBody defines body for CreateDocument for multipart/form-data ContentType.
 type CreateDocumentMultipartRequestBody = DocumentForm
+
+// UpdateSessionFeedbackJSONRequestBody defines body for UpdateSessionFeedback for application/json ContentType.
+type UpdateSessionFeedbackJSONRequestBody = WebchatFeedback
 
 // CreateSiteJSONRequestBody defines body for CreateSite for application/json ContentType.
 type CreateSiteJSONRequestBody = SiteCreate
@@ -1387,6 +1533,9 @@ type ServerInterface interface {
 	// GetSession Read a session with its messages
 	// (GET /api/v1/sessions/{session_id})
 	GetSession(w http.ResponseWriter, r *http.Request, sessionID SessionIDPath, params GetSessionParams)
+	// UpdateSessionFeedback Judge an answer
+	// (PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback)
+	UpdateSessionFeedback(w http.ResponseWriter, r *http.Request, sessionID SessionIDPath, messageID SessionMessageIDPath)
 	// ListSites List the sites that the app answers from
 	// (GET /api/v1/sites)
 	ListSites(w http.ResponseWriter, r *http.Request)
@@ -1399,6 +1548,9 @@ type ServerInterface interface {
 	// GetWebchatUsage Read the app's usage and cost
 	// (GET /api/v1/usage)
 	GetWebchatUsage(w http.ResponseWriter, r *http.Request, params GetWebchatUsageParams)
+	// GetWidget Read how the app's chat shall look
+	// (GET /api/v1/widget)
+	GetWidget(w http.ResponseWriter, r *http.Request)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1459,6 +1611,12 @@ func (_ Unimplemented) GetSession(w http.ResponseWriter, r *http.Request, sessio
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// UpdateSessionFeedback Judge an answer
+// (PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback)
+func (_ Unimplemented) UpdateSessionFeedback(w http.ResponseWriter, r *http.Request, sessionID SessionIDPath, messageID SessionMessageIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListSites List the sites that the app answers from
 // (GET /api/v1/sites)
 func (_ Unimplemented) ListSites(w http.ResponseWriter, r *http.Request) {
@@ -1480,6 +1638,12 @@ func (_ Unimplemented) DeleteSite(w http.ResponseWriter, r *http.Request, siteID
 // GetWebchatUsage Read the app's usage and cost
 // (GET /api/v1/usage)
 func (_ Unimplemented) GetWebchatUsage(w http.ResponseWriter, r *http.Request, params GetWebchatUsageParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetWidget Read how the app's chat shall look
+// (GET /api/v1/widget)
+func (_ Unimplemented) GetWidget(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1791,6 +1955,41 @@ func (siw *ServerInterfaceWrapper) GetSession(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// UpdateSessionFeedback operation middleware
+func (siw *ServerInterfaceWrapper) UpdateSessionFeedback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionID SessionIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", chi.URLParam(r, "session_id"), &sessionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "session_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "message_id" -------------
+	var messageID SessionMessageIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "message_id", chi.URLParam(r, "message_id"), &messageID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "message_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateSessionFeedback(w, r, sessionID, messageID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListSites operation middleware
 func (siw *ServerInterfaceWrapper) ListSites(w http.ResponseWriter, r *http.Request) {
 
@@ -1882,6 +2081,20 @@ func (siw *ServerInterfaceWrapper) GetWebchatUsage(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetWebchatUsage(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetWidget operation middleware
+func (siw *ServerInterfaceWrapper) GetWidget(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWidget(w, r)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -2032,6 +2245,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v1/sessions/{session_id}", wrapper.GetSession)
 	})
 	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v1/sessions/{session_id}/messages/{message_id}/feedback", wrapper.UpdateSessionFeedback)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/sites", wrapper.ListSites)
 	})
 	r.Group(func(r chi.Router) {
@@ -2042,6 +2258,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/usage", wrapper.GetWebchatUsage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/widget", wrapper.GetWidget)
 	})
 
 	return r
@@ -3371,6 +3590,166 @@ func (response GetSession503JSONResponse) VisitGetSessionResponse(w http.Respons
 	return err
 }
 
+type UpdateSessionFeedbackRequestObject struct {
+	SessionID SessionIDPath        `json:"session_id"`
+	MessageID SessionMessageIDPath `json:"message_id"`
+	Body      *UpdateSessionFeedbackJSONRequestBody
+}
+
+type UpdateSessionFeedbackResponseObject interface {
+	VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error
+}
+
+type UpdateSessionFeedback200JSONResponse WebchatFeedbackAnswer
+
+func (response UpdateSessionFeedback200JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback400JSONResponse struct{ WebchatBadRequestJSONResponse }
+
+func (response UpdateSessionFeedback400JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response UpdateSessionFeedback401JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response UpdateSessionFeedback403JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback404JSONResponse struct{ WebchatNotFoundJSONResponse }
+
+func (response UpdateSessionFeedback404JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback413JSONResponse struct {
+	WebchatContentTooLargeJSONResponse
+}
+
+func (response UpdateSessionFeedback413JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback415JSONResponse struct {
+	WebchatUnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateSessionFeedback415JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response UpdateSessionFeedback429JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response UpdateSessionFeedback500JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateSessionFeedback503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response UpdateSessionFeedback503JSONResponse) VisitUpdateSessionFeedbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSitesRequestObject struct {
 }
 
@@ -3878,6 +4257,103 @@ func (response GetWebchatUsage503JSONResponse) VisitGetWebchatUsageResponse(w ht
 	return err
 }
 
+type GetWidgetRequestObject struct {
+}
+
+type GetWidgetResponseObject interface {
+	VisitGetWidgetResponse(w http.ResponseWriter) error
+}
+
+type GetWidget200JSONResponse WebchatWidget
+
+func (response GetWidget200JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidget401JSONResponse struct {
+	WebchatUnauthorizedJSONResponse
+}
+
+func (response GetWidget401JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidget403JSONResponse struct{ WebchatForbiddenJSONResponse }
+
+func (response GetWidget403JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidget429JSONResponse struct {
+	WebchatTooManyRequestsJSONResponse
+}
+
+func (response GetWidget429JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidget500JSONResponse struct {
+	WebchatInternalErrorJSONResponse
+}
+
+func (response GetWidget500JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWidget503JSONResponse struct{ WebchatUnavailableJSONResponse }
+
+func (response GetWidget503JSONResponse) VisitGetWidgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// SendWebchatMessage Send a message and receive the answer
@@ -3907,6 +4383,9 @@ type StrictServerInterface interface {
 	// GetSession Read a session with its messages
 	// (GET /api/v1/sessions/{session_id})
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// UpdateSessionFeedback Judge an answer
+	// (PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback)
+	UpdateSessionFeedback(ctx context.Context, request UpdateSessionFeedbackRequestObject) (UpdateSessionFeedbackResponseObject, error)
 	// ListSites List the sites that the app answers from
 	// (GET /api/v1/sites)
 	ListSites(ctx context.Context, request ListSitesRequestObject) (ListSitesResponseObject, error)
@@ -3919,6 +4398,9 @@ type StrictServerInterface interface {
 	// GetWebchatUsage Read the app's usage and cost
 	// (GET /api/v1/usage)
 	GetWebchatUsage(ctx context.Context, request GetWebchatUsageRequestObject) (GetWebchatUsageResponseObject, error)
+	// GetWidget Read how the app's chat shall look
+	// (GET /api/v1/widget)
+	GetWidget(ctx context.Context, request GetWidgetRequestObject) (GetWidgetResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -4217,6 +4699,40 @@ func (sh *strictHandler) GetSession(w http.ResponseWriter, r *http.Request, sess
 	}
 }
 
+// UpdateSessionFeedback operation middleware
+func (sh *strictHandler) UpdateSessionFeedback(w http.ResponseWriter, r *http.Request, sessionID SessionIDPath, messageID SessionMessageIDPath) {
+	var request UpdateSessionFeedbackRequestObject
+
+	request.SessionID = sessionID
+	request.MessageID = messageID
+
+	var body UpdateSessionFeedbackJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateSessionFeedback(ctx, request.(UpdateSessionFeedbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateSessionFeedback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateSessionFeedbackResponseObject); ok {
+		if err := validResponse.VisitUpdateSessionFeedbackResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListSites operation middleware
 func (sh *strictHandler) ListSites(w http.ResponseWriter, r *http.Request) {
 	var request ListSitesRequestObject
@@ -4317,6 +4833,30 @@ func (sh *strictHandler) GetWebchatUsage(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetWebchatUsageResponseObject); ok {
 		if err := validResponse.VisitGetWebchatUsageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetWidget operation middleware
+func (sh *strictHandler) GetWidget(w http.ResponseWriter, r *http.Request) {
+	var request GetWidgetRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWidget(ctx, request.(GetWidgetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWidget")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWidgetResponseObject); ok {
+		if err := validResponse.VisitGetWidgetResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

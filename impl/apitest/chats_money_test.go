@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/impl/core/provider/providertest"
+	"parley/impl/core/user"
 	"parley/impl/testkit"
 )
 
@@ -33,11 +34,23 @@ func TestRunsThatCannotBePaidTellWhy(t *testing.T) {
 var triage2 = fmt.Sprintf(`{"nodes":[{"id":"a","type":"assistant","data":{"name":"Triage","model":%q}},{"id":"p","type":"user","data":{"name":"Me"}}],
 	"edges":[{"source":"a","target":"p"}]}`, testkit.UpstreamModel)
 
-func TestPeopleDoNotPayForRuns(t *testing.T) {
+// A person who signed in may run flows at the account's expense, for as long as they are active.
+func TestPeoplesRunsEndWithThem(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	r := testkit.Request{Path: "/chats/" + x.id(t, "chat_id") + "/messages", Body: `{"message":"Hi"}`, Key: x.prepare(t).owner.Session}
-	if got := x.server.Do(t, r).Want(t, http.StatusUnprocessableEntity); !strings.Contains(string(got.Body), "pays for it") {
-		t.Errorf("refused with %s", got.Body)
+	member := x.prepare(t).member
+	r := testkit.Request{Path: "/chats/" + x.id(t, "chat_id") + "/messages", Body: `{"message":"Hi"}`, Key: member.Session}
+	x.server.Do(t, r).Want(t, http.StatusOK)
+	x.Upstream(t, providertest.SSE("Hi"))
+	waiting := x.chatOf(t, triage2)
+	x.server.Do(t, testkit.Request{Path: "/chats/" + waiting + "/messages", Body: `{"message":"Hi"}`, Key: member.Session}).Want(t, http.StatusOK)
+	x.chatIs(t, waiting, "wait_for_human_input")
+	off := false
+	if _, err := x.server.App.Users.Update(t.Context(), x.ID, nil, member.ID, user.UpdateInput{Active: &off}); err != nil {
+		t.Fatal(err)
+	}
+	x.input(t, waiting, "Go on").Want(t, http.StatusOK)
+	if c := x.chatIs(t, waiting, "error"); c.Reason == nil || !strings.Contains(*c.Reason, "pays") {
+		t.Errorf("chat %+v", c)
 	}
 }

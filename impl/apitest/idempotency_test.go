@@ -39,6 +39,7 @@ var unrepeatable = map[string]string{
 	"revokeOauthToken":           "a token is revoked once, however often it is asked",
 	"signIn":                     "another session costs nothing and lapses",
 	"setPassword":                "its link works once",
+	"setUp":                      "its token works once",
 	"testProvider":               "asks once more; what it offers stays offered",
 	"signOut":                    "a session ends once, however often it is asked",
 }

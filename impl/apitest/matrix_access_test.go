@@ -2,6 +2,7 @@ package apitest_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -292,12 +293,20 @@ func namesInBody(op *testkit.Operation, name string) bool {
 	return schema != nil && schema.Properties[name] != nil && name != "end_user" && !isOwnName(op, name) // which a body chooses
 }
 
+// inItsType is an id as the body's schema wants it: some are integers.
+func inItsType(op *testkit.Operation, name, id string) any {
+	if op.JSONBody().Properties[name].Value.Type.Is("integer") {
+		return json.Number(id)
+	}
+	return id
+}
+
 // naming returns a request that names something by an id.
 func (x tenant) naming(t *testing.T, op *testkit.Operation, name, id string) testkit.Request {
 	t.Helper()
 	r := x.choosing(name, id).sample(t, op)
 	if namesInBody(op, name) {
-		r.Body.(map[string]any)[name] = id
+		r.Body.(map[string]any)[name] = inItsType(op, name, id)
 	}
 	return r
 }

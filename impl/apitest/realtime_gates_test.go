@@ -268,3 +268,38 @@ func TestRealtimeSurvivesAShutdownInOrder(t *testing.T) {
 		t.Errorf("the connection ends with %v", err)
 	}
 }
+
+// As many sessions may be open as the operator says; who is over it is told so before the connection opens.
+func TestRealtimeSessionsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := testkit.New(t, testkit.RealtimeSessions(3, 2))
+	x := tenantOf(t, s, testkit.Unlimited, plenty)
+	first, second := x.talkTo(t, "", nil), x.talkTo(t, "", nil)
+	first.hear("conversation.created")
+	second.hear("conversation.created")
+	refused := func(text, who string) {
+		t.Helper()
+		got := x.server.Do(t, testkit.Request{Path: "/v1/realtime", Key: text, Header: handshake()}).Want(t, http.StatusTooManyRequests)
+		if body := string(got.Body); !strings.Contains(body, "too_many_sessions") || !strings.Contains(body, who) {
+			t.Errorf("over the ceiling of the %s: %s", who, body)
+		}
+	}
+	refused(x.key.Text, "key")
+	one, other := x, x
+	one.key, other.key = x.Key(t), x.Key(t)
+	third := one.talkTo(t, "", nil)
+	third.hear("conversation.created")
+	refused(other.key.Text, "account")
+	x.do(t, testkit.Request{Path: "/v1/realtime?session_id=sess_none", Header: handshake()}).Want(t, http.StatusTooManyRequests)
+	_ = first.conn.CloseNow() // the place that becomes free
+	eventually(t, "another may open", func() bool {
+		return x.do(t, testkit.Request{Path: "/v1/realtime?session_id=sess_none", Header: handshake()}).Status == http.StatusNotFound
+	})
+	// What does not open takes no place.
+	broken := handshake()
+	broken["Sec-WebSocket-Key"] = "short"
+	for range 3 {
+		x.do(t, testkit.Request{Path: "/v1/realtime", Header: broken}).Want(t, http.StatusBadRequest)
+	}
+	x.talkTo(t, "", nil).hear("conversation.created")
+}

@@ -1,7 +1,6 @@
 package apitest_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -76,46 +75,67 @@ func TestRealtimeTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := newTenant(t).talkTo(t, "model=gpt-4o-realtime-preview-2024-12-17", header)
-			var got strings.Builder
-			ids := masker{}
-			for _, step := range script(name == "beta") {
-				if step[0] != "" {
-					k.say(step[0])
-					_, _ = fmt.Fprintln(&got, "> "+ids.mask([]byte(step[0])))
-				}
-				from := len(k.seen)
-				for {
-					_, raw, err := k.conn.Read(t.Context())
-					if err != nil {
-						t.Fatal(err)
-					}
-					var e object
-					if err := json.Unmarshal(raw, &e); err != nil {
-						t.Fatal(err)
-					}
-					k.seen = append(k.seen, e)
-					_, _ = fmt.Fprintln(&got, "< "+ids.mask(raw))
-					if e["type"] == step[1] {
-						break
-					}
-					if len(k.seen)-from > 500 {
-						t.Fatalf("no %s answers %s", step[1], step[0])
-					}
-				}
-			}
-			golden := filepath.Join("testdata", "realtime", name+".txt")
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(want, []byte(got.String())) {
-				t.Errorf("the transcript differs from %s:\n%s", golden, got.String())
-			}
+			matchGolden(t, name, k.transcript(script(name == "beta")))
 		})
+	}
+}
+
+// transcript says the lines of a script and returns what was said by both. How
+// sound is cut is up to the wire: of it only the size is written down, when it has ended.
+func (k *talk) transcript(script [][2]string) string {
+	k.t.Helper()
+	var got strings.Builder
+	ids, sound := masker{}, 0
+	for _, step := range script {
+		if step[0] != "" {
+			k.say(step[0])
+			said := step[0][:min(len(step[0]), 1000)]
+			_, _ = fmt.Fprintln(&got, "> "+ids.mask([]byte(said)))
+		}
+		for from := len(k.seen); step[1] != ""; {
+			_, raw, err := k.conn.Read(k.t.Context())
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			var e object
+			if err := json.Unmarshal(raw, &e); err != nil {
+				k.t.Fatal(err)
+			}
+			k.seen = append(k.seen, e)
+			if strings.HasSuffix(e["type"].(string), "audio.delta") {
+				sound += len(soundOf(k.t, e))
+				continue
+			}
+			if strings.HasSuffix(e["type"].(string), "audio.done") {
+				_, _ = fmt.Fprintf(&got, "< %d bytes of sound\n", sound)
+				sound = 0
+			}
+			_, _ = fmt.Fprintln(&got, "< "+ids.mask(raw))
+			if e["type"] == step[1] {
+				break
+			}
+			if len(k.seen)-from > 500 {
+				k.t.Fatalf("no %s answers %s", step[1], step[0])
+			}
+		}
+	}
+	return got.String()
+}
+
+// matchGolden compares a transcript with what was written down.
+func matchGolden(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", "realtime", name+".txt")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("the transcript differs from %s:\n%s", golden, got)
 	}
 }

@@ -72,6 +72,7 @@ func makers() map[string]func(tenant, *testing.T) string {
 		"key_id":          func(x tenant, t *testing.T) string { return x.Key(t).ID },
 		"license_id":      tenant.projectLicense,
 		"llm_id":          func(x tenant, t *testing.T) string { return x.Model(t).ID },
+		"message_id":      tenant.sessionAnswer,
 		"model_alias":     tenant.alias,
 		"model_id":        func(x tenant, t *testing.T) string { return x.Model(t).ID },
 		"page_id":         tenant.projectPage,
@@ -241,3 +242,16 @@ func (x tenant) endUserWithState(t *testing.T) string {
 }
 
 func ofKind(kind string) func(*db.Model) { return func(m *db.Model) { m.Kind = kind } }
+
+// sessionAnswer is the answer of the tenant's session.
+func (x tenant) sessionAnswer(t *testing.T) string {
+	t.Helper()
+	messages, err := x.server.DB.Messages(t.Context(), x.ID, x.id(t, "session_id"), 0, 10)
+	for _, m := range messages {
+		if m.Role == "assistant" {
+			return m.ID
+		}
+	}
+	t.Fatalf("the session has no answer: %v", err)
+	return ""
+}

@@ -348,7 +348,7 @@ func TestPublicFormsOfPeopleAreValidated(t *testing.T) {
 	} {
 		x.server.Do(t, testkit.Request{Path: "/api/v1/sign-in/password", Body: c.body}).Want(t, c.status)
 	}
-	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password"} {
+	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password", "/api/v1/set-up"} {
 		x.server.Do(t, testkit.Request{Path: path, Body: strings.Repeat(" ", 17_000)}).Want(t, http.StatusRequestEntityTooLarge)
 		x.server.Do(t, testkit.Request{Path: path, Body: "{}", Header: map[string]string{"Content-Type": "text/plain"}}).Want(t, http.StatusUnsupportedMediaType)
 	}
@@ -366,7 +366,7 @@ func TestSigningInIsLimitedByAddressToo(t *testing.T) {
 	if _, got := x.signIn(t, owner.Email, owner.Password); !strings.Contains(got.Header.Get("Set-Cookie"), "; Secure") {
 		t.Errorf("behind HTTPS the cookie is %q", got.Header.Get("Set-Cookie"))
 	}
-	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password", "/api/v1/sign-out"} {
+	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password", "/api/v1/sign-out", "/api/v1/set-up"} {
 		status := 0
 		for range 200 {
 			if status = s.Do(t, testkit.Request{Method: http.MethodPost, Path: path}).Status; status == http.StatusTooManyRequests {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"parley/impl/api/turns"
 	"parley/impl/api/webchat"
 	"parley/impl/blobs"
+	"parley/impl/console"
 	"parley/impl/core/agent"
 	"parley/impl/core/audit"
 	"parley/impl/core/budget"
@@ -41,9 +43,11 @@ import (
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
+	"parley/impl/docs"
 	"parley/impl/httpd"
 	"parley/impl/metrics"
 	"parley/impl/tracing"
+	"parley/impl/widget"
 )
 
 // App is a server: its services, its router and what has to be ended.
@@ -59,6 +63,7 @@ type App struct {
 	Watch     *key.Watch
 	Metrics   *metrics.Metrics
 	FirstKey  string // the text of the first key; "" unless this start made it
+	SetUp     string // the token that makes the first person; "" once somebody is there
 
 	cfg      Config
 	log      *slog.Logger
@@ -96,6 +101,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if a.FirstKey, err = firstStart(ctx, services); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	if a.SetUp, err = services.Users.SetUpToken(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	if err := a.checkAdmission(ctx); err != nil {
@@ -150,6 +158,7 @@ func (a *App) router() (*httpd.Edge, error) {
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
+		Pages:          a.pages(),
 		Document:       gen.JSON,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
@@ -169,7 +178,7 @@ func (a *App) router() (*httpd.Edge, error) {
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, a.Knowledge, usages, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
@@ -178,9 +187,19 @@ func (a *App) router() (*httpd.Edge, error) {
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
 				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+				OpenPerAccount: a.cfg.RealtimeSessions, OpenPerKey: a.cfg.RealtimePerKey,
 			}, now),
 		},
 	})
+}
+
+// pages are what people look at, beside the document.
+func (a *App) pages() map[string]func(http.Handler) http.Handler {
+	return map[string]func(http.Handler) http.Handler{
+		console.Prefix: console.New(console.Config{PublicURL: a.cfg.PublicURL, OIDC: a.cfg.OIDCClientID != "", Log: a.log}),
+		docs.Prefix:    docs.New(),
+		widget.Path:    func(http.Handler) http.Handler { return widget.New() },
+	}
 }
 
 // newAdvisor is who answers on the surface engagement.

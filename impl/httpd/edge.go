@@ -68,6 +68,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	AddressRate    int            // requests a minute from one address to operations with x-address-limit; 0: not limited
 	Surfaces       []Surface
+	// Pages are what people look at, outside the document, by the first segment of their paths ("/console"). Each is
+	// made with the edge itself, which is its way to the API.
+	Pages map[string]func(api http.Handler) http.Handler
 	// Fallback writes the faults of paths that no surface owns.
 	Fallback func(r *http.Request, f *fault.Error) (status int, contentType string, body []byte)
 }
@@ -91,7 +94,8 @@ type Edge struct {
 	methods  map[string][]string // by pattern, for Allow and CORS
 	mounts   map[string]string   // the prefix that a path's first two segments have beside the document's
 	sockets  *sockets
-	streams  atomic.Int64 // open ones
+	streams  atomic.Int64            // open ones
+	pages    map[string]http.Handler // by the first segment of their paths
 }
 
 // New builds the router. It fails when the document does not load, or when
@@ -108,7 +112,7 @@ func New(cfg Config) (*Edge, error) {
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},
 		crowd: throttle.Throttle[netip.Prefix]{Count: cfg.AddressRate, Window: addressWindow},
 	}
-	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.crossOrigin, middleware.GetHead)
+	e.mux.Use(clientIP(cfg.TrustedProxies), e.observe, e.contain, e.showPages, e.crossOrigin, middleware.GetHead)
 	e.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		e.write(w, r, e.fallback, fault.New(fault.NotFound, "There is no such path."))
 	})
@@ -118,6 +122,9 @@ func New(cfg Config) (*Edge, error) {
 		s.Mount(e.mux.With(e.admit), e.failer(s))
 	}
 	if err := e.compareRoutes(); err != nil {
+		return nil, err
+	}
+	if err := e.mountPages(cfg.Pages); err != nil {
 		return nil, err
 	}
 	return e, e.mountAlso()

@@ -40,12 +40,15 @@ func (e *Edge) refused(limit string) {
 	}
 }
 
-// operationID is the operation of the document; "none" for a path that is not in it.
+// operationID is the operation of the document, else what the page belongs to; "none" for any other path.
 func (n *note) operationID() string {
-	if n.operation == nil {
-		return "none"
+	switch {
+	case n.operation != nil:
+		return n.operation.id
+	case n.page != "":
+		return n.page
 	}
-	return n.operation.id
+	return "none"
 }
 
 // noteStream looks at the answer's header, which is about to be sent.

@@ -26,6 +26,44 @@ func (e *Edge) mountAlso() error {
 	return nil
 }
 
+// mountPages makes the pages. None of them may stand where the document has a path.
+func (e *Edge) mountPages(pages map[string]func(http.Handler) http.Handler) error {
+	e.pages = make(map[string]http.Handler, len(pages))
+	for first, page := range pages {
+		for pattern := range e.methods {
+			if firstOf(pattern) == first {
+				return fmt.Errorf("%s is a path of the document, so %s cannot be pages", pattern, first)
+			}
+		}
+		e.pages[first] = page(e)
+	}
+	return nil
+}
+
+// showPages serves what people look at, behind the log and the panic barrier.
+// The gates of the API stand before whatever the pages ask of it.
+func (e *Edge) showPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first := firstOf(r.URL.Path)
+		page := e.pages[first]
+		if page == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		noteOf(r.Context()).page = first
+		page.ServeHTTP(w, r)
+	})
+}
+
+// firstOf is the first segment of a path.
+func firstOf(path string) string {
+	if path == "" {
+		return ""
+	}
+	first, _, _ := strings.Cut(path[1:], "/")
+	return "/" + first
+}
+
 // firstTwo are the first two segments of a path.
 func firstTwo(path string) string {
 	if len(path) == 0 {

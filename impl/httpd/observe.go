@@ -25,6 +25,7 @@ type note struct {
 	origin    string // scheme and host that the client addressed
 	events    bool   // the client asks for server-sent events
 	operation *operation
+	page      string // the first segment of a page's path; "" for what the document has
 	caller    key.Caller
 	fault     *fault.Error
 	uploads   map[string]*Upload // of a multipart form, by the names of its parts

@@ -45,10 +45,11 @@ func Upgrade(w http.ResponseWriter, r *http.Request, protocols ...string) (*webs
 // the handler has returned, so that a long silence costs neither the request nor
 // the stack of the gates that it passed. Of the request's context what belongs to
 // the edge goes on: the caller, Again, Draining. A panic ends the connection alone.
-func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, *websocket.Conn), protocols ...string) {
+// False says that the handshake failed: the client has been told, and serve is not called.
+func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, *websocket.Conn), protocols ...string) bool {
 	c, err := Upgrade(w, r, protocols...)
 	if err != nil {
-		return // the client has been told
+		return false
 	}
 	s, note := r.Context().Value(socketsKey).(*sockets), noteOf(r.Context())
 	traced := trace.ContextWithSpan(context.Background(), trace.SpanFromContext(r.Context()))
@@ -67,6 +68,7 @@ func Detach(w http.ResponseWriter, r *http.Request, serve func(context.Context, 
 		}()
 		serve(ctx, c)
 	}()
+	return true
 }
 
 // Draining ends when the server is about to stop: then a handler of a WebSocket

@@ -40,6 +40,11 @@ func WithUpstream(baseURL, key string) Option {
 	return func(c *app.Config) { c.Upstream, c.UpstreamKey = baseURL, key }
 }
 
+// RealtimeSessions sets how many sessions an account and a key may have open.
+func RealtimeSessions(account, key int) Option {
+	return func(c *app.Config) { c.RealtimeSessions, c.RealtimePerKey = account, key }
+}
+
 // stopTimeout bounds how long a server of a test may take to stop.
 const stopTimeout = 20 * time.Second
 

@@ -67,10 +67,10 @@ def process(command: list[Any], log: pathlib.Path, **options: Any) -> Iterator[s
 
 
 class Server:
-    """A running server: its address, its log, and the command line beside it."""
+    """A running server: its address, the link that sets it up, its log, and the command line beside it."""
 
-    def __init__(self, url: str, data: pathlib.Path, log: pathlib.Path) -> None:
-        self.url, self.data, self.log = url, data, log
+    def __init__(self, url: str, set_up: str, data: pathlib.Path, log: pathlib.Path) -> None:
+        self.url, self.set_up, self.data, self.log = url, set_up, data, log
 
     def command(self, *arguments: str) -> dict[str, Any]:
         """Runs a command of the binary on the server's data and returns what it prints as JSON."""
@@ -119,15 +119,17 @@ def serve(**environment: str) -> Iterator[Server]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "DATABASE_URL"}
         command = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"]
         with process(command, log, stdout=subprocess.PIPE, env=inherited | environment) as child:
-            yield Server(_address(child, log), data, log)
+            yield Server(*_addresses(child, log), data, log)
 
 
-def _address(child: subprocess.Popen[str], log: pathlib.Path) -> str:
+def _addresses(child: subprocess.Popen[str], log: pathlib.Path) -> tuple[str, str]:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and child.poll() is None:
-        # The first line is the address; what follows stays in the pipe, which holds far more.
+        # The first line is the address; a server without people then prints the link that sets it up. What
+        # follows stays in the pipe, which holds far more.
         if select.select([child.stdout], [], [], 0.2)[0]:
             line = child.stdout.readline()
             if found := re.search(r"https?://\S+", line):
-                return found.group()
+                link = re.search(r"https?://\S+/set-up\S+", "".join(child.stdout.readline() for _ in range(4)))
+                return found.group(), link.group() if link else ""
     raise SystemExit(f"the server did not start:\n{log.read_text()}")

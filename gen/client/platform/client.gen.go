@@ -355,9 +355,11 @@ func (e MeKind) Valid() bool {
 
 // Defines values for OfferedModelType.
 const (
-	OfferedModelTypeEmbedding OfferedModelType = "embedding"
-	OfferedModelTypeLLM       OfferedModelType = "llm"
-	OfferedModelTypeSD        OfferedModelType = "sd"
+	OfferedModelTypeEmbedding     OfferedModelType = "embedding"
+	OfferedModelTypeLLM           OfferedModelType = "llm"
+	OfferedModelTypeSD            OfferedModelType = "sd"
+	OfferedModelTypeSpeech        OfferedModelType = "speech"
+	OfferedModelTypeTranscription OfferedModelType = "transcription"
 )
 
 // Valid indicates whether the value is a known member of the OfferedModelType enum.
@@ -368,6 +370,10 @@ func (e OfferedModelType) Valid() bool {
 	case OfferedModelTypeLLM:
 		return true
 	case OfferedModelTypeSD:
+		return true
+	case OfferedModelTypeSpeech:
+		return true
+	case OfferedModelTypeTranscription:
 		return true
 	default:
 		return false
@@ -1252,6 +1258,11 @@ type KeyCreate struct {
 	// Example: agent_xyz789
 	AgentID *string `json:"agent_id,omitempty"`
 
+	// ProjectID The project that a new app answers from, with its settings; the widget shows its title, colour, picture and questions. Not beside an agent.
+	//
+	// Example: 1716433969123
+	ProjectID *int64 `json:"project_id,omitempty"`
+
 	// ExpiresAt When it ends.
 	//
 	// Example: 2030-01-01T00:00:00Z
@@ -1700,7 +1711,7 @@ type OfferedModel struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1773,7 +1784,7 @@ type OfferedModelCreate struct {
 	// Example: prov_01hf3z8k3v0000000000000000
 	ProviderID ProviderID `json:"provider_id"`
 
-	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+	// Type What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 	//
 	// Example: sd
 	Type OfferedModelType `json:"type"`
@@ -1827,7 +1838,7 @@ type OfferedModelID = string
 // OfferedModelList Models, in the order of their ids.
 type OfferedModelList = []OfferedModel
 
-// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors.
+// OfferedModelType What it is for; `llm` language, `sd` pictures, `embedding` vectors, `transcription` what was said, `speech` sound. What is said counts 10 input tokens a second, what a model speaks 20 output tokens a second.
 //
 // Example: sd
 type OfferedModelType string
@@ -2223,6 +2234,29 @@ type ServiceStatus struct {
 //
 // Example: ok
 type ServiceStatusStatus string
+
+// SetUp The first person of a server.
+type SetUp struct {
+	// Token What the link has that the server printed.
+	//
+	// Example: parley_su_000000000000000000000000000000000000000000000000000000000000
+	Token string `json:"token"`
+
+	// Email What they sign in with.
+	//
+	// Example: grace@example.com
+	Email string `json:"email"`
+
+	// Name Their name.
+	//
+	// Example: Grace Hopper
+	Name *string `json:"name,omitempty"`
+
+	// Password The password to set.
+	//
+	// Example: correct horse battery staple
+	Password string `json:"password"`
+}
 
 // SignIn An address and its password.
 type SignIn struct {
@@ -2750,6 +2784,9 @@ type SessionCookieParameter = string
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
 
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
+
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
 
@@ -2818,6 +2855,9 @@ type PlatformUnavailable = Problem
 
 // PublicBadRequest A problem document (RFC 9457) with an additional `error` member.
 type PublicBadRequest = Problem
+
+// PublicConflict A problem document (RFC 9457) with an additional `error` member.
+type PublicConflict = Problem
 
 // PublicContentTooLarge A problem document (RFC 9457) with an additional `error` member.
 type PublicContentTooLarge = Problem
@@ -3148,6 +3188,9 @@ type UpdateKeyJSONRequestBody = KeyUpdate
 
 // RotateKeyJSONRequestBody defines body for RotateKey for application/json ContentType.
 type RotateKeyJSONRequestBody = KeyRotation
+
+// SetUpJSONRequestBody defines body for SetUp for application/json ContentType.
+type SetUpJSONRequestBody = SetUp
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
@@ -4059,7 +4102,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type.
@@ -4072,7 +4115,7 @@ type ClientInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type.
@@ -4140,6 +4183,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetUpWithBody Make the first person
+	//
+	// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+	// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+	// is answered with 409. Pages of other origins are refused with 403.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+	SetUpWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetUp Make the first person
+	//
+	// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+	// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+	// is answered with 409. Pages of other origins are refused with 403.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+	SetUp(ctx context.Context, body SetUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SignInWithBody Sign in
 	//
@@ -5986,7 +6051,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type.
@@ -6009,7 +6074,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, contentType string, body
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type.
@@ -6148,6 +6213,48 @@ func (c *Client) RotateKey(ctx context.Context, keyID KeyIDPath, body RotateKeyJ
 // Corresponds with GET /api/v1/me (the `GetMe` operationId).
 func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetUpWithBody Make the first person
+//
+// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+// is answered with 409. Pages of other origins are refused with 403.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+func (c *Client) SetUpWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetUpRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetUp Make the first person
+//
+// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+// is answered with 409. Pages of other origins are refused with 403.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+func (c *Client) SetUp(ctx context.Context, body SetUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetUpRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9690,6 +9797,46 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewSetUpRequest calls the generic SetUp builder with application/json body
+func NewSetUpRequest(server string, body SetUpJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetUpRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewSetUpRequestWithBody constructs an http.Request for the SetUp method, with any body, and a specified content type
+func NewSetUpRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/set-up")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSignInRequest calls the generic SignIn builder with application/json body
 func NewSignInRequest(server string, body SignInJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -11177,7 +11324,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11190,7 +11337,7 @@ type ClientWithResponsesInterface interface {
 	// Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 	// key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 	// use every surface, a publishable one those two.
-	// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+	// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 	// a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11264,6 +11411,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/me (the `GetMe` operationId).
 	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResult, error)
+
+	// SetUpWithBodyWithResponse Make the first person
+	//
+	// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+	// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+	// is answered with 409. Pages of other origins are refused with 403.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+	SetUpWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetUpResult, error)
+
+	// SetUpWithResponse Make the first person
+	//
+	// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+	// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+	// is answered with 409. Pages of other origins are refused with 403.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+	SetUpWithResponse(ctx context.Context, body SetUpJSONRequestBody, reqEditors ...RequestEditorFn) (*SetUpResult, error)
 
 	// SignInWithBodyWithResponse Sign in
 	//
@@ -18439,6 +18608,117 @@ func (r GetMeResult) ContentType() string {
 	return ""
 }
 
+// SetUpResult200Headers the declared response headers of an HTTP 200 response for SetUp
+type SetUpResult200Headers struct {
+	SetCookie string
+}
+
+type SetUpResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *User
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PublicBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *PublicUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *PublicForbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *PublicConflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PublicContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *PublicUnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *PublicTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *PlatformUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SetUpResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SetUpResult) GetJSON200() *User {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON400() *PublicBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON401() *PublicUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON403() *PublicForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON409() *PublicConflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON413() *PublicContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON415() *PublicUnsupportedMediaType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON429() *PublicTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SetUpResult) GetApplicationProblemJSON503() *PlatformUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SetUpResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetUpResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetUpResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetUpResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SignInResult200Headers the declared response headers of an HTTP 200 response for SignIn
 type SignInResult200Headers struct {
 	SetCookie string
@@ -20724,7 +21004,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -20743,7 +21023,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 // Creates a key and shows its text, this once: only a digest of it is stored. A *secret* key is for servers; a *publishable*
 // key is for web pages and works only from the `origins` that it lists; it may chat (`webchat`, `openai`) and nothing else. Without `scopes` a key may
 // use every surface, a publishable one those two.
-// A key names an app; without `app_id` it is an app of its own. An app, agent or plan that does not exist is answered with 404,
+// A key names an app; without `app_id` it is an app of its own. An app, agent, project or plan that does not exist is answered with 404,
 // a publishable key with another scope than those two with 409, a scope that the request's own credential lacks with 403.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -20864,6 +21144,40 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 		return nil, err
 	}
 	return ParseGetMeResult(rsp)
+}
+
+// SetUpWithBodyWithResponse Make the first person
+//
+// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+// is answered with 409. Pages of other origins are refused with 403.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+func (c *ClientWithResponses) SetUpWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetUpResult, error) {
+	rsp, err := c.SetUpWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetUpResult(rsp)
+}
+
+// SetUpWithResponse Make the first person
+//
+// Makes the first person of a new server, an owner of its first account, and begins a session. The `token` stands in the link that the server prints
+// when it starts while nobody is there; any other, and this one once somebody is, is answered with 401. An address that somebody of another account has
+// is answered with 409. Pages of other origins are refused with 403.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/set-up (the `SetUp` operationId).
+func (c *ClientWithResponses) SetUpWithResponse(ctx context.Context, body SetUpJSONRequestBody, reqEditors ...RequestEditorFn) (*SetUpResult, error) {
+	rsp, err := c.SetUp(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetUpResult(rsp)
 }
 
 // SignInWithBodyWithResponse Sign in
@@ -27263,6 +27577,108 @@ func ParseGetMeResult(rsp *http.Response) (*GetMeResult, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseSetUpResult parses an HTTP response from a SetUpWithResponse call
+func ParseSetUpResult(rsp *http.Response) (*SetUpResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetUpResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest User
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PublicBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest PublicUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest PublicForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest PublicConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PublicContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest PublicUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest PublicTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest PlatformUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SetUpResult200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -11,6 +11,31 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ProjectProgressStreamEvent struct {
+	Event string // the event's name: "progress", "done"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	Progress *ProjectProgress // "progress": The figures have changed.
+	Done     *ProjectProgress // "done": Nothing is being read any more.
+
+	Data json.RawMessage // the data as received
+}
+
+func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
+	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "progress":
+		event.Progress = new(ProjectProgress)
+		return event, false, json.Unmarshal(raw.Data, event.Progress)
+	case "done":
+		event.Done = new(ProjectProgress)
+		return event, true, json.Unmarshal(raw.Data, event.Done)
+	}
+	return event, false, nil
+}
+
 // ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectMessageStreamEvent struct {
@@ -44,31 +69,6 @@ func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStream
 	return event, false, nil
 }
 
-// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
-// is one that this client does not know: then only Event and Data are.
-type ProjectProgressStreamEvent struct {
-	Event string // the event's name: "progress", "done"
-	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-
-	Progress *ProjectProgress // "progress": The figures have changed.
-	Done     *ProjectProgress // "done": Nothing is being read any more.
-
-	Data json.RawMessage // the data as received
-}
-
-func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
-	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
-	switch raw.Name {
-	case "progress":
-		event.Progress = new(ProjectProgress)
-		return event, false, json.Unmarshal(raw.Data, event.Progress)
-	case "done":
-		event.Done = new(ProjectProgress)
-		return event, true, json.Unmarshal(raw.Data, event.Done)
-	}
-	return event, false, nil
-}
-
 // ProjectCompletionStreamEvent: One event of the stream. It has no name.
 type ProjectCompletionStreamEvent struct {
 	Event string          // the event's name, "message" when it has none
@@ -78,18 +78,6 @@ type ProjectCompletionStreamEvent struct {
 
 func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
 	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
-}
-
-// StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, params *SendProjectMessageParams, body SendProjectMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectMessageStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
 }
 
 // StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
@@ -102,6 +90,18 @@ func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, proj
 		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
+}
+
+// StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, params *SendProjectMessageParams, body SendProjectMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectMessageStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
 }
 
 // StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.

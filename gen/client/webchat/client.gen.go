@@ -147,6 +147,24 @@ func (e SessionMessageRole) Valid() bool {
 	}
 }
 
+// Defines values for SessionMessageReaction.
+const (
+	SessionMessageReactionDisliked SessionMessageReaction = "disliked"
+	SessionMessageReactionLiked    SessionMessageReaction = "liked"
+)
+
+// Valid indicates whether the value is a known member of the SessionMessageReaction enum.
+func (e SessionMessageReaction) Valid() bool {
+	switch e {
+	case SessionMessageReactionDisliked:
+		return true
+	case SessionMessageReactionLiked:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SiteRefresh.
 const (
 	SiteRefreshDaily   SiteRefresh = "daily"
@@ -276,6 +294,21 @@ func (e WebchatErrorSuccess) Valid() bool {
 	}
 }
 
+// Defines values for WebchatFeedbackAnswerSuccess.
+const (
+	WebchatFeedbackAnswerSuccessTrue WebchatFeedbackAnswerSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the WebchatFeedbackAnswerSuccess enum.
+func (e WebchatFeedbackAnswerSuccess) Valid() bool {
+	switch e {
+	case WebchatFeedbackAnswerSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebchatUsageReportSuccess.
 const (
 	WebchatUsageReportSuccessTrue WebchatUsageReportSuccess = true
@@ -285,6 +318,21 @@ const (
 func (e WebchatUsageReportSuccess) Valid() bool {
 	switch e {
 	case WebchatUsageReportSuccessTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebchatWidgetSuccess.
+const (
+	WebchatWidgetSuccessTrue WebchatWidgetSuccess = true
+)
+
+// Valid indicates whether the value is a known member of the WebchatWidgetSuccess enum.
+func (e WebchatWidgetSuccess) Valid() bool {
+	switch e {
+	case WebchatWidgetSuccessTrue:
 		return true
 	default:
 		return false
@@ -543,6 +591,11 @@ type SessionMessage struct {
 	// Citations The passages of the app's data that an answer rests on, best first; empty on the visitor's messages.
 	Citations []WebchatCitation `json:"citations"`
 
+	// Reaction How the visitor judged an answer; absent when nobody did.
+	//
+	// Example: liked
+	Reaction *SessionMessageReaction `json:"reaction,omitempty"`
+
 	// CreatedAt When it was said.
 	//
 	// Example: 2024-01-15T10:30:00Z
@@ -553,6 +606,11 @@ type SessionMessage struct {
 //
 // Example: assistant
 type SessionMessageRole string
+
+// SessionMessageReaction How the visitor judged an answer; absent when nobody did.
+//
+// Example: liked
+type SessionMessageReaction string
 
 // SessionPageMeta Where the page stands.
 type SessionPageMeta struct {
@@ -808,6 +866,37 @@ type WebchatError struct {
 // Example: false
 type WebchatErrorSuccess bool
 
+// WebchatFeedback What an answer was worth.
+type WebchatFeedback struct {
+	// Reaction The judgement; null takes it back.
+	//
+	// Example: liked
+	Reaction *string `json:"reaction"`
+}
+
+// WebchatFeedbackAnswer The judgement as it is stored.
+type WebchatFeedbackAnswer struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success WebchatFeedbackAnswerSuccess `json:"success"`
+
+	// MessageID The answer that was judged.
+	//
+	// Example: msg_456def
+	MessageID string `json:"message_id"`
+
+	// Reaction The judgement; null when it was taken back.
+	//
+	// Example: liked
+	Reaction *string `json:"reaction"`
+}
+
+// WebchatFeedbackAnswerSuccess Always true.
+//
+// Example: true
+type WebchatFeedbackAnswerSuccess bool
+
 // WebchatModelUsage The usage of one model.
 type WebchatModelUsage struct {
 	// Model The model's id.
@@ -911,6 +1000,57 @@ type WebchatUsageTotals struct {
 	TotalCost float64 `json:"total_cost"`
 }
 
+// WebchatWidget How a chat shall look; null is for the page to decide.
+type WebchatWidget struct {
+	// Success Always true.
+	//
+	// Example: true
+	Success WebchatWidgetSuccess `json:"success"`
+
+	// Title What stands above the chat.
+	//
+	// Example: Support
+	Title *string `json:"title"`
+
+	// Color Its colour.
+	//
+	// Example: #0E57CC
+	Color *string `json:"color"`
+
+	// Avatar A picture of who answers, as a data URL; null without one, and for pictures over 256 KiB.
+	Avatar *string `json:"avatar"`
+
+	// Placeholder What the empty field for a message says.
+	//
+	// Example: Ask me anything
+	Placeholder *string `json:"placeholder"`
+
+	// Questions Questions to start with.
+	//
+	// Example: ["How do I get started?"]
+	Questions []string `json:"questions"`
+
+	// Language The language of the chat's own words.
+	//
+	// Example: en
+	Language *string `json:"language"`
+
+	// Citations Whether the passages that an answer rests on are shown.
+	//
+	// Example: true
+	Citations bool `json:"citations"`
+
+	// Feedback Whether visitors are asked what answers are worth.
+	//
+	// Example: true
+	Feedback bool `json:"feedback"`
+}
+
+// WebchatWidgetSuccess Always true.
+//
+// Example: true
+type WebchatWidgetSuccess bool
+
 // AccountIDPath defines model for AccountIdPath.
 type AccountIDPath = string
 
@@ -973,6 +1113,9 @@ type ResponseIDPath = string
 
 // SessionIDPath defines model for SessionIdPath.
 type SessionIDPath = string
+
+// SessionMessageIDPath defines model for SessionMessageIdPath.
+type SessionMessageIDPath = string
 
 // SiteIDPath defines model for SiteIdPath.
 type SiteIDPath = string
@@ -1087,6 +1230,9 @@ type CreateDocumentJSONRequestBody = DocumentCreate
 
 // CreateDocumentMultipartRequestBody defines body for CreateDocument for multipart/form-data ContentType.
 type CreateDocumentMultipartRequestBody = DocumentForm
+
+// UpdateSessionFeedbackJSONRequestBody defines body for UpdateSessionFeedback for application/json ContentType.
+type UpdateSessionFeedbackJSONRequestBody = WebchatFeedback
 
 // CreateSiteJSONRequestBody defines body for CreateSite for application/json ContentType.
 type CreateSiteJSONRequestBody = SiteCreate
@@ -1284,6 +1430,26 @@ type ClientInterface interface {
 	// Corresponds with GET /api/v1/sessions/{session_id} (the `GetSession` operationId).
 	GetSession(ctx context.Context, sessionID SessionIDPath, params *GetSessionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateSessionFeedbackWithBody Judge an answer
+	//
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+	// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+	UpdateSessionFeedbackWithBody(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateSessionFeedback Judge an answer
+	//
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+	// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+	UpdateSessionFeedback(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, body UpdateSessionFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSites List the sites that the app answers from
 	//
 	// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
@@ -1323,6 +1489,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/usage (the `GetWebchatUsage` operationId).
 	GetWebchatUsage(ctx context.Context, params *GetWebchatUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWidget Read how the app's chat shall look
+	//
+	// What a widget in a page shows: the settings of the project that the app answers from, where it names one (`project_id` of a new
+	// key); otherwise nothing is set, and the page decides. A publishable key may read it.
+	//
+	// Corresponds with GET /api/v1/widget (the `GetWidget` operationId).
+	GetWidget(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // SendWebchatMessageWithBody Send a message and receive the answer
@@ -1554,6 +1728,46 @@ func (c *Client) GetSession(ctx context.Context, sessionID SessionIDPath, params
 	return c.Client.Do(req)
 }
 
+// UpdateSessionFeedbackWithBody Judge an answer
+//
+// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+func (c *Client) UpdateSessionFeedbackWithBody(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSessionFeedbackRequestWithBody(c.Server, sessionID, messageID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateSessionFeedback Judge an answer
+//
+// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+func (c *Client) UpdateSessionFeedback(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, body UpdateSessionFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateSessionFeedbackRequest(c.Server, sessionID, messageID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSites List the sites that the app answers from
 //
 // The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
@@ -1634,6 +1848,24 @@ func (c *Client) DeleteSite(ctx context.Context, siteID SiteIDPath, reqEditors .
 // Corresponds with GET /api/v1/usage (the `GetWebchatUsage` operationId).
 func (c *Client) GetWebchatUsage(ctx context.Context, params *GetWebchatUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetWebchatUsageRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWidget Read how the app's chat shall look
+//
+// What a widget in a page shows: the settings of the project that the app answers from, where it names one (`project_id` of a new
+// key); otherwise nothing is set, and the page decides. A publishable key may read it.
+//
+// Corresponds with GET /api/v1/widget (the `GetWidget` operationId).
+func (c *Client) GetWidget(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWidgetRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2093,6 +2325,60 @@ func NewGetSessionRequest(server string, sessionID SessionIDPath, params *GetSes
 	return req, nil
 }
 
+// NewUpdateSessionFeedbackRequest calls the generic UpdateSessionFeedback builder with application/json body
+func NewUpdateSessionFeedbackRequest(server string, sessionID SessionIDPath, messageID SessionMessageIDPath, body UpdateSessionFeedbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateSessionFeedbackRequestWithBody(server, sessionID, messageID, "application/json", bodyReader)
+}
+
+// NewUpdateSessionFeedbackRequestWithBody constructs an http.Request for the UpdateSessionFeedback method, with any body, and a specified content type
+func NewUpdateSessionFeedbackRequestWithBody(server string, sessionID SessionIDPath, messageID SessionMessageIDPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "message_id", messageID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sessions/%s/messages/%s/feedback", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListSitesRequest constructs an http.Request for the ListSites method
 func NewListSitesRequest(server string) (*http.Request, error) {
 	var err error
@@ -2250,6 +2536,33 @@ func NewGetWebchatUsageRequest(server string, params *GetWebchatUsageParams) (*h
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWidgetRequest constructs an http.Request for the GetWidget method
+func NewGetWidgetRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/widget")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -2437,6 +2750,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/sessions/{session_id} (the `GetSession` operationId).
 	GetSessionWithResponse(ctx context.Context, sessionID SessionIDPath, params *GetSessionParams, reqEditors ...RequestEditorFn) (*GetSessionResult, error)
 
+	// UpdateSessionFeedbackWithBodyWithResponse Judge an answer
+	//
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+	// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+	UpdateSessionFeedbackWithBodyWithResponse(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSessionFeedbackResult, error)
+
+	// UpdateSessionFeedbackWithResponse Judge an answer
+	//
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+	// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+	UpdateSessionFeedbackWithResponse(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, body UpdateSessionFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSessionFeedbackResult, error)
+
 	// ListSitesWithResponse List the sites that the app answers from
 	//
 	// The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
@@ -2482,6 +2815,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/usage (the `GetWebchatUsage` operationId).
 	GetWebchatUsageWithResponse(ctx context.Context, params *GetWebchatUsageParams, reqEditors ...RequestEditorFn) (*GetWebchatUsageResult, error)
+
+	// GetWidgetWithResponse Read how the app's chat shall look
+	//
+	// What a widget in a page shows: the settings of the project that the app answers from, where it names one (`project_id` of a new
+	// key); otherwise nothing is set, and the page decides. A publishable key may read it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/widget (the `GetWidget` operationId).
+	GetWidgetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWidgetResult, error)
 }
 
 // SendWebchatMessageResult200Headers the declared response headers of an HTTP 200 response for SendWebchatMessage
@@ -3351,6 +3694,110 @@ func (r GetSessionResult) ContentType() string {
 	return ""
 }
 
+type UpdateSessionFeedbackResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebchatFeedbackAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *WebchatBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *WebchatNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *WebchatContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *WebchatUnsupportedMediaType
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON200() *WebchatFeedbackAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON400() *WebchatBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON404() *WebchatNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON413() *WebchatContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON415() *WebchatUnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateSessionFeedbackResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateSessionFeedbackResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateSessionFeedbackResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateSessionFeedbackResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateSessionFeedbackResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListSitesResult struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3711,6 +4158,82 @@ func (r GetWebchatUsageResult) ContentType() string {
 	return ""
 }
 
+type GetWidgetResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebchatWidget
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *WebchatUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *WebchatForbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *WebchatTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WebchatInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *WebchatUnavailable
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWidgetResult) GetJSON200() *WebchatWidget {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetWidgetResult) GetJSON401() *WebchatUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetWidgetResult) GetJSON403() *WebchatForbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetWidgetResult) GetJSON429() *WebchatTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetWidgetResult) GetJSON500() *WebchatInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetWidgetResult) GetJSON503() *WebchatUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWidgetResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWidgetResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWidgetResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWidgetResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SendWebchatMessageWithBodyWithResponse Send a message and receive the answer
 //
 // Sends a visitor's message and answers it from the app's data. Without `session_id` a session begins; with
@@ -3910,6 +4433,38 @@ func (c *ClientWithResponses) GetSessionWithResponse(ctx context.Context, sessio
 	return ParseGetSessionResult(rsp)
 }
 
+// UpdateSessionFeedbackWithBodyWithResponse Judge an answer
+//
+// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+func (c *ClientWithResponses) UpdateSessionFeedbackWithBodyWithResponse(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateSessionFeedbackResult, error) {
+	rsp, err := c.UpdateSessionFeedbackWithBody(ctx, sessionID, messageID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSessionFeedbackResult(rsp)
+}
+
+// UpdateSessionFeedbackWithResponse Judge an answer
+//
+// Says what an answer was worth, in place of what was said before; `null` takes it back. The session's messages show it.
+// A publishable key judges in the sessions of its end user. What is no answer of the session is answered with 404.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /api/v1/sessions/{session_id}/messages/{message_id}/feedback (the `UpdateSessionFeedback` operationId).
+func (c *ClientWithResponses) UpdateSessionFeedbackWithResponse(ctx context.Context, sessionID SessionIDPath, messageID SessionMessageIDPath, body UpdateSessionFeedbackJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateSessionFeedbackResult, error) {
+	rsp, err := c.UpdateSessionFeedback(ctx, sessionID, messageID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateSessionFeedbackResult(rsp)
+}
+
 // ListSitesWithResponse List the sites that the app answers from
 //
 // The sites that the app answers from, each with what became of its pages; there are 100 at most. A publishable key may not.
@@ -3984,6 +4539,22 @@ func (c *ClientWithResponses) GetWebchatUsageWithResponse(ctx context.Context, p
 		return nil, err
 	}
 	return ParseGetWebchatUsageResult(rsp)
+}
+
+// GetWidgetWithResponse Read how the app's chat shall look
+//
+// What a widget in a page shows: the settings of the project that the app answers from, where it names one (`project_id` of a new
+// key); otherwise nothing is set, and the page decides. A publishable key may read it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/widget (the `GetWidget` operationId).
+func (c *ClientWithResponses) GetWidgetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWidgetResult, error) {
+	rsp, err := c.GetWidget(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWidgetResult(rsp)
 }
 
 // ParseSendWebchatMessageResult parses an HTTP response from a SendWebchatMessageWithResponse call
@@ -4739,6 +5310,95 @@ func ParseGetSessionResult(rsp *http.Response) (*GetSessionResult, error) {
 	return response, nil
 }
 
+// ParseUpdateSessionFeedbackResult parses an HTTP response from a UpdateSessionFeedbackWithResponse call
+func ParseUpdateSessionFeedbackResult(rsp *http.Response) (*UpdateSessionFeedbackResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateSessionFeedbackResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebchatFeedbackAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest WebchatBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest WebchatNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest WebchatContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest WebchatUnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListSitesResult parses an HTTP response from a ListSitesWithResponse call
 func ParseListSitesResult(rsp *http.Response) (*ListSitesResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4998,6 +5658,67 @@ func ParseGetWebchatUsageResult(rsp *http.Response) (*GetWebchatUsageResult, err
 			return nil, err
 		}
 		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest WebchatUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest WebchatForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest WebchatTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WebchatInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest WebchatUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWidgetResult parses an HTTP response from a GetWidgetWithResponse call
+func ParseGetWidgetResult(rsp *http.Response) (*GetWidgetResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWidgetResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebchatWidget
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest WebchatUnauthorized

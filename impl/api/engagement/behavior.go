@@ -26,14 +26,11 @@ func (b behavior) MonitorBehavior(ctx context.Context, request gen.MonitorBehavi
 		return nil, err
 	}
 	answer := toAPIOutcome(outcomes)
-	portraits, err := b.service.Portraits(ctx, accountID, reported(batch, outcomes))
+	portraits, err := b.service.Reported(ctx, accountID, reported(batch, outcomes), insightsMax)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.service.Apply(ctx, accountID, portraits); err != nil {
-		return nil, err
-	}
-	for _, p := range portraits[:min(len(portraits), insightsMax)] {
+	for _, p := range portraits {
 		answer.Users = append(answer.Users, toAPIInsight(p.Insight))
 	}
 	return gen.MonitorBehavior200JSONResponse(answer), nil

@@ -48,7 +48,7 @@ func fromAPIKeyCreate(body gen.KeyCreate, accountID string, by key.Caller) key.C
 	return key.CreateInput{
 		AccountID: accountID, By: &by, Name: body.Name, Kind: key.Kind(value(body.Kind)),
 		Scopes: fromAPIKeyScopes(body.Scopes), Origins: fromAPIKeyOrigins(body.Origins), Agents: fromAPIKeyAgents(body.Agents), Plan: value(body.Plan),
-		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID),
+		Environment: value(body.Environment), ExpiresAt: body.ExpiresAt, AppID: value(body.AppID), AgentID: value(body.AgentID), ProjectID: number(body.ProjectID),
 	}
 }
 
@@ -91,4 +91,12 @@ func toAPIKeyWithText(made key.Created) gen.KeyWithText {
 		Origins: k.Origins, Agents: k.Agents, Environment: k.Environment, Plan: k.Plan, AppID: k.AppID, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, ExpiresAt: k.ExpiresAt,
 	}
+}
+
+// number is 0 for what was not given.
+func number(given *int64) int64 {
+	if given == nil {
+		return 0
+	}
+	return *given
 }

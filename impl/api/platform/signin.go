@@ -29,6 +29,16 @@ func (s signIn) SignIn(ctx context.Context, request gen.SignInRequestObject) (ge
 	return gen.SignIn200JSONResponse{Body: toAPIUser(made.User), Headers: gen.SignIn200ResponseHeaders{SetCookie: s.cookie(made)}}, nil
 }
 
+// SetUp makes the first person of the server, and begins a session.
+func (s signIn) SetUp(ctx context.Context, request gen.SetUpRequestObject) (gen.SetUpResponseObject, error) {
+	body := request.Body
+	made, err := s.service.SetUp(ctx, user.SetUpInput{Token: body.Token, Email: body.Email, Name: value(body.Name), Password: body.Password})
+	if err != nil {
+		return nil, err
+	}
+	return gen.SetUp200JSONResponse{Body: toAPIUser(made.User), Headers: gen.SetUp200ResponseHeaders{SetCookie: s.cookie(made)}}, nil
+}
+
 // SetPassword sets a password by a one-time token or by the present password, and begins a session.
 func (s signIn) SetPassword(ctx context.Context, request gen.SetPasswordRequestObject) (gen.SetPasswordResponseObject, error) {
 	body := request.Body

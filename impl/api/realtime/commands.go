@@ -2,7 +2,9 @@ package realtime
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +26,7 @@ type message struct {
 	AudioEndMs     int             `json:"audio_end_ms"`
 	Response       json.RawMessage `json:"response"`
 	ResponseID     string          `json:"response_id"`
+	Audio          *string         `json:"audio"`
 }
 
 // obey carries out one message of the client's. EventID is its own name of it,
@@ -68,8 +71,16 @@ func (s shape) carryOut(ctx context.Context, session *realtime.Session, m messag
 	case "input_audio_buffer.clear":
 		session.ClearBuffer()
 		return nil
-	case "input_audio_buffer.append", "input_audio_buffer.commit", "output_audio_buffer.clear":
-		return errSpeech
+	case "input_audio_buffer.append":
+		raw, err := readSound(m.Audio, "audio")
+		if err != nil {
+			return err
+		}
+		return session.AppendAudio(ctx, raw)
+	case "input_audio_buffer.commit":
+		return session.CommitAudio(ctx)
+	case "output_audio_buffer.clear":
+		return fault.New(fault.Invalid, "Only WebRTC, which is not offered, has a buffer of output; use response.cancel.").Coded("unsupported_event")
 	case "transcription_session.update":
 		if s == beta {
 			return fault.New(fault.Invalid, "Sessions that only transcribe are not offered.").Coded("unsupported_session_type")
@@ -128,6 +139,21 @@ type sentPart struct {
 	Type     string  `json:"type"`
 	Text     *string `json:"text"`
 	ImageURL *string `json:"image_url"`
+
+	Audio      *string `json:"audio"`
+	Transcript *string `json:"transcript"`
+}
+
+// readSound decodes what a client sends of sound.
+func readSound(text *string, at string) ([]byte, error) {
+	if text == nil {
+		return nil, broken(at, "required", "is required")
+	}
+	raw, err := base64.StdEncoding.DecodeString(*text)
+	if err != nil {
+		return nil, broken(at, "format", "must be base64")
+	}
+	return raw, nil
 }
 
 const (
@@ -185,8 +211,8 @@ func (in sentItem) result(item realtime.Item, at string) (realtime.Item, error) 
 // saidBy are the types of parts that a role may say, and what they are kept as.
 var saidBy = map[string]map[string]string{
 	"system":    {"input_text": realtime.InputText, "text": realtime.InputText},
-	"user":      {"input_text": realtime.InputText, "text": realtime.InputText, "input_image": realtime.InputImage},
-	"assistant": {"output_text": realtime.OutputText, "text": realtime.OutputText},
+	"user":      {"input_text": realtime.InputText, "text": realtime.InputText, "input_image": realtime.InputImage, "input_audio": realtime.InputAudio},
+	"assistant": {"output_text": realtime.OutputText, "text": realtime.OutputText, "output_audio": realtime.OutputText, "audio": realtime.OutputText},
 }
 
 func (in sentItem) message(item realtime.Item, at string) (realtime.Item, error) {
@@ -204,8 +230,17 @@ func (in sentItem) message(item realtime.Item, at string) (realtime.Item, error)
 		place := at + "/content/" + strconv.Itoa(i)
 		part := realtime.Part{Type: kinds[p.Type], Text: p.Text}
 		switch {
-		case strings.HasSuffix(p.Type, "audio"):
-			return item, errSpeech
+		case part.Type == realtime.InputAudio:
+			raw, err := readSound(p.Audio, place+"/audio")
+			if err != nil {
+				return item, err
+			}
+			part = realtime.Part{Type: realtime.InputAudio}.WithSound(raw)
+		case strings.HasSuffix(p.Type, "audio") && part.Type != "":
+			if p.Transcript == nil {
+				return item, broken(place+"/transcript", "required", "is required")
+			}
+			part.Text = p.Transcript // what is not spoken is a text
 		case part.Type == "":
 			return item, broken(place+"/type", "enum", "is no part of a message of this role")
 		case part.Type == realtime.InputImage:
@@ -281,6 +316,9 @@ func (s shape) readAsk(raw json.RawMessage) (realtime.Ask, error) {
 		if err != nil {
 			return ask, err
 		}
+		if slices.ContainsFunc(item.Content, func(p realtime.Part) bool { return p.Type == realtime.InputAudio }) {
+			return ask, broken("response/input/"+strconv.Itoa(i), "enum", "must be in words; make an item of sound and refer to it")
+		}
 		ask.Input[i].Item = &item
 	}
 	return ask, nil
@@ -302,6 +340,7 @@ func (s shape) readOverrides(in sentAsk, ask *realtime.Ask) error {
 	if err != nil {
 		return err
 	}
+	ask.Modalities = checked.Modalities
 	ask.Instructions, ask.ToolChoice, ask.Temperature = in.Instructions, checked.ToolChoice, checked.Temperature
 	if in.Tools != nil {
 		ask.Tools = &checked.Tools

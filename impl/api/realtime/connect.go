@@ -40,7 +40,7 @@ func shapeOf(r *http.Request) shape {
 // connect serves one connection. What does not open is an error of HTTP.
 func (a API) connect(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	l := &link{shape: shapeOf(r), now: a.now}
+	l := &link{shape: shapeOf(r), now: a.now, every: pingEvery, patience: pingTimeout}
 	var err error
 	l.session, err = a.service.Open(r.Context(), realtime.OpenInput{
 		Caller: httpd.Caller(r.Context()), Again: httpd.Again, Model: query.Get("model"), SessionID: query.Get("session_id"),
@@ -50,10 +50,12 @@ func (a API) connect(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	httpd.Detach(w, r, func(ctx context.Context, c *websocket.Conn) {
+	if !httpd.Detach(w, r, func(ctx context.Context, c *websocket.Conn) {
 		l.conn = c
 		l.serve(ctx)
-	}, "realtime", betaProtocol)
+	}, "realtime", betaProtocol) {
+		l.session.Leave()
+	}
 }
 
 // link is a connection with its session.
@@ -62,6 +64,9 @@ type link struct {
 	conn    *websocket.Conn
 	session *realtime.Session
 	now     func() time.Time
+
+	every, patience time.Duration // of pings
+
 	heard   atomic.Int64 // when the client last sent a message
 	closing sync.Once
 }
@@ -72,6 +77,7 @@ func (l *link) serve(ctx context.Context) {
 	l.heard.Store(l.now().UnixNano())
 	stop := l.watch(ctx)
 	defer stop()
+	defer l.session.Leave() // also after a panic
 	leave := context.AfterFunc(httpd.Draining(ctx), func() {
 		l.session.Close()
 		l.close(websocket.StatusGoingAway, "The server is shutting down.")
@@ -87,7 +93,6 @@ func (l *link) serve(ctx context.Context) {
 		l.take(ctx, kind, raw)
 	}
 	_ = l.conn.CloseNow() // it has ended
-	l.session.Close()
 }
 
 // take carries out a message and tells what is wrong with it.
@@ -150,11 +155,11 @@ func (l *link) watch(ctx context.Context) (stop func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !ended {
-			timer.Reset(pingEvery)
+			timer.Reset(l.every)
 		}
 	}
 	mu.Lock()
-	timer = time.AfterFunc(pingEvery, look)
+	timer = time.AfterFunc(l.every, look)
 	mu.Unlock()
 	return func() {
 		mu.Lock()
@@ -176,7 +181,7 @@ func (l *link) alive(ctx context.Context) bool {
 		l.close(websocket.StatusNormalClosure, "The session was idle.")
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
 	if l.conn.Ping(ctx) != nil {
 		_ = l.conn.CloseNow() // the peer is gone

@@ -19,6 +19,11 @@ var betaNames = map[string]string{
 	realtime.TextDone:  "response.text.done",
 	realtime.ItemAdded: "conversation.item.created",
 	realtime.ItemDone:  "",
+
+	realtime.SoundDelta:      "response.audio.delta",
+	realtime.SoundDone:       "response.audio.done",
+	realtime.TranscriptDelta: "response.audio_transcript.delta",
+	realtime.TranscriptDone:  "response.audio_transcript.done",
 }
 
 // encode writes an event; nil for one that the shape lacks.
@@ -57,7 +62,15 @@ func (s shape) members(e realtime.Event) object {
 	case realtime.ItemDeleted:
 		return object{"item_id": e.ItemID}
 	case realtime.ItemTruncated:
-		return object{"item_id": e.ItemID, "content_index": e.Content, "audio_end_ms": e.AudioEndMs}
+		return object{"item_id": e.ItemID, "content_index": e.Content, "audio_end_ms": e.AudioMs}
+	case realtime.SpeechStarted:
+		return object{"item_id": e.ItemID, "audio_start_ms": e.AudioMs}
+	case realtime.SpeechStopped:
+		return object{"item_id": e.ItemID, "audio_end_ms": e.AudioMs}
+	case realtime.BufferCommitted:
+		return object{"item_id": e.ItemID, "previous_item_id": orNull(e.Previous)}
+	case realtime.TranscriptPiece, realtime.TranscriptHeard, realtime.TranscriptFailed:
+		return transcribed(e)
 	case realtime.BufferCleared:
 		return object{}
 	case realtime.RateLimits:
@@ -84,14 +97,39 @@ func (s shape) output(e realtime.Event) object {
 		o["content_index"] = 0
 	}
 	switch e.Type {
-	case realtime.TextDelta, realtime.ArgumentsDelta:
+	case realtime.TextDelta, realtime.ArgumentsDelta, realtime.SoundDelta, realtime.TranscriptDelta:
 		o["delta"] = e.Text
 	case realtime.TextDone:
 		o["text"] = e.Text
 	case realtime.ArgumentsDone:
 		o["arguments"], o["name"] = e.Text, e.Name
+	case realtime.TranscriptDone:
+		o["transcript"] = e.Text
 	case realtime.PartAdded, realtime.PartDone:
+		if e.Spoken {
+			o["part"] = object{"type": "audio", "transcript": e.Text}
+			break
+		}
 		o["part"] = object{"type": "text", "text": e.Text}
+	}
+	return o
+}
+
+// transcribed are the members of events of what was heard.
+func transcribed(e realtime.Event) object {
+	o := object{"item_id": e.ItemID, "content_index": e.Content}
+	switch e.Type {
+	case realtime.TranscriptPiece:
+		o["delta"] = e.Text
+	case realtime.TranscriptHeard:
+		o["transcript"] = e.Text
+		o["usage"] = object{
+			"type": "tokens", "total_tokens": e.Heard.InputTokens + e.Heard.OutputTokens, "input_tokens": e.Heard.InputTokens, "output_tokens": e.Heard.OutputTokens,
+			"input_token_details": object{"audio_tokens": e.Heard.InputTokens, "text_tokens": 0},
+		}
+	default:
+		p := problemOf(e.Failure)
+		o["error"] = object{"type": p.Type, "code": p.Code, "message": p.Message, "param": p.Param}
 	}
 	return o
 }
@@ -112,7 +150,7 @@ func (s shape) item(i realtime.Item) realtime.Item {
 	if s == beta && i.Role == "assistant" {
 		i.Content = slices.Clone(i.Content)
 		for n := range i.Content {
-			i.Content[n].Type = "text"
+			i.Content[n].Type = strings.TrimPrefix(i.Content[n].Type, "output_")
 		}
 	}
 	return i
@@ -128,18 +166,29 @@ func (s shape) session(v realtime.View) object {
 		o["expires_at"] = v.ExpiresAt.Unix()
 	}
 	if s == beta {
-		o["modalities"], o["voice"] = []string{"text"}, voiceOf(v.Voice)
+		o["modalities"], o["voice"] = s.modalities(v.Modalities == realtime.Audio), voiceOf(v.Voice)
 		o["input_audio_format"], o["output_audio_format"] = formatOf(v.InputFormat), formatOf(v.OutputFormat)
 		o["input_audio_transcription"], o["turn_detection"] = v.Transcription, v.TurnDetection
 		o["temperature"], o["max_response_output_tokens"] = temperatureOf(v.Temperature), maximumOf(v.MaxOutputTokens)
 	} else {
-		o["type"], o["output_modalities"], o["max_output_tokens"] = "realtime", []string{"text"}, maximumOf(v.MaxOutputTokens)
+		o["type"], o["output_modalities"], o["max_output_tokens"] = "realtime", s.modalities(v.Modalities == realtime.Audio), maximumOf(v.MaxOutputTokens)
 		o["audio"] = object{
 			"input":  object{"format": typedFormat(v.InputFormat), "transcription": v.Transcription, "turn_detection": v.TurnDetection},
 			"output": object{"format": typedFormat(v.OutputFormat), "voice": voiceOf(v.Voice)},
 		}
 	}
 	return o
+}
+
+// modalities is what an answer is; the beta's spoken ones are text, too.
+func (s shape) modalities(spoken bool) []string {
+	switch {
+	case !spoken:
+		return []string{"text"}
+	case s == beta:
+		return []string{"audio", "text"}
+	}
+	return []string{"audio"}
 }
 
 func toolsOf(tools []realtime.Tool) []realtime.Tool {
@@ -213,9 +262,9 @@ func (s shape) response(r realtime.Response) object {
 	}
 	o["max_output_tokens"] = maximumOf(r.MaxOutputTokens)
 	if s == beta {
-		o["modalities"], o["temperature"] = []string{"text"}, temperatureOf(r.Temperature)
+		o["modalities"], o["temperature"] = s.modalities(r.Spoken), temperatureOf(r.Temperature)
 	} else {
-		o["output_modalities"] = []string{"text"}
+		o["output_modalities"] = s.modalities(r.Spoken)
 	}
 	return o
 }
@@ -234,8 +283,8 @@ func detailsOf(r realtime.Response) any {
 
 func usageOf(r realtime.Response) object {
 	return object{
-		"total_tokens": r.InputTokens + r.OutputTokens, "input_tokens": r.InputTokens, "output_tokens": r.OutputTokens,
+		"total_tokens": r.InputTokens + r.OutputTokens + r.SpokenTokens, "input_tokens": r.InputTokens, "output_tokens": r.OutputTokens + r.SpokenTokens,
 		"input_token_details":  object{"cached_tokens": 0, "text_tokens": r.InputTokens, "audio_tokens": 0, "image_tokens": 0},
-		"output_token_details": object{"text_tokens": r.OutputTokens, "audio_tokens": 0},
+		"output_token_details": object{"text_tokens": r.OutputTokens, "audio_tokens": r.SpokenTokens},
 	}
 }

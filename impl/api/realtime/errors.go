@@ -19,9 +19,6 @@ type problem struct {
 	EventID *string `json:"event_id,omitempty"` // which event of the client's is at fault
 }
 
-// errSpeech answers what needs a speech provider.
-var errSpeech = fault.New(fault.Invalid, "This server has no speech provider: sessions are of text alone.").Coded("speech_not_configured")
-
 // writeFault is the one place where this surface's errors of HTTP get their shape.
 func writeFault(_ *http.Request, f *fault.Error) (int, string, []byte) {
 	status := httpd.Status(f.Kind)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,7 @@ type betaSettings struct {
 	Tools                   *[]tool         `json:"tools"`
 	ToolChoice              json.RawMessage `json:"tool_choice"`
 	Temperature             *float64        `json:"temperature"`
+	Speed                   *float64        `json:"speed"`
 	MaxOutputTokens         json.RawMessage `json:"max_response_output_tokens"`
 }
 
@@ -76,7 +78,7 @@ type todayAudio struct {
 	Output struct {
 		Format *format         `json:"format"`
 		Voice  json.RawMessage `json:"voice"`
-		Speed  json.RawMessage `json:"speed"`
+		Speed  *float64        `json:"speed"`
 	} `json:"output"`
 }
 
@@ -101,7 +103,7 @@ type change struct {
 	transcription, turnDetection    json.RawMessage
 	tools                           *[]tool
 	toolChoice, maxOutputTokens     json.RawMessage
-	temperature                     *float64
+	temperature, speed              *float64
 	modalitiesMember, maximumMember string
 }
 
@@ -124,7 +126,7 @@ func (s shape) read(raw []byte, at string) (change, error) {
 		return change{
 			model: b.Model, instructions: b.Instructions, voice: b.Voice, modalities: b.Modalities, inputFormat: b.InputAudioFormat,
 			outputFormat: b.OutputAudioFormat, transcription: b.InputAudioTranscription, turnDetection: b.TurnDetection, tools: b.Tools,
-			toolChoice: b.ToolChoice, maxOutputTokens: b.MaxOutputTokens, temperature: b.Temperature,
+			toolChoice: b.ToolChoice, maxOutputTokens: b.MaxOutputTokens, temperature: b.Temperature, speed: b.Speed,
 			modalitiesMember: "modalities", maximumMember: "max_response_output_tokens",
 		}, nil
 	}
@@ -144,7 +146,7 @@ func (s shape) read(raw []byte, at string) (change, error) {
 func (t todaySettings) change(at string) (change, error) {
 	c := change{
 		model: t.Model, instructions: t.Instructions, modalities: t.OutputModalities, transcription: t.Audio.Input.Transcription,
-		turnDetection: t.Audio.Input.TurnDetection, tools: t.Tools, toolChoice: t.ToolChoice, maxOutputTokens: t.MaxOutputTokens,
+		turnDetection: t.Audio.Input.TurnDetection, speed: t.Audio.Output.Speed, tools: t.Tools, toolChoice: t.ToolChoice, maxOutputTokens: t.MaxOutputTokens,
 		modalitiesMember: "output_modalities", maximumMember: "max_output_tokens",
 	}
 	for member, f := range map[string]*format{"/audio/input/format": t.Audio.Input.Format, "/audio/output/format": t.Audio.Output.Format} {
@@ -207,8 +209,14 @@ func (c change) apply(s realtime.Settings, at string) (realtime.Settings, error)
 			return s, broken(at+"/"+c.modalitiesMember, "enum", "must be text or audio")
 		}
 	}
-	if len(c.modalities) == 1 && c.modalities[0] == "audio" {
-		return s, errSpeech
+	switch {
+	case len(c.modalities) == 0:
+	case !slices.Contains(c.modalities, "audio"):
+		s.Modalities = realtime.Text
+	case slices.Contains(c.modalities, "text"):
+		s.Modalities = realtime.Both
+	default:
+		s.Modalities = realtime.Audio
 	}
 	if c.model != nil {
 		s.Model = *c.model
@@ -253,6 +261,12 @@ func (c change) applyAudio(s *realtime.Settings, at string) error {
 		}
 		s.Voice = *c.voice
 	}
+	if c.speed != nil {
+		if *c.speed < 0.25 || *c.speed > 1.5 {
+			return broken(at+"/speed", "maximum", "must be from 0.25 to 1.5")
+		}
+		s.Speed = *c.speed
+	}
 	for given, into := range map[*string]*string{c.inputFormat: &s.InputFormat, c.outputFormat: &s.OutputFormat} {
 		if given == nil {
 			continue
@@ -285,11 +299,24 @@ func (c change) applyAudio(s *realtime.Settings, at string) error {
 		InterruptResponse *bool    `json:"interrupt_response,omitempty"`
 	}
 	detection, err := reread(c.turnDetection, &d, at+"/turn_detection")
-	if err == nil && detection != nil && d.Type != "server_vad" {
-		err = broken(at+"/turn_detection/type", "enum", "must be server_vad")
+	if err != nil {
+		return err
 	}
 	s.TurnDetection = detection
-	return err
+	at += "/turn_detection"
+	switch {
+	case detection == nil:
+		s.TurnDetection = json.RawMessage("null") // none, not the default
+	case d.Type != "server_vad":
+		return broken(at+"/type", "enum", "must be server_vad")
+	case d.Threshold != nil && (*d.Threshold < 0 || *d.Threshold > 1):
+		return broken(at+"/threshold", "maximum", "must be from 0 to 1")
+	case d.PrefixPaddingMs != nil && (*d.PrefixPaddingMs < 0 || *d.PrefixPaddingMs > 5000):
+		return broken(at+"/prefix_padding_ms", "maximum", "must be from 0 to 5000")
+	case d.SilenceDurationMs != nil && (*d.SilenceDurationMs < 50 || *d.SilenceDurationMs > 10000):
+		return broken(at+"/silence_duration_ms", "maximum", "must be from 50 to 10000")
+	}
+	return nil
 }
 
 // reread keeps the members that are known of an object; nil for null.

@@ -16,6 +16,7 @@ import (
 	gen "parley/gen/webchat"
 	"parley/impl/core/conversation"
 	"parley/impl/core/knowledge"
+	"parley/impl/core/project"
 	"parley/impl/core/usage"
 	"parley/impl/httpd"
 )
@@ -27,19 +28,23 @@ const surface = "webchat"
 type API struct {
 	chat
 	documents
+	judgements
 	sessions
 	usages
+	widgets
 }
 
 var _ gen.StrictServerInterface = API{}
 
 // New returns the surface.
-func New(conversations *conversation.Service, k *knowledge.Service, u *usage.Service, endUsers httpd.EndUsers, now func() time.Time) httpd.Surface {
+func New(conversations *conversation.Service, k *knowledge.Service, u *usage.Service, p *project.Service, endUsers httpd.EndUsers, now func() time.Time) httpd.Surface {
 	api := API{
-		chat:      chat{conversations: conversations, endUsers: endUsers},
-		documents: documents{knowledge: k},
-		sessions:  sessions{conversations: conversations, now: now},
-		usages:    usages{usage: u},
+		chat:       chat{conversations: conversations, endUsers: endUsers, projects: p},
+		documents:  documents{knowledge: k},
+		sessions:   sessions{conversations: conversations, now: now},
+		usages:     usages{usage: u},
+		widgets:    widgets{projects: p},
+		judgements: judgements{conversations: conversations},
 	}
 	return httpd.Surface{Name: surface, Fault: writeFault, Mount: api.mount}
 }

@@ -10,6 +10,7 @@ import (
 	"parley/impl/core/conversation"
 	"parley/impl/core/id"
 	"parley/impl/core/key"
+	"parley/impl/core/project"
 	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
@@ -17,6 +18,7 @@ import (
 type chat struct {
 	conversations *conversation.Service
 	endUsers      httpd.EndUsers
+	projects      *project.Service
 }
 
 // SendWebchatMessage answers a visitor's message, in a new session or an old one.
@@ -63,8 +65,11 @@ func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, 
 	} else {
 		session, err = c.conversations.Visit(ctx, caller, surface, *sessionID)
 	}
+	if err != nil {
+		return in, err
+	}
 	in.Conversation = &session
-	return in, err
+	return in, c.projects.AnswerFor(ctx, &in)
 }
 
 // stream writes an answer as server-sent events. The turn goes on without a client that leaves.

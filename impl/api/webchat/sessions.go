@@ -90,6 +90,15 @@ func (s sessions) GetSession(ctx context.Context, request gen.GetSessionRequestO
 	}
 	session := toAPISession(row)
 	session.Messages = toAPISessionMessages(messages)
+	judged, err := s.conversations.Judged(ctx, row, messages)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range session.Messages {
+		if reaction, found := judged[m.ID]; found {
+			session.Messages[i].Reaction = (*gen.SessionMessageReaction)(&reaction)
+		}
+	}
 	return gen.GetSession200JSONResponse{
 		Success: gen.SessionHistorySuccessTrue,
 		Session: session,

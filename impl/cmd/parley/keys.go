@@ -29,6 +29,7 @@ type keysCreateCmd struct {
 	Expires     *time.Time `format:"2006-01-02T15:04:05Z07:00" help:"When the key ends (RFC 3339)."`
 	App         string     `help:"An app to make another key for; a new app by default."`
 	Agent       string     `help:"The agent that answers for the new app."`
+	Project     int64      `help:"The project that the new app answers from."`
 }
 
 // keyJSON is a key as programs read it; Key is set only when it is made.
@@ -72,7 +73,7 @@ func (k keysCreateCmd) Run(ctx context.Context, c *cli) error {
 		}
 		created, err := s.Keys.Create(ctx, key.CreateInput{
 			AccountID: account.ID, Name: k.Name, Kind: key.Kind(k.Kind), Scopes: k.Scopes, Origins: k.Origins, Agents: k.Agents,
-			Plan: k.Plan, Environment: k.Environment, ExpiresAt: k.Expires, AppID: k.App, AgentID: k.Agent,
+			Plan: k.Plan, Environment: k.Environment, ExpiresAt: k.Expires, AppID: k.App, AgentID: k.Agent, ProjectID: k.Project,
 		})
 		if err != nil {
 			return err

@@ -97,7 +97,7 @@ type modelsCmd struct {
 }
 
 type modelsListCmd struct {
-	Type    string `enum:"llm,sd,embedding" default:"llm" help:"llm, sd or embedding."`
+	Type    string `enum:"llm,sd,embedding,transcription,speech" default:"llm" help:"llm, sd, embedding, transcription or speech."`
 	Account string `help:"Id or name of an account, to see its own too."`
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"parley/impl/app"
 )
@@ -38,7 +39,7 @@ func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
 	debug.FreeOSMemory() // reading the document left several times what is kept of it
-	greet(c, l.Addr(), a.FirstKey)
+	greet(c, l.Addr(), a.FirstKey, a.SetUp)
 	go a.ServeMetrics(watched)
 	return a.Serve(ctx, l)
 }
@@ -58,8 +59,9 @@ func (closedListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
 func (closedListener) Close() error              { return nil }
 func (closedListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
-// greet tells where the server is and, on the first start, the first key.
-func greet(c *cli, addr net.Addr, firstKey string) {
+// greet tells where the server is, on the first start the first key, and until
+// somebody is there how to become the first person.
+func greet(c *cli, addr net.Addr, firstKey, setUp string) {
 	url := c.PublicURL
 	if url == "" {
 		scheme := "http"
@@ -68,7 +70,13 @@ func greet(c *cli, addr net.Addr, firstKey string) {
 		}
 		url = scheme + "://" + addr.String()
 	}
+	url = strings.TrimSuffix(url, "/")
 	fmt.Fprintf(os.Stdout, "Parley serves on %s\n", url)
+	if setUp != "" {
+		fmt.Fprintf(os.Stdout, "\nSet up the console (the link works once):\n\n  %s/console/set-up?token=%s\n\n", url, setUp)
+	} else {
+		fmt.Fprintf(os.Stdout, "Console: %s/console\n", url)
+	}
 	if firstKey == "" {
 		fmt.Fprintln(os.Stdout, "Another key: parley keys create --name NAME")
 		return

@@ -214,8 +214,11 @@ func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string,
 // payer is who pays for a run, as it is now.
 func (s *Service) payer(ctx context.Context, c db.Chat) (key.Caller, error) {
 	find := s.DB.CallerByKey
-	if c.PayerKind == "client" {
+	switch c.PayerKind {
+	case "client":
 		find = s.DB.CallerByClient
+	case "user":
+		find = s.DB.CallerByUser
 	}
 	row, err := find(ctx, c.AccountID, c.PayerID)
 	if errors.Is(err, db.ErrNotFound) {

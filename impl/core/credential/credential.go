@@ -35,6 +35,7 @@ const (
 	EndUser        Kind = "parley_eu_" // a visitor of an app
 	Ephemeral      Kind = "ek_"        // a page's realtime sessions; clients know it by this prefix
 	ChatTicket     Kind = "parley_ct_" // opens the WebSocket of one chat
+	SetUp          Kind = "parley_su_" // makes the first person of a server
 )
 
 var kinds = map[Kind]bool{

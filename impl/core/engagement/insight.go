@@ -57,7 +57,7 @@ type Intervention struct {
 // Portraits reads the last four weeks of users, in their order.
 func (s *Service) Portraits(ctx context.Context, accountID string, userIDs []string) ([]Portrait, error) {
 	from, to := s.baseline()
-	slots, err := s.DB.EngagementSlots(ctx, accountID, userIDs, from, to)
+	slots, err := s.DB.EngagementDays(ctx, accountID, userIDs, from, to)
 	if err != nil {
 		return nil, err
 	}

@@ -93,14 +93,24 @@ type messageArgs struct {
 	UserID string `json:"user_id"`
 }
 
-// Apply looks at the account's rules for users whose behaviour was just
-// reported. A rule acts when its condition begins to hold for a user, and again only after it has ceased to.
-func (s *Service) Apply(ctx context.Context, accountID string, portraits []Portrait) error {
+// Reported looks at users whose behaviour was just reported and returns portraits
+// of the first of them, at most told. Rules look at all of them; without rules
+// nothing is read of the others. A rule acts when its condition begins to hold
+// for a user, and again only after it has ceased to.
+func (s *Service) Reported(ctx context.Context, accountID string, userIDs []string, told int) ([]Portrait, error) {
+	told = min(told, len(userIDs))
 	rules, err := s.DB.EngagementRules(ctx, accountID, "", RulesMax)
-	if err != nil || len(rules) == 0 {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	return s.DB.InTx(ctx, func(q *db.Queries) error {
+	if len(rules) == 0 {
+		userIDs = userIDs[:told]
+	}
+	portraits, err := s.Portraits(ctx, accountID, userIDs)
+	if err != nil || len(rules) == 0 {
+		return portraits, err
+	}
+	return portraits[:told], s.DB.InTx(ctx, func(q *db.Queries) error {
 		for _, r := range rules {
 			if err := s.apply(ctx, q, r, portraits); err != nil {
 				return err

@@ -37,6 +37,7 @@ type Caller struct {
 	Role              Role   // of a person; "" for everything else
 	AppID             string
 	AgentID           string // of the app; "" when it names none
+	ProjectID         int64  // that the app answers from; 0 when it names none
 	AppKnows          bool   // the app has knowledge of its own
 	Kind              Kind
 	Scopes            []string
@@ -187,6 +188,9 @@ func CallerOf(row db.Caller) Caller {
 	if row.AgentID != nil {
 		c.AgentID = *row.AgentID
 	}
+	if row.ProjectID != nil {
+		c.ProjectID = *row.ProjectID
+	}
 	if row.Plan != nil {
 		c.Bucket = row.ID
 	}
@@ -217,6 +221,7 @@ type CreateInput struct {
 	ExpiresAt   *time.Time
 	AppID       string // an existing app; "" makes one
 	AgentID     string // the agent of a new app
+	ProjectID   int64  // the project that a new app answers from; not beside an agent
 }
 
 // Created is a new key with its text, which is never available again.
@@ -226,7 +231,7 @@ type Created struct {
 }
 
 // Create stores a key. Bad names, kinds, scopes or origins are Invalid faults,
-// an app or agent that does not exist is NotFound, a publishable key with an
+// an app, agent or project that does not exist is NotFound, a publishable key with an
 // administrative scope is a Conflict, more than the
 // caller's own rights is Forbidden.
 func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
@@ -240,7 +245,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (Created, error) {
 	text, digest := s.mint(&k)
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
 		if in.AppID == "" {
-			if err := s.insertApp(ctx, q, k, in.AgentID); err != nil {
+			if err := s.insertApp(ctx, q, k, in); err != nil {
 				return err
 			}
 		}
@@ -297,13 +302,22 @@ func recordKey(ctx context.Context, q *db.Queries, k db.Key, action string) erro
 	}})
 }
 
-func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, agentID string) error {
+func (s *Service) insertApp(ctx context.Context, q *db.Queries, k db.Key, in CreateInput) error {
 	app := db.App{AccountID: k.AccountID, ID: k.AppID, Name: k.Name, CreatedAt: k.CreatedAt}
-	if agentID != "" {
-		if err := findAgent(ctx, q, k.AccountID, agentID); err != nil {
+	if in.AgentID != "" {
+		if err := findAgent(ctx, q, k.AccountID, in.AgentID); err != nil {
 			return err
 		}
-		app.AgentID = &agentID
+		app.AgentID = &in.AgentID
+	}
+	if in.ProjectID != 0 {
+		if err := findProject(ctx, q, k.AccountID, in.ProjectID); err != nil {
+			return err
+		}
+		app.ProjectID = &in.ProjectID
+	}
+	if app.AgentID != nil && app.ProjectID != nil {
+		return fault.New(fault.Invalid, "An app answers as an agent or from a project, not both.")
 	}
 	return q.InsertApp(ctx, app)
 }
@@ -322,6 +336,14 @@ func findAgent(ctx context.Context, q *db.Queries, accountID, agentID string) er
 	_, err := q.Agent(ctx, accountID, agentID)
 	if errors.Is(err, db.ErrNotFound) {
 		return fault.New(fault.NotFound, "Agent not found")
+	}
+	return err
+}
+
+func findProject(ctx context.Context, q *db.Queries, accountID string, projectID int64) error {
+	_, err := q.Project(ctx, accountID, projectID)
+	if errors.Is(err, db.ErrNotFound) {
+		return fault.New(fault.NotFound, "Project not found")
 	}
 	return err
 }

@@ -27,6 +27,9 @@ const (
 	KindSD  = "sd"
 	// KindEmbedding is of OpenAI's API: what texts become vectors by.
 	KindEmbedding = "embedding"
+	// KindTranscription writes down what was said; KindSpeech speaks. Sound is counted in tokens, see package speech.
+	KindTranscription = "transcription"
+	KindSpeech        = "speech"
 )
 
 // Ranks order models: the operator's upstream, stored providers, the built-in.
@@ -81,7 +84,7 @@ func (c *Catalog) ResolveKind(ctx context.Context, accountID, kind, modelID stri
 }
 
 // named is what users read of a kind.
-var named = map[string]string{KindLLM: "language model", KindEmbedding: "model for embeddings"}
+var named = map[string]string{KindLLM: "language model", KindEmbedding: "model for embeddings", KindTranscription: "model for transcription", KindSpeech: "model for speech"}
 
 func (c *Catalog) find(ctx context.Context, accountID, kind, modelID string) (db.Model, error) {
 	if modelID == "" {

@@ -147,6 +147,10 @@ func (c *Catalog) row(p db.Provider, m provider.Model, rank int) db.Model {
 		row.ContextTokens = defaultContextTokens
 	}
 	row.MaxOutputTokens = min(row.MaxOutputTokens, max(1, row.ContextTokens/2))
+	if spoken := soundKind(m.ID); row.Kind == KindLLM && spoken != "" {
+		row.Kind = spoken
+		return row
+	}
 	if embeds(m.ID) {
 		row.Kind, row.MaxOutputTokens = KindEmbedding, embeddingOutputTokens
 		if m.ContextTokens <= 0 {

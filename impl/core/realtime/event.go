@@ -29,6 +29,17 @@ const (
 	TextDone            = "response.output_text.done"
 	ArgumentsDelta      = "response.function_call_arguments.delta"
 	ArgumentsDone       = "response.function_call_arguments.done"
+
+	SpeechStarted    = "input_audio_buffer.speech_started"
+	SpeechStopped    = "input_audio_buffer.speech_stopped"
+	BufferCommitted  = "input_audio_buffer.committed"
+	TranscriptHeard  = "conversation.item.input_audio_transcription.completed"
+	TranscriptPiece  = "conversation.item.input_audio_transcription.delta"
+	TranscriptFailed = "conversation.item.input_audio_transcription.failed"
+	SoundDelta       = "response.output_audio.delta"
+	SoundDone        = "response.output_audio.done"
+	TranscriptDelta  = "response.output_audio_transcript.delta"
+	TranscriptDone   = "response.output_audio_transcript.done"
 )
 
 // Event is what a session tells its client. Which fields count follows from Type.
@@ -42,12 +53,18 @@ type Event struct {
 	ResponseID string    // whose output it is
 	Output     int       // index of the output
 	Content    int       // index of the part; of truncation too
-	AudioEndMs int       // of truncation
-	Text       string    // the next piece or, of done, all of it
-	CallID     string    // of arguments
-	Name       string    // of the function, of done arguments
+	AudioMs    int       // where in the sound: of truncation, and of the beginning and end of speech
+	Text       string    // the next piece or, of done, all of it; base64 of sound
+	Spoken     bool      // of parts: the part is sound
+	Failure    *fault.Error
+	Heard      Heard  // of what was transcribed
+	CallID     string // of arguments
+	Name       string // of the function, of done arguments
 	Limit      Limit
 }
+
+// Heard is what transcribing took.
+type Heard struct{ InputTokens, OutputTokens int }
 
 // View is a session as its client sees it.
 type View struct {
@@ -74,12 +91,14 @@ type Response struct {
 	ID              string
 	SessionID       string
 	Status          string
-	Reason          string       // why it is not whole: client_cancelled, max_output_tokens or content_filter
+	Reason          string       // why it is not whole: client_cancelled, turn_detected, max_output_tokens or content_filter
 	Failure         *fault.Error // of a failed one
 	Output          []Item
 	Ended           bool // its usage is known
 	InputTokens     int64
 	OutputTokens    int64
+	SpokenTokens    int64           // of sound, beside OutputTokens
+	Spoken          bool            // it is sound, with a transcript
 	Metadata        json.RawMessage // the client's own; nil
 	OutOfBand       bool            // it writes no conversation
 	MaxOutputTokens int

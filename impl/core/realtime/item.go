@@ -16,9 +16,11 @@ const (
 
 // The types of parts.
 const (
-	InputText  = "input_text"
-	OutputText = "output_text"
-	InputImage = "input_image"
+	InputText   = "input_text"
+	OutputText  = "output_text"
+	InputImage  = "input_image"
+	InputAudio  = "input_audio"
+	OutputAudio = "output_audio"
 )
 
 // The states of an item.
@@ -47,14 +49,41 @@ type Part struct {
 	Type     string  `json:"type"`
 	Text     *string `json:"text,omitempty"`
 	ImageURL *string `json:"image_url,omitempty"`
+
+	// Of sound, which is not kept itself.
+	Transcript *string `json:"transcript,omitempty"`  // nil until it is written down
+	DurationMs int     `json:"duration_ms,omitempty"` // how long it is, or as much of it as was heard
+
+	sound []byte // of an item that is being created, in the session's encoding
+}
+
+// inaudible is what models read of sound that could not be written down.
+const inaudible = "(inaudible)"
+
+// says is the part in words; nil for what has none.
+func (p Part) says() *string {
+	switch {
+	case p.Transcript != nil:
+		return p.Transcript
+	case p.Type == InputAudio:
+		words := inaudible
+		return &words
+	}
+	return p.Text
+}
+
+// WithSound is the part of an item to create, which was said in the session's encoding.
+func (p Part) WithSound(raw []byte) Part {
+	p.sound = raw
+	return p
 }
 
 // text joins what the item's parts say.
 func (i Item) text() string {
 	var texts []string
 	for _, p := range i.Content {
-		if p.Text != nil {
-			texts = append(texts, *p.Text)
+		if said := p.says(); said != nil {
+			texts = append(texts, *said)
 		}
 	}
 	return strings.Join(texts, "\n")
@@ -70,7 +99,7 @@ func (i Item) size() int {
 	}
 	for _, p := range i.Content {
 		n += 50
-		for _, text := range []*string{p.Text, p.ImageURL} {
+		for _, text := range []*string{p.Text, p.ImageURL, p.Transcript} {
 			if text != nil {
 				n += len(*text)
 			}
@@ -166,7 +195,7 @@ func pictured(parts []Part) []any {
 			out[i] = map[string]any{"type": "image_url", "image_url": map[string]any{"url": *p.ImageURL}}
 			continue
 		}
-		out[i] = map[string]any{"type": "text", "text": *p.Text}
+		out[i] = map[string]any{"type": "text", "text": *p.says()}
 	}
 	return out
 }

@@ -14,6 +14,7 @@ type output struct {
 	index  int
 	text   strings.Builder // of the message, or the arguments of the call
 	before string          // the id of the item before it
+	voice  *voice          // that speaks it; nil of what is not spoken
 }
 
 // take tells a piece of the answer.
@@ -31,7 +32,12 @@ func (a *answer) take(e turn.Event) {
 			o = a.open(Item{Type: Message, Role: string(provider.RoleAssistant), Content: []Part{}})
 		}
 		o.text.WriteString(e.Text)
-		s.send(Event{Type: TextDelta, ResponseID: a.shown.ID, ItemID: o.item.ID, Output: o.index, Text: e.Text})
+		kind := TextDelta
+		if o.voice != nil {
+			kind = TranscriptDelta
+			o.voice.add(e.Text)
+		}
+		s.send(Event{Type: kind, ResponseID: a.shown.ID, ItemID: o.item.ID, Output: o.index, Text: e.Text})
 	case turn.Calls:
 		pieces, err := provider.DecodeCalls(e.Text)
 		if err != nil {
@@ -87,7 +93,10 @@ func (a *answer) open(item Item) *output {
 		s.send(Event{Type: ItemAdded, Item: o.shown(), Previous: o.before})
 	}
 	if item.Type == Message {
-		s.send(Event{Type: PartAdded, ResponseID: a.shown.ID, ItemID: item.ID, Output: o.index})
+		s.send(Event{Type: PartAdded, ResponseID: a.shown.ID, ItemID: item.ID, Output: o.index, Spoken: a.shown.Spoken})
+		if a.shown.Spoken {
+			a.speak(o)
+		}
 	}
 	return o
 }
@@ -102,9 +111,12 @@ func (o *output) shown() *Item {
 func (o *output) finish(status string) {
 	text := o.text.String()
 	o.item.Status = status
-	if o.item.Type == Message {
+	switch {
+	case o.voice != nil:
+		o.item.Content = []Part{{Type: OutputAudio, Transcript: &text, DurationMs: o.voice.milliseconds()}}
+	case o.item.Type == Message:
 		o.item.Content = []Part{{Type: OutputText, Text: &text}}
-	} else {
+	default:
 		o.item.Arguments = &text
 	}
 }
@@ -114,7 +126,10 @@ func (o *output) close(a *answer) {
 	s := a.session
 	e := Event{ResponseID: a.shown.ID, ItemID: o.item.ID, Output: o.index, Text: o.text.String(), CallID: o.item.CallID, Name: o.item.Name}
 	told := []string{ArgumentsDone}
-	if o.item.Type == Message {
+	switch {
+	case o.voice != nil:
+		told, e.Spoken = []string{SoundDone, TranscriptDone, PartDone}, true
+	case o.item.Type == Message:
 		told = []string{TextDone, PartDone}
 	}
 	for _, kind := range told {

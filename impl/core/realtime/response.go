@@ -3,11 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"slices"
-	"time"
 
-	"parley/db"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
 	"parley/impl/core/knowledge"
@@ -26,6 +22,7 @@ type Ask struct {
 	Temperature     *float64
 	MaxOutputTokens *int // 0 leaves it to the model
 	Metadata        json.RawMessage
+	Modalities      string // Text, Audio or Both; "" is the session's
 }
 
 // Input is an item of the request's own, or refers to one of the conversation.
@@ -38,11 +35,16 @@ type Input struct {
 type answer struct {
 	session   *Session
 	asked     Settings // the session's, with what was asked for
+	items     []Item   // what it is to; in words once all of waits are done
+	waits     []*heard
 	history   []provider.Message
 	shown     Response
+	ctx       context.Context //nolint:containedctx // of what goes on beside the turn, until it is cancelled
+	hush      context.CancelFunc
 	outputs   []*output
 	turnID    string // once it has begun
 	cancelled bool
+	reason    string          // of the cancelling
 	callPiece map[int]*output // by the index of a call
 }
 
@@ -58,6 +60,11 @@ var (
 func (s *Session) Respond(ctx context.Context, ask Ask) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.respond(ctx, ask)
+}
+
+// respond needs s.mu.
+func (s *Session) respond(ctx context.Context, ask Ask) error {
 	switch {
 	case s.closing:
 		return errClosing
@@ -70,18 +77,30 @@ func (s *Session) Respond(ctx context.Context, ask Ask) error {
 	if err != nil {
 		return err
 	}
-	a := &answer{session: s, asked: s.settings.with(ask), history: messages(items), callPiece: map[int]*output{}}
+	asked := s.settings.with(ask)
+	if err := asked.check(s.sound); err != nil {
+		return err
+	}
+	a := &answer{session: s, asked: asked.resolved(s.sound), items: items, callPiece: map[int]*output{}}
+	for _, item := range items {
+		if h := s.hearing[item.ID]; h != nil {
+			a.waits = append(a.waits, h)
+		}
+	}
 	a.shown = Response{
 		ID: id.New("resp_"), SessionID: s.ID, Status: InProgress, Metadata: ask.Metadata, OutOfBand: ask.OutOfBand,
 		MaxOutputTokens: a.asked.MaxOutputTokens, Temperature: a.asked.Temperature,
+		Spoken: a.asked.Modalities == Audio,
 	}
+	ctx = context.WithoutCancel(ctx)
+	a.ctx, a.hush = context.WithCancel(ctx)
 	if ask.OutOfBand {
 		s.beside[a.shown.ID] = a
 	} else {
 		s.running = a
 	}
 	s.send(Event{Type: ResponseCreated, Response: a.view()})
-	s.answers.Go(func() { a.run(context.WithoutCancel(ctx)) })
+	s.answers.Go(func() { a.run(ctx) })
 	return nil
 }
 
@@ -95,6 +114,9 @@ func (s Settings) with(ask Ask) Settings {
 	}
 	if ask.ToolChoice != nil {
 		s.ToolChoice = ask.ToolChoice
+	}
+	if ask.Modalities != "" {
+		s.Modalities = ask.Modalities
 	}
 	if ask.Temperature != nil {
 		s.Temperature = ask.Temperature
@@ -129,27 +151,6 @@ func (s *Session) context(ask Ask) ([]Item, error) {
 	return items, nil
 }
 
-// Cancel ends a running answer: the one that writes the conversation for "".
-func (s *Session) Cancel(ctx context.Context, responseID string) error {
-	s.mu.Lock()
-	a := s.running
-	if responseID != "" && (a == nil || a.shown.ID != responseID) {
-		a = s.beside[responseID]
-	}
-	if a == nil {
-		s.mu.Unlock()
-		return errNothing
-	}
-	a.cancelled = true
-	turnID, accountID := a.turnID, s.caller.AccountID
-	s.mu.Unlock()
-	if turnID == "" {
-		return nil // it will be as soon as it has begun
-	}
-	_, err := s.service.Turns.Cancel(ctx, accountID, turnID)
-	return err
-}
-
 // Busy tells whether an answer is running.
 func (s *Session) Busy() bool {
 	s.mu.Lock()
@@ -159,6 +160,7 @@ func (s *Session) Busy() bool {
 
 // run makes the answer and tells how it ended.
 func (a *answer) run(ctx context.Context) {
+	defer func() { a.hush() }() // keep gives it another meaning
 	live, err := a.begin(ctx)
 	if err != nil {
 		a.end(ctx, turn.Event{Kind: turn.Failed}, fault.From(err))
@@ -166,17 +168,65 @@ func (a *answer) run(ctx context.Context) {
 	}
 	for e := range live.Follow(ctx, 0) {
 		if e.Terminal() {
-			a.end(ctx, e, live.Answer().Failure)
+			a.end(ctx, e, a.heardOut(live.Answer().Failure))
 			return
 		}
 		a.take(e)
 	}
-	a.end(ctx, turn.Event{Kind: turn.Failed}, fault.New(fault.Unavailable, "Another server has taken over the answer."))
+	a.end(ctx, turn.Event{Kind: turn.Failed}, a.heardOut(fault.New(fault.Unavailable, "Another server has taken over the answer.")))
+}
+
+var errCancelled = fault.New(fault.Canceled, "The answer was cancelled.")
+
+// heardOut waits until what was written has been spoken, and returns what failed, if anything did.
+func (a *answer) heardOut(failure *fault.Error) *fault.Error {
+	if failure != nil {
+		a.hush() // an answer that is not whole is not spoken to its end
+	}
+	err := a.spoken()
+	a.session.mu.Lock()
+	defer a.session.mu.Unlock()
+	switch {
+	case failure != nil || err == nil && a.ctx.Err() == nil:
+		return failure
+	case a.cancelled && a.shown.Spoken:
+		return errCancelled
+	case err == nil:
+		return nil
+	}
+	return fault.From(err)
+}
+
+// listen waits until what the answer is to has been written down.
+func (a *answer) listen() error {
+	for _, h := range a.waits {
+		select {
+		case <-h.done:
+		case <-a.ctx.Done():
+			return errCancelled
+		}
+	}
+	s := a.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, item := range a.items {
+		if at := s.index(item.ID); at >= 0 {
+			a.items[i] = s.entries[at].Item
+		}
+	}
+	if n := len(a.items); n > 0 && s.unheard.failure != nil && a.items[n-1].ID == s.unheard.itemID {
+		return s.unheard.failure
+	}
+	a.history = messages(a.items)
+	return nil
 }
 
 // begin passes the gates that every answer passes, and starts the turn.
 func (a *answer) begin(ctx context.Context) (*turn.Live, error) {
 	s := a.session
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
 	caller, err := s.again(ctx)
 	if err != nil {
 		return nil, err
@@ -248,95 +298,4 @@ func (s *Session) tell(e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.send(e)
-}
-
-// storePatience bounds how long storing an answer is tried while the database is away.
-const (
-	storePatience = time.Minute
-	storeRetry    = 250 * time.Millisecond
-)
-
-// end tells the end of an answer, after its items have been kept.
-func (a *answer) end(ctx context.Context, e turn.Event, failure *fault.Error) {
-	s := a.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a.conclude(e, failure)
-	status := Completed
-	if a.shown.Status != Completed {
-		status = Incomplete
-	}
-	for _, o := range a.outputs {
-		o.finish(status)
-	}
-	if !a.shown.OutOfBand {
-		if err := a.keep(ctx); err != nil {
-			a.shown.Status, a.shown.Failure = Failed, fault.From(err)
-		}
-	}
-	for _, o := range a.outputs {
-		o.close(a)
-	}
-	delete(s.beside, a.shown.ID)
-	if s.running == a {
-		s.running = nil
-	}
-	s.send(Event{Type: ResponseDone, Response: a.view()})
-}
-
-// conclude reads what a turn's end means for its response.
-func (a *answer) conclude(e turn.Event, failure *fault.Error) {
-	a.shown.Ended = true
-	if e.Usage != nil {
-		a.shown.InputTokens, a.shown.OutputTokens = e.Usage.InputTokens, e.Usage.OutputTokens
-	}
-	switch {
-	case e.Kind == turn.Cancelled || (failure != nil && failure.Kind == fault.Canceled):
-		a.shown.Status, a.shown.Reason = Cancelled, "client_cancelled"
-	case e.Kind == turn.Completed && e.Finish == provider.FinishLength:
-		a.shown.Status, a.shown.Reason = Incomplete, "max_output_tokens"
-	case e.Kind == turn.Completed && e.Finish == provider.FinishContentFilter:
-		a.shown.Status, a.shown.Reason = Incomplete, "content_filter"
-	case e.Kind == turn.Completed:
-		a.shown.Status = Completed
-	default:
-		if failure == nil {
-			failure = fault.New(fault.Unavailable, "The answer could not be made.")
-		}
-		a.shown.Status, a.shown.Failure = Failed, failure
-	}
-}
-
-// keep stores what the answer wrote, waiting out an outage: it has been paid.
-func (a *answer) keep(ctx context.Context) error {
-	s := a.session
-	var rows []entry
-	spoken := db.Spoken{InputTokens: a.shown.InputTokens, OutputTokens: a.shown.OutputTokens}
-	for _, o := range a.outputs {
-		at := s.index(o.item.ID)
-		s.bytes += o.item.size() - s.entries[at].size()
-		s.entries[at].Item = o.item
-		rows = append(rows, s.entries[at])
-		if text := o.item.text(); text != "" {
-			spoken.Preview = turn.Preview(text)
-		}
-	}
-	deadline := time.Now().Add(storePatience)
-	for {
-		err := s.keep(ctx, rows, spoken)
-		if !errors.Is(err, db.ErrUnavailable) || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(storeRetry)
-	}
-}
-
-// view is the response as it stands, for an event.
-func (a *answer) view() *Response {
-	shown := a.shown
-	for _, o := range a.outputs {
-		shown.Output = append(shown.Output, o.item)
-	}
-	shown.Metadata = slices.Clone(shown.Metadata)
-	return &shown
 }

@@ -29,6 +29,13 @@ func (s *Service) NewSecret(ctx context.Context, caller key.Caller, settings Set
 	if err != nil {
 		return Secret{}, err
 	}
+	by, err := s.soundOf(ctx, caller.AccountID)
+	if err == nil {
+		err = settings.check(by)
+	}
+	if err != nil {
+		return Secret{}, err
+	}
 	secretID, now := id.New(secretPrefix), s.Now()
 	ends := now.Add(life).Truncate(time.Second)
 	text, err := s.Keys.NewEphemeral(caller, secretID, ends)
@@ -36,7 +43,7 @@ func (s *Service) NewSecret(ctx context.Context, caller key.Caller, settings Set
 		return Secret{}, err
 	}
 	err = s.DB.InsertRealtimeSecret(ctx, caller.AccountID, secretID, string(encoded(settings)), ends, now)
-	return Secret{View: View{ID: id.New(id.Session), Model: who.ID(), Settings: settings}, Text: text, Ends: ends}, err
+	return Secret{View: View{ID: id.New(id.Session), Model: who.ID(), Settings: settings.resolved(by)}, Text: text, Ends: ends}, err
 }
 
 // readSecret gives a session what its secret says.

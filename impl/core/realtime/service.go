@@ -28,6 +28,11 @@ type Service struct {
 	Turns         *turn.Engine
 	Keys          *key.Service
 	Now           func() time.Time
+
+	// How many sessions may be open on this server; 0 is any number.
+	OpenPerAccount, OpenPerKey int
+
+	open open
 }
 
 var errNoSession = fault.New(fault.NotFound, "Session not found.").Coded("session_not_found")
@@ -43,8 +48,21 @@ type OpenInput struct {
 }
 
 // Open prepares a session; Greet then tells the client. A model, an agent or a
-// session that does not exist is a NotFound fault.
+// session that does not exist is a NotFound fault, too many open sessions are a
+// RateLimited one. A session that was opened is open until Leave.
 func (s *Service) Open(ctx context.Context, in OpenInput) (*Session, error) {
+	if err := s.enter(in.Caller); err != nil {
+		return nil, err
+	}
+	open, err := s.prepare(ctx, in)
+	if err != nil {
+		s.leave(in.Caller)
+		return nil, err
+	}
+	return open, nil
+}
+
+func (s *Service) prepare(ctx context.Context, in OpenInput) (*Session, error) {
 	open := &Session{
 		ID: id.New(id.Session), ExpiresAt: s.Now().Add(Life), service: s, caller: in.Caller, again: in.Again, send: in.Send, unstored: in.Unstored,
 		beside: map[string]*answer{},
@@ -63,7 +81,11 @@ func (s *Service) Open(ctx context.Context, in OpenInput) (*Session, error) {
 		open.settings.Model = in.Model
 	}
 	who, err := s.Agents.Answering(ctx, in.Caller.AccountID, open.settings.Model)
+	if err != nil {
+		return nil, err
+	}
 	open.answering = who.ID()
+	open.sound, err = s.soundOf(ctx, in.Caller.AccountID)
 	return open, err
 }
 

@@ -34,6 +34,12 @@ type Session struct {
 	closing  bool    // no answer is begun any more
 	running  *answer // that writes the conversation
 	beside   map[string]*answer
+	wanted   bool // an answer, as soon as the running one has ended
+	gone     bool // the client is
+	sound    sound
+	ear      ear
+	hearing  map[string]*heard // by item
+	unheard  lost
 	answers  sync.WaitGroup
 }
 
@@ -57,7 +63,7 @@ func (s *Session) Greet() {
 
 // view needs s.mu.
 func (s *Session) view() *View {
-	return &View{ID: s.ID, Model: s.answering, ExpiresAt: s.ExpiresAt, Settings: s.settings}
+	return &View{ID: s.ID, Model: s.answering, ExpiresAt: s.ExpiresAt, Settings: s.settings.resolved(s.sound)}
 }
 
 // Settings returns the session's settings, for who changes a part of them.
@@ -74,6 +80,9 @@ func (s *Session) Model() string { return s.answering }
 func (s *Session) Update(ctx context.Context, settings Settings) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := settings.check(s.sound); err != nil {
+		return err
+	}
 	if s.stored {
 		err := s.service.DB.UpdateRealtimeSession(ctx, s.caller.AccountID, s.ID, string(encoded(settings)))
 		if errors.Is(err, db.ErrNotFound) {
@@ -82,6 +91,9 @@ func (s *Session) Update(ctx context.Context, settings Settings) error {
 		if err != nil {
 			return err
 		}
+	}
+	if settings.inputFormat() != s.settings.inputFormat() {
+		s.ear.forget() // one sound has one encoding
 	}
 	s.settings = settings
 	s.send(Event{Type: SessionUpdated, View: s.view()})
@@ -106,6 +118,11 @@ const Root = "root"
 func (s *Session) CreateItem(ctx context.Context, item Item, after string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.createItem(ctx, item, after, false)
+}
+
+// createItem needs s.mu; committed says that the item was in the buffer.
+func (s *Session) createItem(ctx context.Context, item Item, after string, committed bool) error {
 	if item.ID == "" {
 		item.ID = id.New("item_")
 	} else if s.index(item.ID) >= 0 {
@@ -114,6 +131,10 @@ func (s *Session) CreateItem(ctx context.Context, item Item, after string) error
 	if item.Type == FunctionOutput && !slices.ContainsFunc(s.entries, func(e entry) bool { return e.Type == FunctionCall && e.CallID == item.CallID }) {
 		return about(fault.New(fault.Invalid, "There is no call with this id in the conversation.").Coded("invalid_tool_call_output"), "item.call_id")
 	}
+	raw, err := s.takeSound(&item)
+	if err != nil {
+		return err
+	}
 	e, at, err := s.place(item, after)
 	if err != nil {
 		return err
@@ -121,9 +142,15 @@ func (s *Session) CreateItem(ctx context.Context, item Item, after string) error
 	if err := s.keep(ctx, []entry{e}, db.Spoken{}); err != nil {
 		return err
 	}
+	if committed {
+		s.send(Event{Type: BufferCommitted, ItemID: e.ID, Previous: s.before(at)})
+	}
 	s.add(e, at)
 	s.send(Event{Type: ItemAdded, Item: &e.Item, Previous: s.before(at)})
 	s.send(Event{Type: ItemDone, Item: &e.Item, Previous: s.before(at)})
+	if raw != nil {
+		s.hear(ctx, e.ID, raw)
+	}
 	return nil
 }
 
@@ -177,36 +204,6 @@ func (s *Session) before(at int) string {
 	return s.entries[at-1].ID
 }
 
-// keep stores items, and the session with the first of them.
-func (s *Session) keep(ctx context.Context, items []entry, spoken db.Spoken) error {
-	if s.unstored || len(items) == 0 {
-		return nil
-	}
-	now := s.service.Now()
-	if !s.stored {
-		c := db.Conversation{
-			AccountID: s.caller.AccountID, ID: s.ID, Surface: Surface, AppID: s.caller.AppID, ModelID: &s.answering, CreatedAt: now,
-		}
-		if s.caller.EndUser != "" {
-			c.EndUser = &s.caller.EndUser
-		}
-		if err := s.service.DB.InsertRealtimeSession(ctx, c, string(encoded(s.settings))); err != nil {
-			return err
-		}
-		s.stored = true
-	}
-	rows := make([]db.RealtimeItem, len(items))
-	for i, e := range items {
-		rows[i] = db.RealtimeItem{ID: e.ID, Rank: e.rank, Item: string(encoded(e.Item))}
-	}
-	err := s.service.DB.InsertRealtimeItems(ctx, s.caller.AccountID, s.ID, rows, spoken, now)
-	var conflict *db.ConflictError
-	if errors.As(err, &conflict) {
-		return ErrGone
-	}
-	return err
-}
-
 // RetrieveItem shows an item.
 func (s *Session) RetrieveItem(itemID string) error {
 	s.mu.Lock()
@@ -241,45 +238,21 @@ func (s *Session) DeleteItem(ctx context.Context, itemID string) error {
 	return nil
 }
 
-// TruncateItem cuts what the assistant said to what was heard of it. A text has
-// no length in time, so nothing of it can be heard but all or nothing: only 0 cuts it.
-func (s *Session) TruncateItem(ctx context.Context, itemID string, part, audioEndMs int) error {
+// Leave is Close for a client that is gone: nothing more is spoken to it.
+func (s *Session) Leave() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := s.index(itemID)
-	switch {
-	case i < 0:
-		return errNoItem
-	case s.entries[i].Role != "assistant" || s.entries[i].Status == InProgress:
-		return about(fault.New(fault.Invalid, "Only messages of the assistant that have ended can be truncated.").Coded("invalid_value"), "item_id")
-	case part < 0 || part >= len(s.entries[i].Content):
-		return about(fault.New(fault.Invalid, "The item has no such part.").Coded("invalid_value"), "content_index")
-	case audioEndMs != 0:
-		return about(fault.New(fault.Invalid, "The part is a text, which has no length in time: only 0 truncates it.").Coded("invalid_value"), "audio_end_ms")
+	if !s.gone {
+		s.gone = true
+		s.service.leave(s.caller)
 	}
-	cut, none := s.entries[i].Item, ""
-	cut.Content = slices.Clone(cut.Content)
-	cut.Content[part].Text = &none
-	if s.stored {
-		err := s.service.DB.UpdateRealtimeItem(ctx, s.caller.AccountID, s.ID, itemID, string(encoded(cut)))
-		if errors.Is(err, db.ErrNotFound) {
-			return ErrGone
-		}
-		if err != nil {
-			return err
-		}
-	}
-	s.bytes -= s.entries[i].size() - cut.size()
-	s.entries[i].Item = cut
-	s.send(Event{Type: ItemTruncated, ItemID: itemID, Content: part, AudioEndMs: audioEndMs})
-	return nil
+	s.mu.Unlock()
+	s.Close()
 }
 
-// ClearBuffer answers a client that clears the buffer of what was heard, which is always empty.
-func (s *Session) ClearBuffer() {
+func (s *Session) left() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.send(Event{Type: BufferCleared})
+	return s.gone
 }
 
 // Close refuses further answers and returns when the running ones have ended;

@@ -12,6 +12,8 @@ package realtime
 import (
 	"encoding/json"
 	"time"
+
+	"parley/impl/core/fault"
 )
 
 // Surface is the name under which sessions and turns are stored.
@@ -37,12 +39,48 @@ type Settings struct {
 	Temperature     *float64        `json:"temperature,omitempty"`
 	MaxOutputTokens int             `json:"max_output_tokens,omitempty"` // 0 leaves it to the model
 
-	// What only audio needs is kept and shown.
+	// What only audio needs is kept and shown, also without a speech provider.
+	Modalities    string          `json:"modalities,omitempty"` // Text, Audio or Both; "" is Both
 	Voice         string          `json:"voice,omitempty"`
+	Speed         float64         `json:"speed,omitempty"`        // of the voice; 0 is its own
 	InputFormat   string          `json:"input_format,omitempty"` // pcm16, g711_ulaw or g711_alaw; "" is pcm16
 	OutputFormat  string          `json:"output_format,omitempty"`
 	Transcription json.RawMessage `json:"transcription,omitempty"`
-	TurnDetection json.RawMessage `json:"turn_detection,omitempty"`
+	TurnDetection json.RawMessage `json:"turn_detection,omitempty"` // "null" is none; nil is the default
+}
+
+// What answers may be. Both is sound where there is a provider of it, otherwise text.
+const (
+	Text  = "text"
+	Audio = "audio"
+	Both  = "both"
+)
+
+// ErrSpeech says that something takes a speech provider that is not there.
+var ErrSpeech = fault.New(fault.Invalid, "No speech provider is configured: sessions are of text alone.").Coded("speech_not_configured")
+
+// sound is what an account has models for.
+type sound struct{ hears, speaks bool }
+
+// resolved is the settings as they hold with the sound that there is.
+func (s Settings) resolved(by sound) Settings {
+	if s.Modalities != Text && by.speaks {
+		s.Modalities = Audio
+	} else {
+		s.Modalities = Text
+	}
+	if s.TurnDetection == nil && by.hears {
+		s.TurnDetection = defaultDetection
+	}
+	return s
+}
+
+// check is ErrSpeech for settings that want sound alone where there is none.
+func (s Settings) check(by sound) error {
+	if s.Modalities == Audio && !by.speaks {
+		return ErrSpeech
+	}
+	return nil
 }
 
 // Tool is a function that the client runs for the model.

@@ -24,6 +24,9 @@ func (e *Engine) workOffer(ctx context.Context, in Input) ([]offer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := in.Sampling.MaxOutputTokens; n > 0 {
+		m.MaxOutputTokens = min(m.MaxOutputTokens, n)
+	}
 	n, err := in.Work.Tokens(m)
 	if err != nil {
 		return nil, err

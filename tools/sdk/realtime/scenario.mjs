@@ -89,6 +89,37 @@ async function cancel(Client) {
   rt.close();
 }
 
+// tone is 16 bits, 24,000 samples a second, as base64.
+function tone(milliseconds, amplitude) {
+  const samples = Int16Array.from({ length: 24 * milliseconds }, (_, i) => amplitude * Math.sin(i / 10));
+  return Buffer.from(samples.buffer).toString("base64");
+}
+
+// speak says something by hand, hears the answer, and cuts it to what was heard.
+async function speak(Client, delta, settings) {
+  const sound = delta.replace("text", "audio");
+  const { rt, until, last } = await connect(Client, model);
+  const beta = settings.modalities;
+  await last("conversation.created");
+  rt.send({ type: "session.update", session: beta
+    ? { modalities: ["text", "audio"], turn_detection: null }
+    : { type: "realtime", output_modalities: ["audio"], audio: { input: { turn_detection: null } } } });
+  await last("session.updated");
+  rt.send({ type: "input_audio_buffer.append", audio: tone(400, 9000) });
+  rt.send({ type: "input_audio_buffer.commit" });
+  await last("input_audio_buffer.committed");
+  rt.send({ type: "response.create" });
+  const events = await until("response.done");
+  const done = events.at(-1).response;
+  const bytes = events.filter((e) => e.type === sound).reduce((n, e) => n + Buffer.from(e.delta, "base64").length, 0);
+  assert.equal(done.status, "completed");
+  assert.ok(bytes > 0 && done.output[0].content[0].transcript);
+  assert.equal(done.usage.output_token_details.audio_tokens, bytes / 2400);
+  rt.send({ type: "conversation.item.truncate", item_id: done.output[0].id, content_index: 0, audio_end_ms: 0 });
+  assert.equal((await last("conversation.item.truncated")).audio_end_ms, 0);
+  rt.close();
+}
+
 async function secret() {
   const made = await api.realtime.clientSecrets.create({ session: { type: "realtime", model, instructions: "Be kind." } });
   assert.ok(made.value.startsWith("ek_"));
@@ -118,5 +149,6 @@ const shapes = [
 for (const [Client, delta, settings] of shapes) {
   await goOn(Client, await talk(Client, delta, settings));
   await cancel(Client);
+  await speak(Client, delta, settings);
 }
 await secret();

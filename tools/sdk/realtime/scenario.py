@@ -9,6 +9,9 @@ internal error"); with TLS 1.2 or asyncio, none in 20,000.
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
+import struct
 import json
 from typing import Any
 
@@ -97,6 +100,40 @@ async def cancel(resource: Any) -> None:
         assert done.status == "cancelled" and done.status_details.reason == "client_cancelled", done
 
 
+def tone(milliseconds: int, amplitude: int) -> str:
+    """Returns 16 bits, 24,000 samples a second, as base64."""
+    samples = (int(amplitude * math.sin(i / 10)) for i in range(24 * milliseconds))
+    return base64.b64encode(b"".join(struct.pack("<h", s) for s in samples)).decode()
+
+
+async def speak(resource: Any, shape: str) -> None:
+    """Says something, hears the answer, and cuts it to what was heard."""
+    prefix = "response" if shape == "beta" else "response.output"
+    join = "." if shape == "beta" else "_"
+    async with resource.connect(model=MODEL) as connection:
+        heard = {"model": "whisper-1"}
+        settings = {"input_audio_transcription": heard} if shape == "beta" else {"type": "realtime", "audio": {"input": {"transcription": heard}}}
+        await connection.session.update(session=settings)
+        await until(connection, "session.updated")
+        for sound in (tone(400, 9000), tone(700, 0)):
+            await connection.input_audio_buffer.append(audio=sound)
+        events = await until(connection, "response.done")
+        kinds = [e.type for e in events]
+        order = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed", "response.created")
+        assert [kinds.index(k) for k in order] == sorted(kinds.index(k) for k in order), kinds
+        words = next(e for e in events if e.type == "conversation.item.input_audio_transcription.completed")
+        assert words.transcript == "How are you?", words
+        sound = b"".join(base64.b64decode(e.delta) for e in events if e.type == f"{prefix}{join}audio.delta")
+        done = events[-1].response
+        said = "".join(e.delta for e in events if e.type == f"{prefix}{join}audio_transcript.delta")
+        assert done.status == "completed" and sound and done.output[0].content[0].transcript == said, done
+        assert done.usage.output_token_details.audio_tokens == len(sound) / 2400, done.usage
+        await connection.conversation.item.truncate(item_id=done.output[0].id, content_index=0, audio_end_ms=500)
+        assert (await until(connection, "conversation.item.truncated"))[-1].audio_end_ms == 500
+        await connection.input_audio_buffer.clear()
+        await until(connection, "input_audio_buffer.cleared")
+
+
 async def first_item(session_id: str) -> str:
     return (await api.get(f"/realtime/sessions/{session_id}", cast_to=object))["items"][0]["id"]
 
@@ -121,6 +158,7 @@ async def main() -> None:
         session_id = await talk(resource, shape, settings)
         await go_on(resource, session_id, await first_item(session_id))
         await cancel(resource)
+        await speak(resource, shape)
     await secrets()
 
 

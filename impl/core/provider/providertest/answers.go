@@ -13,7 +13,8 @@ import (
 type Exchange struct {
 	http.ResponseWriter
 	Request *http.Request
-	Inputs  int // of a request for embeddings
+	Inputs  int    // of a request for embeddings
+	Text    string // of a request for speech
 	noUsage bool
 	down    <-chan struct{}
 }

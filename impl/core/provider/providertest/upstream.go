@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,7 @@ import (
 type Received struct {
 	Method, Path string
 	Header       http.Header
-	Body         map[string]any // the JSON body; nil for requests without one
+	Body         map[string]any // the JSON body, or the fields of a form; nil for requests without one
 }
 
 // Upstream is an OpenAI-compatible server under a test's control. Chat
@@ -27,6 +28,8 @@ type Upstream struct {
 	answers  []Answer
 	models   Answer
 	vectors  Answer
+	words    Answer
+	sounds   Answer
 	received []Received
 	down     chan struct{}
 }
@@ -38,7 +41,7 @@ func NewUpstream(t testing.TB, answers ...Answer) *Upstream {
 	if len(answers) == 0 {
 		answers = []Answer{SSE("Hello", " there")}
 	}
-	u := &Upstream{answers: answers, models: Models("upstream-model"), vectors: Vectors(4), Gone: make(chan struct{}, 1024), down: make(chan struct{})}
+	u := &Upstream{answers: answers, models: Models("upstream-model"), vectors: Vectors(4), words: Words("What is the weather?"), sounds: Sounds, Gone: make(chan struct{}, 1024), down: make(chan struct{})}
 	srv := httptest.NewServer(http.HandlerFunc(u.serve))
 	u.URL = srv.URL + "/v1"
 	t.Cleanup(func() {
@@ -70,7 +73,21 @@ func (u *Upstream) AnswersEmbeddings(a Answer) {
 	u.vectors = a
 }
 
-// Received returns the chat completions and embeddings asked for so far.
+// AnswersTranscriptions replaces what POST /audio/transcriptions is answered with.
+func (u *Upstream) AnswersTranscriptions(a Answer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.words = a
+}
+
+// AnswersSpeech replaces what POST /audio/speech is answered with.
+func (u *Upstream) AnswersSpeech(a Answer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sounds = a
+}
+
+// Received returns the chat completions, embeddings, speech and transcriptions asked for so far.
 func (u *Upstream) Received() []Received {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -96,13 +113,24 @@ func (u *Upstream) answerTo(r *http.Request, body []byte) Answer {
 	switch r.URL.Path {
 	case "/v1/models":
 		return u.models
-	case "/v1/chat/completions", "/v1/embeddings":
+	case "/v1/chat/completions", "/v1/embeddings", "/v1/audio/transcriptions", "/v1/audio/speech":
 	default:
 		return nil
 	}
 	got := Received{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone()}
-	_ = json.Unmarshal(body, &got.Body)
+	if r.URL.Path == "/v1/audio/transcriptions" {
+		got.Body = formOf(r.Header.Get("Content-Type"), body)
+	} else {
+		_ = json.Unmarshal(body, &got.Body)
+	}
 	u.received = append(u.received, got)
+	switch r.URL.Path {
+	case "/v1/audio/transcriptions":
+		return u.words
+	case "/v1/audio/speech":
+		answer, text := u.sounds, fmt.Sprint(got.Body["input"])
+		return func(e *Exchange) { e.Text = text; answer(e) }
+	}
 	if r.URL.Path == "/v1/embeddings" {
 		inputs, _ := got.Body["input"].([]any)
 		answer := u.vectors

@@ -1,0 +1,125 @@
+package console
+
+import (
+	"net/http"
+
+	"parley/gen/client/platform"
+)
+
+// entrance is what the pages before the sign-in are given.
+type entrance struct {
+	To, Email, Token, Name string
+	OIDC                   bool
+}
+
+func (v *visit) showSignIn() error {
+	return v.show(http.StatusOK, "sign-in", view{Title: "Sign in", Data: entrance{To: to(v.URL.Query().Get("to")), OIDC: v.c.OIDC}})
+}
+
+func (c *Console) showSignIn(v *visit) error { return v.showSignIn() }
+
+// signIn begins a session. A refusal shows the form again, without the password.
+func (c *Console) signIn(v *visit) error {
+	e := entrance{To: to(v.field("to")), Email: v.field("email"), OIDC: c.OIDC}
+	got, err := v.api.Platform.SignInWithResponse(v.Context(), platform.SignIn{Email: e.Email, Password: v.PostFormValue("password")})
+	if err != nil {
+		return v.again(err, "sign-in", view{Title: "Sign in", Data: e})
+	}
+	v.keepCookies(got.HTTPResponse)
+	http.Redirect(v.w, v.Request, e.To, http.StatusSeeOther)
+	return nil
+}
+
+// again shows a form of the entrance with the reason why it was refused.
+func (v *visit) again(err error, name string, page view) error {
+	p := explain(err)
+	if p.status == http.StatusInternalServerError || p.status == http.StatusServiceUnavailable {
+		return err
+	}
+	page.Error = p.text
+	return v.show(p.status, name, page)
+}
+
+// keepCookies hands the cookies of an answer of the API on to the browser.
+func (v *visit) keepCookies(from *http.Response) {
+	for _, cookie := range from.Header.Values("Set-Cookie") {
+		v.w.Header().Add("Set-Cookie", cookie)
+	}
+}
+
+func (c *Console) showPassword(v *visit) error {
+	return v.show(http.StatusOK, "password", view{Title: "Set your password", Data: entrance{Token: v.URL.Query().Get("token")}})
+}
+
+// setPassword redeems a one-time link, or changes the password of whoever knows the present one.
+func (c *Console) setPassword(v *visit) error {
+	e := entrance{Token: v.field("token"), Email: v.field("email")}
+	page := view{Title: "Set your password", Data: e}
+	change := platform.PasswordChange{NewPassword: v.PostFormValue("new_password")}
+	if change.NewPassword != v.PostFormValue("repeated") {
+		page.Error = "The two passwords differ."
+		return v.show(http.StatusBadRequest, "password", page)
+	}
+	if e.Token != "" {
+		change.Token = &e.Token
+	} else {
+		present := v.PostFormValue("password")
+		change.Email, change.Password = &e.Email, &present
+	}
+	got, err := v.api.Platform.SetPasswordWithResponse(v.Context(), change)
+	if err != nil {
+		return v.again(err, "password", page)
+	}
+	v.keepCookies(got.HTTPResponse)
+	return v.see("/", "password")
+}
+
+func (c *Console) showSetUp(v *visit) error {
+	return v.show(http.StatusOK, "set-up", view{Title: "Set up", Data: entrance{Token: v.URL.Query().Get("token")}})
+}
+
+// setUp makes the first person of the server, by the token that only its operator has seen.
+func (c *Console) setUp(v *visit) error {
+	e := entrance{Token: v.field("token"), Email: v.field("email"), Name: v.field("name")}
+	page := view{Title: "Set up", Data: e}
+	password := v.PostFormValue("new_password")
+	if password != v.PostFormValue("repeated") {
+		page.Error = "The two passwords differ."
+		return v.show(http.StatusBadRequest, "set-up", page)
+	}
+	got, err := v.api.Platform.SetUpWithResponse(v.Context(), platform.SetUp{Token: e.Token, Email: e.Email, Name: &e.Name, Password: password})
+	if err != nil {
+		return v.again(err, "set-up", page)
+	}
+	v.keepCookies(got.HTTPResponse)
+	return v.see("/", "set-up")
+}
+
+// signOut ends the session, or with everywhere all of the person's.
+func (c *Console) signOut(v *visit) error {
+	params := &platform.SignOutParams{}
+	if cookie, err := v.Cookie(sessionCookie); err == nil {
+		params.ParleySession = &cookie.Value
+	}
+	everywhere := v.field("everywhere") != ""
+	params.Everywhere = &everywhere
+	got, err := v.api.Platform.SignOutWithResponse(v.Context(), params)
+	if err != nil {
+		return err
+	}
+	v.keepCookies(got.HTTPResponse)
+	return v.see("/sign-in", "signed-out")
+}
+
+// home is the first page of what the person may see.
+func (c *Console) home(v *visit) error {
+	if v.isAdmin() {
+		return v.see("/keys", doneOf(v))
+	}
+	return v.see("/projects", doneOf(v))
+}
+
+func doneOf(v *visit) string { return v.URL.Query().Get("done") }
+
+// isAdmin tells whether the person may rule the account.
+func (v *visit) isAdmin() bool { return v.me != nil && (v.me.Role == nil || *v.me.Role != "member") }

@@ -1,0 +1,228 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/oapi-codegen/runtime/types"
+
+	"parley/gen/client/platform"
+)
+
+// measures are what a chart can show of usage, in the order of the menu.
+var measures = []measure{
+	{"requests", "Answers", func(r platform.UsageRow) int64 { return r.Requests }, plain},
+	{"tokens", "Tokens", func(r platform.UsageRow) int64 { return r.InputTokens + r.OutputTokens }, plain},
+	{"cost", "Cost", func(r platform.UsageRow) int64 { return r.CostMicros }, money},
+}
+
+type measure struct {
+	Name, Text string
+	of         func(platform.UsageRow) int64
+	show       func(int64) string
+}
+
+func plain(n int64) string { return count(n) }
+
+// periods are the days that a chart may show.
+var periods = []int{7, 30, 90}
+
+// parts are what usage is split by below the days.
+var parts = []part{
+	{"model", "Model", platform.UsageDimensionModel}, {"key", "Key", platform.UsageDimensionKey},
+	{"surface", "API", platform.UsageDimensionSurface}, {"app", "App", platform.UsageDimensionApp},
+}
+
+type part struct {
+	Name, Text string
+	dimension  platform.UsageDimension
+}
+
+// usagePage is what the page of usage is given.
+type usagePage struct {
+	Measures []measure
+	Periods  []int
+	Parts    []part
+	Measure  measure
+	Days     int
+	Part     part
+	Total    platform.UsageRow
+	Chart    chart
+	Split    chart
+	More     bool // there are more groups than the table has
+	Account  platform.Account
+}
+
+// With is the page's address with another choice.
+func (p usagePage) With(name, value string) string {
+	choice := map[string]string{"measure": p.Measure.Name, "days": strconv.Itoa(p.Days), "by": p.Part.Name}
+	choice[name] = value
+	return "?measure=" + choice["measure"] + "&days=" + choice["days"] + "&by=" + choice["by"]
+}
+
+func (c *Console) showUsage(v *visit) error {
+	data := v.chosen()
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	from, to := types.Date{Time: today.AddDate(0, 0, 1-data.Days)}, types.Date{Time: today}
+	limit := int32(1000)
+	byDay, err := v.api.Platform.ListUsageWithResponse(v.Context(), &platform.ListUsageParams{
+		From: &from, To: &to, GroupBy: []platform.UsageDimension{platform.UsageDimensionDay}, Limit: &limit,
+	})
+	if err != nil {
+		return err
+	}
+	split, err := v.api.Platform.ListUsageWithResponse(v.Context(), &platform.ListUsageParams{
+		From: &from, To: &to, GroupBy: []platform.UsageDimension{data.Part.dimension}, Limit: &limit,
+	})
+	if err != nil {
+		return err
+	}
+	names, err := v.keyNames(data.Part.Name == "key")
+	if err != nil {
+		return err
+	}
+	account, err := v.api.Platform.GetOwnAccountWithResponse(v.Context())
+	if err != nil {
+		return err
+	}
+	data.Account, data.More = *account.JSON200, cursorOf(split.HTTPResponse.Header.Get("Link")) != ""
+	data.Chart = dayChart(*byDay.JSON200, from.Time, data)
+	data.Split = partChart(*split.JSON200, names, data)
+	for _, row := range *byDay.JSON200 {
+		data.Total.Requests += row.Requests
+		data.Total.InputTokens += row.InputTokens
+		data.Total.OutputTokens += row.OutputTokens
+		data.Total.CostMicros += row.CostMicros
+	}
+	return v.show(http.StatusOK, "usage", view{Title: "Usage", Nav: "usage", Data: data})
+}
+
+// chosen reads what the address chooses; anything else is the first choice.
+func (v *visit) chosen() usagePage {
+	query := v.URL.Query()
+	data := usagePage{Measures: measures, Periods: periods, Parts: parts, Measure: measures[0], Part: parts[0], Days: 30}
+	if i := slices.IndexFunc(measures, func(m measure) bool { return m.Name == query.Get("measure") }); i >= 0 {
+		data.Measure = measures[i]
+	}
+	if i := slices.IndexFunc(parts, func(p part) bool { return p.Name == query.Get("by") }); i >= 0 {
+		data.Part = parts[i]
+	}
+	if days, err := strconv.Atoi(query.Get("days")); err == nil && slices.Contains(periods, days) {
+		data.Days = days
+	}
+	return data
+}
+
+// keyNames are the names of the account's newest keys by id, where they are wanted.
+func (v *visit) keyNames(wanted bool) (map[string]string, error) {
+	names := map[string]string{}
+	if !wanted {
+		return names, nil
+	}
+	got, err := v.api.Platform.ListKeysWithResponse(v.Context(), &platform.ListKeysParams{})
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range *got.JSON200 {
+		names[k.ID] = k.Name
+	}
+	return names, nil
+}
+
+// chart is bars that a page draws, and the table behind them.
+type chart struct {
+	Label string
+	Width int // of the drawing, in its own units; its height is chartHeight
+	Max   string
+	Bars  []bar
+}
+
+// bar is one value of a chart.
+type bar struct {
+	Name, Value string
+	Row         platform.UsageRow
+	X, Y, W, H  int
+}
+
+const (
+	barStep     = 10
+	chartHeight = 160
+)
+
+// dayChart has a bar a day, days without usage included.
+func dayChart(rows platform.UsageList, from time.Time, p usagePage) chart {
+	byDay := map[string]platform.UsageRow{}
+	most := int64(1)
+	for _, row := range rows {
+		if row.Day != nil {
+			byDay[row.Day.Format(time.DateOnly)] = row
+			most = max(most, p.Measure.of(row))
+		}
+	}
+	out := chart{Label: p.Measure.Text + " a day", Width: barStep * p.Days, Max: p.Measure.show(most)}
+	for i := range p.Days {
+		day := from.AddDate(0, 0, i).Format(time.DateOnly)
+		row := byDay[day]
+		value := p.Measure.of(row)
+		height := int(value * chartHeight / most)
+		if value > 0 {
+			height = max(height, 2) // little is not nothing
+		}
+		out.Bars = append(out.Bars, bar{day, p.Measure.show(value), row, i*barStep + 1, chartHeight - height, barStep - 2, height})
+	}
+	return out
+}
+
+// partChart has a bar a group, the greatest first, each as wide as its share of the greatest in percent.
+func partChart(rows platform.UsageList, names map[string]string, p usagePage) chart {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b platform.UsageRow) int { return cmp.Compare(p.Measure.of(b), p.Measure.of(a)) })
+	out := chart{Label: p.Measure.Text + " by " + p.Part.Text, Width: 100}
+	most := int64(1)
+	for i, row := range rows {
+		value := p.Measure.of(row)
+		if i == 0 {
+			most = max(1, value)
+		}
+		out.Bars = append(out.Bars, bar{Name: nameOf(row, names), Value: p.Measure.show(value), Row: row, W: int(value * 100 / most)})
+	}
+	return out
+}
+
+// nameOf is what people call the group of a row.
+func nameOf(row platform.UsageRow, names map[string]string) string {
+	for _, name := range []*string{row.KeyID, row.Model, row.Surface, row.AppID} {
+		if name != nil {
+			return cmp.Or(names[*name], *name)
+		}
+	}
+	return "(unknown)"
+}
+
+// ledgerPage is what the page of the balance is given.
+type ledgerPage struct {
+	Account platform.Account
+	Entries []platform.LedgerEntry
+	Next    string
+}
+
+func (c *Console) showLedger(v *visit) error {
+	limit := int32(pageSize)
+	params := &platform.ListLedgerEntriesParams{Limit: &limit}
+	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
+		params.Cursor = &cursor
+	}
+	entries, err := v.api.Platform.ListLedgerEntriesWithResponse(v.Context(), params)
+	if err != nil {
+		return err
+	}
+	account, err := v.api.Platform.GetOwnAccountWithResponse(v.Context())
+	if err != nil {
+		return err
+	}
+	data := ledgerPage{Account: *account.JSON200, Entries: *entries.JSON200, Next: v.next(entries.HTTPResponse)}
+	return v.show(http.StatusOK, "balance", view{Title: "Balance", Nav: "balance", Data: data})
+}

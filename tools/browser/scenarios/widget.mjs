@@ -1,0 +1,195 @@
+// The widget on pages of other origins, under the strictest policy that still lets it work.
+import {call, server, sites, want} from "../kit.mjs"
+
+const policy = (from) => `default-src 'none'; script-src ${from}; connect-src ${from}; style-src 'none'; img-src ${from}; require-trusted-types-for 'script'; base-uri 'none'`
+
+// embedded is a page of its own origin that embeds the widget; allowed says whether the key lists the origin.
+async function embedded({allowed = true, project, attributes = "", html = "lang=en", from = server} = {}) {
+  const page = {html: "", headers: {"Content-Security-Policy": policy(from)}}
+  const origin = await sites.site(page)
+  const key = await call("POST", "/api/v1/keys", {
+    name: "shop", kind: "publishable", scopes: ["webchat"], plan: "unlimited", origins: [allowed ? origin : "https://elsewhere.example"], ...(project && {project_id: project}),
+  })
+  page.html = `<!doctype html><html ${html}><meta charset=utf-8><meta name=viewport content="width=device-width"><title>A shop</title>
+    <main><h1>A shop</h1><p>Buy things.</p><a href="#more">More</a></main><script src="${from}/widget.js" data-key="${key.key}" ${attributes} async></script></html>`
+  return origin
+}
+
+const panel = (page) => page.locator("[data-parley-widget]")
+const said = (page, n = -1) => panel(page).locator(".said.assistant .text").nth(n)
+
+async function ask(page, text) {
+  await panel(page).getByRole("textbox").fill(text)
+  await page.keyboard.press("Enter")
+}
+
+async function opened(page, origin) {
+  await page.goto(origin)
+  await panel(page).locator(".launch").click()
+}
+
+async function answered(page, text) {
+  await said(page).filter({hasText: text}).waitFor()
+  await panel(page).locator(".send").waitFor() // the answer has ended
+}
+
+export default {
+  async "streams on an allowed page, keeps the session, leaves nothing behind"(kit) {
+    const page = await kit.page()
+    const origin = await embedded({attributes: `data-title="Shop help" data-color="#7a3ea1" data-questions="Where is my parcel?|Who are you?"`})
+    await page.goto(origin)
+    const names = await page.evaluate(() => Object.keys(window).length)
+    await panel(page).locator(".launch").click()
+    await kit.shoot(page, "widget-open")
+    await panel(page).getByRole("button", {name: "Who are you?"}).click()
+    await answered(page, "You said: Who are you?")
+    await ask(page, "And **then**?")
+    await answered(page, "And then?")
+    want(await said(page).locator("strong").count() === 1, "strong text is not shown as such")
+    await page.reload()
+    await said(page, 1).filter({hasText: "And then?"}).waitFor()
+    want(await panel(page).locator(".said").count() === 4, "the session is not shown again")
+    want(await page.evaluate(() => Object.keys(window).length) === names, "the widget made a global name")
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-session")
+    kit.onlyFrom(server, origin)
+  },
+
+  async "is refused on a page that the key does not list"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({allowed: false}))
+    await ask(page, "Hello?")
+    await panel(page).getByRole("alert").filter({hasText: "That did not work."}).waitFor()
+    want(await panel(page).locator(".said.assistant").count() === 0, "there is an answer")
+    want(kit.log.some((line) => line.includes("403")), "the server did not refuse the origin")
+  },
+
+  async "goes on after a reload in mid-answer"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    await page.reload()
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    want(!(await said(page).textContent()).includes("piece40"), "the answer had ended before the reload")
+    await answered(page, "piece40")
+    const pieces = (await said(page).textContent()).trim().split(/\s+/)
+    want(pieces.length === 40 && pieces.every((p, n) => p === `piece${n + 1}`), `pieces: ${pieces}`)
+    want(await panel(page).locator(".said").count() === 2, "the question or the answer stands twice")
+    await page.reload()
+    await said(page).filter({hasText: "piece40"}).waitFor()
+    want(await panel(page).locator(".said").count() === 2, "the session shows something else than was said")
+  },
+
+  async "goes on after the connection broke"(kit) {
+    const page = await kit.page()
+    const between = await sites.proxy()
+    await opened(page, await embedded({from: between.origin}))
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece3"}).waitFor()
+    between.cut()
+    await answered(page, "piece40")
+    want((await said(page).textContent()).match(/piece\d+/g).length === 40, "pieces are lost or doubled")
+    want(kit.requests.some((url) => url.endsWith("/events")), "the connection did not break")
+  },
+
+  async "stops an answer and asks again"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "slow, please")
+    await said(page).filter({hasText: "piece2"}).waitFor()
+    await panel(page).getByRole("button", {name: "Stop"}).click()
+    await panel(page).locator(".send").waitFor()
+    await ask(page, "Still there?")
+    await answered(page, "You said: Still there?")
+  },
+
+  async "shows a hostile answer as text"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    await ask(page, "hostile")
+    await answered(page, "[U+202E]")
+    const text = await said(page).textContent()
+    want(text.includes("<script>window.hacked = 1</script>") && text.includes("[click](javascript:window.hacked=3)"), `text: ${text.slice(0, 300)}`)
+    want(await page.evaluate(() => window.hacked === undefined), "the answer ran")
+    const links = await said(page).locator("a").evaluateAll((all) => all.map((a) => [a.href, a.rel, a.target]))
+    want(JSON.stringify(links) === '[["https://good.example/path","noopener noreferrer nofollow ugc","_blank"]]', `links: ${JSON.stringify(links)}`)
+    const wide = await panel(page).locator(".log").evaluate((log) => log.scrollWidth - log.clientWidth)
+    want(wide <= 0, `the answer is ${wide} px too wide`)
+    await kit.accessible(page)
+  },
+
+  async "reads from right to left"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({html: "lang=ar dir=rtl", attributes: `data-title="متجر"`}))
+    await ask(page, "مرحبا")
+    await answered(page, "مرحبا")
+    want(await panel(page).evaluate((host) => getComputedStyle(host).direction) === "rtl", "the direction is not right to left")
+    const box = await panel(page).locator(".panel").boundingBox()
+    want(box.x < 400, "the panel stands on the wrong side")
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-rtl", [1280])
+  },
+
+  async "works by keyboard alone"(kit) {
+    const page = await kit.page({reducedMotion: "reduce"})
+    await page.goto(await embedded())
+    await panel(page).locator(".launch").focus()
+    await page.keyboard.press("Enter")
+    const inside = () => page.evaluate(() => document.querySelector("[data-parley-widget]").shadowRoot.activeElement?.closest(".panel") != null)
+    want(await inside(), "opening does not move the focus into the panel")
+    await page.keyboard.type("By keyboard")
+    await page.keyboard.press("Enter")
+    await answered(page, "You said: By keyboard")
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press("Tab")
+      want(await inside(), "Tab leaves the open panel")
+    }
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press("Shift+Tab")
+      want(await inside(), "Shift+Tab leaves the open panel")
+    }
+    want((await panel(page).getByRole("status").textContent()).includes("You said: By keyboard"), "the answer is not read out")
+    await page.keyboard.press("Escape")
+    want(await panel(page).locator(".launch").evaluate((b) => b.getRootNode().activeElement === b), "closing does not give the focus back")
+    want(!(await panel(page).locator(".panel").isVisible()), "Escape does not close")
+  },
+
+  async "sends a text file with the question"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded({attributes: "data-attach"}))
+    await panel(page).locator("input[type=file]").setInputFiles({name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("The cellar is dry.")})
+    await panel(page).getByText("notes.txt").waitFor()
+    await ask(page, "What about this?")
+    await answered(page, "The cellar is dry.")
+  },
+
+  async "looks as its project says, cites, and takes a judgement"(kit) {
+    const form = new FormData()
+    form.set("project_name", "Library")
+    form.set("file", new Blob(["Opening hours\n\nThe library opens at nine in the morning."], {type: "text/plain"}), "handbook.txt")
+    const authorization = {Authorization: `Bearer ${process.env.PARLEY_KEY}`}
+    const made = await (await fetch(`${server}/api/v1/projects`, {method: "POST", headers: authorization, body: form})).json()
+    const path = `/api/v1/projects/${made.data.id}`
+    for (let active = false; !active;) active = (await call("GET", path, null, process.env.PARLEY_KEY)).data.is_chat_active
+    const look = new FormData()
+    for (const [name, value] of [["chatbot_title", "Library desk"], ["chatbot_model", "parley-builtin"], ["chatbot_toolbar_color", "#0b6b4f"], ["example_questions[]", "When does the library open?"]]) look.append(name, value)
+    look.set("chat_bot_avatar", new Blob([Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64")], {type: "image/png"}), "a.png")
+    const set = await fetch(`${server}${path}/settings`, {method: "POST", headers: authorization, body: look})
+    want(set.ok, `settings: ${set.status} ${await set.text()}`)
+
+    const page = await kit.page()
+    await opened(page, await embedded({project: made.data.id}))
+    await panel(page).getByRole("heading", {name: "Library desk"}).waitFor()
+    want(await panel(page).locator("canvas").isVisible(), "the picture is not shown")
+    await panel(page).getByRole("button", {name: "When does the library open?"}).click()
+    await panel(page).locator(".cites summary").first().click()
+    await panel(page).locator(".cites blockquote").filter({hasText: "nine in the morning"}).waitFor()
+    await panel(page).getByRole("button", {name: "Good answer"}).click()
+    await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-project", [360, 1280])
+    await page.reload()
+    await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
+  },
+}
