@@ -99,6 +99,10 @@ const recordEngagement = `
 	from counted
 	order by place`
 
+// plannedFrom is how many events are worth a plan of their own: that for any number
+// of them expects ten, and compares each with each.
+const plannedFrom = 50
+
 // RecordEngagement stores what end users did and returns the places of the
 // events that are new; the others were stored before. No two may share user and id.
 func (q *Queries) RecordEngagement(ctx context.Context, accountID string, events []EngagementEvent) ([]int, error) {
@@ -125,7 +129,14 @@ func (q *Queries) RecordEngagement(ctx context.Context, accountID string, events
 		args = append(args, pq.Array(column))
 	}
 	fresh := []int{}
-	return fresh, q.list(ctx, &fresh, recordEngagement, args...)
+	if n < plannedFrom {
+		return fresh, q.list(ctx, &fresh, recordEngagement, args...)
+	}
+	q, err := q.within(ctx, recordEngagement)
+	if err != nil {
+		return nil, err
+	}
+	return fresh, q.listOnce(ctx, &fresh, recordEngagement, args...)
 }
 
 // EngagementSlots returns the sums of users' events from a time to before another, ordered by user and time.

@@ -15,3 +15,8 @@ var YAML []byte
 //
 //go:embed openapi.json
 var JSON []byte
+
+// Sockets is the AsyncAPI document of the WebSockets, which refers to the bundled document beside it.
+//
+//go:embed asyncapi.yaml
+var Sockets []byte

@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser asyncapi events-load events-scale realtime-idle
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -27,6 +27,9 @@ sdk-openai: build ## Run OpenAI's own clients for Python and Node against the se
 sdk-realtime: build ## Run OpenAI's realtime clients for Python and Node, in both shapes, over TLS
 	@tools/sdk/realtime/run
 
+asyncapi: ## Check the document of the WebSockets with AsyncAPI's parser
+	@tools/checks/asyncapi/run
+
 sdk-mcp: build ## Call the tools of MCP's reference server while WebSocket clients of others hold the chats
 	@tools/sdk/mcp/run
 
@@ -47,6 +50,15 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+
+events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
+	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
+
+events-scale: ## Measure the analysis of one user among ten million events of others; takes some minutes and 6 GB
+	@go run ./tools/withdb go test -count=1 -timeout=60m -v -run TestAnalysisDoesNotGrowWithOthers ./impl/core/engagement -events 10000000
+
+realtime-idle: ## Measure what 2,000 idle realtime sessions take
+	@go run ./tools/withdb go test -count=1 -v -run TestRealtimeIdleSessionsAreSmall ./impl/apitest -realtime-idle 2000
 
 bench: ## Measure the built server against the targets of the project, on a quiet machine in six minutes
 	@go run ./tools/bench $(BENCH_FLAGS)

@@ -800,6 +800,11 @@ type AdjustmentCreate struct {
 	Reason string `json:"reason"`
 }
 
+// AsyncapiDocument An AsyncAPI 3.0 document, as the specification defines it.
+//
+// Example: {"asyncapi":"3.0.0","channels":{},"info":{"title":"Parley's WebSockets","version":"0.1.0"}}
+type AsyncapiDocument map[string]interface{}
+
 // AuditActor Who did it.
 type AuditActor struct {
 	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
@@ -3082,6 +3087,12 @@ type SignOutParams struct {
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
 
+// GetSocketsDocumentParams defines parameters for GetSocketsDocument.
+type GetSocketsDocumentParams struct {
+	// IfNoneMatch The `ETag` of the copy that you have.
+	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
+}
+
 // GetFileParams defines parameters for GetFile.
 type GetFileParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
@@ -3429,6 +3440,9 @@ type ServerInterface interface {
 	// SignOut Sign out
 	// (POST /api/v1/sign-out)
 	SignOut(w http.ResponseWriter, r *http.Request, params SignOutParams)
+	// GetSocketsDocument Download the document of the WebSockets
+	// (GET /asyncapi.yaml)
+	GetSocketsDocument(w http.ResponseWriter, r *http.Request, params GetSocketsDocumentParams)
 	// GetFile Download a picture
 	// (GET /files/{file_name})
 	GetFile(w http.ResponseWriter, r *http.Request, fileName string, params GetFileParams)
@@ -3912,6 +3926,12 @@ func (_ Unimplemented) SetPassword(w http.ResponseWriter, r *http.Request) {
 // SignOut Sign out
 // (POST /api/v1/sign-out)
 func (_ Unimplemented) SignOut(w http.ResponseWriter, r *http.Request, params SignOutParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetSocketsDocument Download the document of the WebSockets
+// (GET /asyncapi.yaml)
+func (_ Unimplemented) GetSocketsDocument(w http.ResponseWriter, r *http.Request, params GetSocketsDocumentParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6266,6 +6286,47 @@ func (siw *ServerInterfaceWrapper) SignOut(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// GetSocketsDocument operation middleware
+func (siw *ServerInterfaceWrapper) GetSocketsDocument(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSocketsDocumentParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatchHeader
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSocketsDocument(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetFile operation middleware
 func (siw *ServerInterfaceWrapper) GetFile(w http.ResponseWriter, r *http.Request) {
 
@@ -6802,6 +6863,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v1/sign-out", wrapper.SignOut)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/asyncapi.yaml", wrapper.GetSocketsDocument)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/files/{file_name}", wrapper.GetFile)
@@ -18651,6 +18715,80 @@ func (response SignOut503ApplicationProblemPlusJSONResponse) VisitSignOutRespons
 	return err
 }
 
+type GetSocketsDocumentRequestObject struct {
+	Params GetSocketsDocumentParams
+}
+
+type GetSocketsDocumentResponseObject interface {
+	VisitGetSocketsDocumentResponse(w http.ResponseWriter) error
+}
+
+type GetSocketsDocument200ResponseHeaders struct {
+	ETag string
+}
+
+type GetSocketsDocument200ApplicationYamlResponse struct {
+	Body          io.Reader
+	Headers       GetSocketsDocument200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSocketsDocument200ApplicationYamlResponse) VisitGetSocketsDocumentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/yaml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSocketsDocument304Response = NotModifiedResponse
+
+func (response GetSocketsDocument304Response) VisitGetSocketsDocumentResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetSocketsDocument400ApplicationProblemPlusJSONResponse struct {
+	PlatformBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSocketsDocument400ApplicationProblemPlusJSONResponse) VisitGetSocketsDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSocketsDocument500ApplicationProblemPlusJSONResponse struct {
+	PlatformInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetSocketsDocument500ApplicationProblemPlusJSONResponse) VisitGetSocketsDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetFileRequestObject struct {
 	FileName string `json:"file_name"`
 	Params   GetFileParams
@@ -19358,6 +19496,9 @@ type StrictServerInterface interface {
 	// SignOut Sign out
 	// (POST /api/v1/sign-out)
 	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
+	// GetSocketsDocument Download the document of the WebSockets
+	// (GET /asyncapi.yaml)
+	GetSocketsDocument(ctx context.Context, request GetSocketsDocumentRequestObject) (GetSocketsDocumentResponseObject, error)
 	// GetFile Download a picture
 	// (GET /files/{file_name})
 	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
@@ -21593,6 +21734,32 @@ func (sh *strictHandler) SignOut(w http.ResponseWriter, r *http.Request, params 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SignOutResponseObject); ok {
 		if err := validResponse.VisitSignOutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSocketsDocument operation middleware
+func (sh *strictHandler) GetSocketsDocument(w http.ResponseWriter, r *http.Request, params GetSocketsDocumentParams) {
+	var request GetSocketsDocumentRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSocketsDocument(ctx, request.(GetSocketsDocumentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSocketsDocument")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSocketsDocumentResponseObject); ok {
+		if err := validResponse.VisitGetSocketsDocumentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

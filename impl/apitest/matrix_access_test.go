@@ -52,7 +52,7 @@ func TestEveryOperationSucceedsWithEveryCredential(t *testing.T) {
 func TestPublicOperationsNeedNoKey(t *testing.T) {
 	t.Parallel()
 	s := testkit.Shared(t)
-	for _, path := range []string{"/healthz", "/readyz", "/status", "/openapi.json", "/openapi.yaml", "/.well-known/oauth-authorization-server"} {
+	for _, path := range []string{"/healthz", "/readyz", "/status", "/openapi.json", "/openapi.yaml", "/asyncapi.yaml", "/.well-known/oauth-authorization-server"} {
 		s.Do(t, testkit.Request{Path: path}).Want(t, http.StatusOK)
 		if got := s.Do(t, testkit.Request{Method: http.MethodHead, Path: path}); got.Status != http.StatusOK || len(got.Body) > 0 {
 			t.Errorf("HEAD %s: status %d with %d bytes", path, got.Status, len(got.Body))

@@ -162,7 +162,7 @@ func (x tenant) with(t *testing.T, op *testkit.Operation, p *openapi3.Parameter,
 func TestConditionalHeaderHasACeiling(t *testing.T) {
 	t.Parallel()
 	s := testkit.Shared(t)
-	for _, path := range []string{"/openapi.json", "/openapi.yaml"} {
+	for _, path := range []string{"/openapi.json", "/openapi.yaml", "/asyncapi.yaml"} {
 		got := s.Do(t, testkit.Request{Path: path}).Want(t, http.StatusOK)
 		tag := map[string]string{"If-None-Match": got.Header.Get("ETag")}
 		s.Do(t, testkit.Request{Path: path, Header: tag}).Want(t, http.StatusNotModified)

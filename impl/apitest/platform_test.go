@@ -13,7 +13,7 @@ import (
 func TestDocumentIsServedVerbatim(t *testing.T) {
 	t.Parallel()
 	s := testkit.Shared(t)
-	for path, want := range map[string][]byte{"/openapi.json": gen.JSON, "/openapi.yaml": gen.YAML} {
+	for path, want := range map[string][]byte{"/openapi.json": gen.JSON, "/openapi.yaml": gen.YAML, "/asyncapi.yaml": gen.Sockets} {
 		got := s.Do(t, testkit.Request{Path: path}).Want(t, http.StatusOK)
 		if !bytes.Equal(got.Body, want) {
 			t.Errorf("%s is not the bundle", path)

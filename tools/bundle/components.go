@@ -35,7 +35,7 @@ func scan(folder string) (map[string]component, error) {
 	declared := map[string]component{}
 	var clashes []error
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" || entry.Name() == socketsName {
 			return err
 		}
 		found, err := componentsOf(path)

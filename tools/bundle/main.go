@@ -1,7 +1,7 @@
 // Command bundle writes the document that everything downstream reads: the
 // split, hand-written files under openapi/ become gen/openapi.yaml and
 // gen/openapi.json, in the order in which they were written, plus the Go file
-// that embeds both.
+// that embeds both. The document of the WebSockets, asyncapi.yaml, is copied beside them: it refers to the bundle.
 //
 // It refuses what would make the bundle lie: two components of one name (also
 // in different sections, because generators put them into one namespace),
@@ -28,12 +28,20 @@ func main() {
 	}
 }
 
+// socketsName is the file of the WebSockets' document, which is no part of the OpenAPI document.
+const socketsName = "asyncapi.yaml"
+
 func run(ctx context.Context, root, out string) error {
 	b, err := Bundle(ctx, root)
 	if err != nil {
 		return err
 	}
+	sockets, err := os.ReadFile(filepath.Join(filepath.Dir(root), socketsName))
+	if err != nil {
+		return fmt.Errorf("read document of the WebSockets: %w", err)
+	}
 	for name, content := range map[string][]byte{
+		socketsName:    sockets,
 		"openapi.yaml": b.YAML,
 		"openapi.json": b.JSON,
 		"spec.gen.go":  []byte(embedSource),
@@ -62,4 +70,9 @@ var YAML []byte
 //
 //go:embed openapi.json
 var JSON []byte
+
+// Sockets is the AsyncAPI document of the WebSockets, which refers to the bundled document beside it.
+//
+//go:embed asyncapi.yaml
+var Sockets []byte
 `

@@ -19,10 +19,13 @@ import (
 // chatSteps is how many answers each chat's three agents give.
 const chatSteps = 6
 
-// threeAgents is a group that speaks in order. Whoever speaks reads all that was said.
+// chatCalls is how many of them call the tool that Ann has, once each.
+const chatCalls = 2
+
+// threeAgents is a group that speaks in order. Whoever speaks reads all that was said; Ann calls her tool first.
 const threeAgents = `{"nodes":[{"id":"u","type":"user","data":{"name":"User","human_input_mode":"NEVER"}},
 	{"id":"g","type":"groupchat","data":{"name":"Table","speaker_selection_method":"round_robin","max_round":6}},
-	{"id":"a","type":"assistant","parentId":"g","data":{"name":"Ann"}},{"id":"b","type":"assistant","parentId":"g","data":{"name":"Bob"}},
+	{"id":"a","type":"assistant","parentId":"g","data":{"name":"Ann","tools":{"llm":[%q]}}},{"id":"b","type":"assistant","parentId":"g","data":{"name":"Bob"}},
 	{"id":"c","type":"assistant","parentId":"g","data":{"name":"Cid"}}],"edges":[{"source":"u","target":"g"}]}`
 
 var chatMark = regexp.MustCompile(`chat-(\d+)!`)
@@ -38,6 +41,7 @@ func newChatUpstream(t *testing.T, pace time.Duration) string {
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Messages []struct{ Role, Content string }
+			Tools    []any
 		}
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			http.Error(w, `{"error":{"message":"bad"}}`, http.StatusBadRequest)
@@ -45,8 +49,8 @@ func newChatUpstream(t *testing.T, pace time.Duration) string {
 		}
 		said, name := 0, ""
 		for _, m := range body.Messages {
-			if m.Role == "system" {
-				continue
+			if m.Role == "system" || m.Content == "" || m.Role == "tool" {
+				continue // also what Ann said by calling her tool
 			}
 			said++
 			if mark := chatMark.FindString(m.Content); mark != "" && name == "" {
@@ -54,6 +58,13 @@ func newChatUpstream(t *testing.T, pace time.Duration) string {
 			}
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
+		if len(body.Tools) > 0 && body.Messages[len(body.Messages)-1].Role != "tool" {
+			call := map[string]any{"index": 0, "id": "call_1", "type": "function", "function": map[string]any{"name": "note", "arguments": fmt.Sprintf(`{"step":"%s%d"}`, name, said)}}
+			asked, _ := json.Marshal(chunk(map[string]any{"tool_calls": []any{call}}, nil))
+			end, _ := json.Marshal(chunk(map[string]any{}, "tool_calls"))
+			fmt.Fprintf(w, "data: %s\n\ndata: %s\n\ndata: [DONE]\n\n", asked, end)
+			return
+		}
 		for _, piece := range []string{"step ", fmt.Sprint(said), " of ", name} {
 			select {
 			case <-time.After(pace):
@@ -70,6 +81,48 @@ func newChatUpstream(t *testing.T, pace time.Duration) string {
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return server.URL + "/v1"
+}
+
+// notes is a tool's server: it knows under which keys each step was noted.
+type notes struct {
+	url   string
+	mu    sync.Mutex
+	keys  map[string]map[string]bool // by step
+	calls int
+}
+
+func newNotes(t *testing.T) *notes {
+	t.Helper()
+	n := &notes{keys: map[string]map[string]bool{}}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		step := r.URL.Query().Get("step")
+		if n.keys[step] == nil {
+			n.keys[step] = map[string]bool{}
+		}
+		n.keys[step][r.Header.Get("Idempotency-Key")] = true
+		n.calls++
+	}))
+	t.Cleanup(server.Close)
+	n.url = server.URL
+	return n
+}
+
+// check tells of steps that were not noted, or under several keys.
+func (n *notes) check(t *testing.T, chats, deaths int) {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for step, keys := range n.keys {
+		if len(keys) != 1 {
+			t.Errorf("%s was noted under %d keys", step, len(keys))
+		}
+	}
+	if want := chats * chatCalls; len(n.keys) != want || n.calls > want+deaths*chats {
+		t.Errorf("%d steps noted by %d calls, want %d", len(n.keys), n.calls, want)
+	}
+	t.Logf("%d calls of the tool for %d steps", n.calls, len(n.keys))
 }
 
 // table makes chats of three agents and knows all of them.
@@ -120,8 +173,12 @@ func TestRunsOfChatsSurviveTheirServers(t *testing.T) {
 	c.price(1_000)
 	a := c.account("unlimited", 1_000_000_000)
 	x := &table{cluster: c, key: a.Key}
-	var flow struct{ ID string }
-	c.call(t, http.MethodPost, "/flows", a.Key, map[string]any{"name": "Three", "flow": json.RawMessage(threeAgents)}, &flow)
+	var flow, tool struct{ ID string }
+	noted := newNotes(t)
+	c.call(t, http.MethodPost, "/tools", a.Key, map[string]any{"name": "note", "http": map[string]any{
+		"method": "GET", "url": noted.url, "parameters": map[string]any{"type": "object", "properties": map[string]any{"step": map[string]any{"type": "string"}}},
+	}}, &tool)
+	c.call(t, http.MethodPost, "/flows", a.Key, map[string]any{"name": "Three", "flow": json.RawMessage(fmt.Sprintf(threeAgents, tool.ID))}, &flow)
 	x.flow = flow.ID
 	c.servers = append(c.servers, make([]*process, len(failpoint.Chats))...)
 	var all sync.WaitGroup
@@ -144,6 +201,7 @@ func TestRunsOfChatsSurviveTheirServers(t *testing.T) {
 	}
 	all.Wait()
 	x.check(t, a.ID)
+	noted.check(t, len(x.chats), kills+len(failpoint.Chats))
 }
 
 func (x *table) check(t *testing.T, accountID string) {
@@ -171,7 +229,7 @@ func (x *table) check(t *testing.T, accountID string) {
 	}
 	for what, query := range map[string]string{
 		"chats whose completed turns are not as many as their answers": fmt.Sprintf(`select count(*) from (
-			select 1 from chat_turns c join turns t using (account_id, turn_id) where c.account_id = $1 and t.state = 'completed' group by c.chat_id having count(*) <> %d) x`, chatSteps),
+			select 1 from chat_turns c join turns t using (account_id, turn_id) where c.account_id = $1 and t.state = 'completed' group by c.chat_id having count(*) <> %d) x`, chatSteps+chatCalls),
 		"completed turns of no chat":     `select count(*) from turns t where t.account_id = $1 and t.state = 'completed' and not exists (select 1 from chat_turns c where c.account_id = $1 and c.turn_id = t.turn_id)`,
 		"turns without one entry":        `select count(*) from turns t where t.account_id = $1 and 1 <> (select count(*) from ledger l where l.account_id = $1 and l.turn_id = t.turn_id and l.kind = 'usage')`,
 		"events of chats with gaps":      `select count(*) from (select 1 from chat_events where account_id = $1 group by chat_id having count(*) <> max(seq)) x`,

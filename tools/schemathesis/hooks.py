@@ -23,7 +23,7 @@ One kind of failure is dropped: a body that is valid by its schema but breaks a 
 sets for all bodies (no NUL characters, no member names beyond 1,024 bytes) is refused with 400. Schemas cannot
 state rules for members that they do not name. Such bodies are sent all the same: whatever the server
 does with them, it must not be a 5xx. The same holds for webhooks at hosts that are not public, which only the server can
-tell, for tools (one of three kinds, arguments with a schema of their own, servers that answer), and for forms whose parts have names that no header can carry.
+tell, and for forms whose parts have names that no header can carry.
 
 Two things are no violations: a header that the document does not name, and in forms, whose parts are all text, a value
 that reads as what is asked for ("false" for a number is 0, as that API's clients send it).
@@ -89,8 +89,6 @@ def filter_failure(
         return not in_form and "in header - object with unexpected properties" not in failure.message
     if not isinstance(failure, RejectedPositiveData) or response.status_code not in (400, 422):
         return True
-    if case.operation.path in ("/tools", "/tools/{tool_id}", "/tools/{tool_id}/calls"):
-        return not isinstance(case.body, dict)
     by_name = "is not a valid form" in response.text and not has_plain_names(case.body)
     return not (breaks_rules(case.body) or by_name or "url of a webhook" in response.text)
 

@@ -802,6 +802,11 @@ type AdjustmentCreate struct {
 	Reason string `json:"reason"`
 }
 
+// AsyncapiDocument An AsyncAPI 3.0 document, as the specification defines it.
+//
+// Example: {"asyncapi":"3.0.0","channels":{},"info":{"title":"Parley's WebSockets","version":"0.1.0"}}
+type AsyncapiDocument map[string]interface{}
+
 // AuditActor Who did it.
 type AuditActor struct {
 	// Kind A key, an OAuth client, a person who signed in, the command line, the server by itself, or somebody who had not signed in.
@@ -3084,6 +3089,12 @@ type SignOutParams struct {
 	ParleySession *SessionCookieParameter `form:"parley_session,omitempty" json:"parley_session,omitempty"`
 }
 
+// GetSocketsDocumentParams defines parameters for GetSocketsDocument.
+type GetSocketsDocumentParams struct {
+	// IfNoneMatch The `ETag` of the copy that you have.
+	IfNoneMatch *IfNoneMatchHeader `json:"If-None-Match,omitempty"`
+}
+
 // GetFileParams defines parameters for GetFile.
 type GetFileParams struct {
 	// IfNoneMatch The `ETag` of the copy that you have.
@@ -4276,6 +4287,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSocketsDocument Download the document of the WebSockets
+	//
+	// An AsyncAPI 3.0 document of what goes over `/chats/{chat_id}/ws` and `/v1/realtime`: every message of both directions. It refers to schemas of `/openapi.yaml`, beside it.
+	// `If-None-Match` saves the transfer when it is unchanged.
+	//
+	// Corresponds with GET /asyncapi.yaml (the `GetSocketsDocument` operationId).
+	GetSocketsDocument(ctx context.Context, params *GetSocketsDocumentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFile Download a picture
 	//
@@ -6396,6 +6415,24 @@ func (c *Client) SetPassword(ctx context.Context, body SetPasswordJSONRequestBod
 // Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 func (c *Client) SignOut(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSignOutRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSocketsDocument Download the document of the WebSockets
+//
+// An AsyncAPI 3.0 document of what goes over `/chats/{chat_id}/ws` and `/v1/realtime`: every message of both directions. It refers to schemas of `/openapi.yaml`, beside it.
+// `If-None-Match` saves the transfer when it is unchanged.
+//
+// Corresponds with GET /asyncapi.yaml (the `GetSocketsDocument` operationId).
+func (c *Client) GetSocketsDocument(ctx context.Context, params *GetSocketsDocumentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSocketsDocumentRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10145,6 +10182,48 @@ func NewSignOutRequest(server string, params *SignOutParams) (*http.Request, err
 	return req, nil
 }
 
+// NewGetSocketsDocumentRequest constructs an http.Request for the GetSocketsDocument method
+func NewGetSocketsDocumentRequest(server string, params *GetSocketsDocumentParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/asyncapi.yaml")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetFileRequest constructs an http.Request for the GetFile method
 func NewGetFileRequest(server string, fileName string, params *GetFileParams) (*http.Request, error) {
 	var err error
@@ -11510,6 +11589,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/sign-out (the `SignOut` operationId).
 	SignOutWithResponse(ctx context.Context, params *SignOutParams, reqEditors ...RequestEditorFn) (*SignOutResult, error)
+
+	// GetSocketsDocumentWithResponse Download the document of the WebSockets
+	//
+	// An AsyncAPI 3.0 document of what goes over `/chats/{chat_id}/ws` and `/v1/realtime`: every message of both directions. It refers to schemas of `/openapi.yaml`, beside it.
+	// `If-None-Match` saves the transfer when it is unchanged.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /asyncapi.yaml (the `GetSocketsDocument` operationId).
+	GetSocketsDocumentWithResponse(ctx context.Context, params *GetSocketsDocumentParams, reqEditors ...RequestEditorFn) (*GetSocketsDocumentResult, error)
 
 	// GetFileWithResponse Download a picture
 	//
@@ -19171,6 +19260,75 @@ func (r SignOutResult) ContentType() string {
 	return ""
 }
 
+// GetSocketsDocumentResult200Headers the declared response headers of an HTTP 200 response for GetSocketsDocument
+type GetSocketsDocumentResult200Headers struct {
+	ETag string
+}
+
+// GetSocketsDocumentResult304Headers the declared response headers of an HTTP 304 response for GetSocketsDocument
+type GetSocketsDocumentResult304Headers struct {
+	ETag string
+}
+
+type GetSocketsDocumentResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `application/yaml` response
+	YAML200 *AsyncapiDocument
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *PlatformBadRequest
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *PlatformInternalError
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSocketsDocumentResult200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetSocketsDocumentResult304Headers
+}
+
+// GetYAML200 returns the response for an HTTP 200 `application/yaml` response
+func (r GetSocketsDocumentResult) GetYAML200() *AsyncapiDocument {
+	return r.YAML200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetSocketsDocumentResult) GetApplicationProblemJSON400() *PlatformBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetSocketsDocumentResult) GetApplicationProblemJSON500() *PlatformInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSocketsDocumentResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSocketsDocumentResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSocketsDocumentResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSocketsDocumentResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetFileResult200Headers the declared response headers of an HTTP 200 response for GetFile
 type GetFileResult200Headers struct {
 	CacheControl       string
@@ -21297,6 +21455,22 @@ func (c *ClientWithResponses) SignOutWithResponse(ctx context.Context, params *S
 		return nil, err
 	}
 	return ParseSignOutResult(rsp)
+}
+
+// GetSocketsDocumentWithResponse Download the document of the WebSockets
+//
+// An AsyncAPI 3.0 document of what goes over `/chats/{chat_id}/ws` and `/v1/realtime`: every message of both directions. It refers to schemas of `/openapi.yaml`, beside it.
+// `If-None-Match` saves the transfer when it is unchanged.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /asyncapi.yaml (the `GetSocketsDocument` operationId).
+func (c *ClientWithResponses) GetSocketsDocumentWithResponse(ctx context.Context, params *GetSocketsDocumentParams, reqEditors ...RequestEditorFn) (*GetSocketsDocumentResult, error) {
+	rsp, err := c.GetSocketsDocument(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSocketsDocumentResult(rsp)
 }
 
 // GetFileWithResponse Download a picture
@@ -28107,6 +28281,72 @@ func ParseSignOutResult(rsp *http.Response) (*SignOutResult, error) {
 			headers.SetCookie = value
 		}
 		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSocketsDocumentResult parses an HTTP response from a GetSocketsDocumentWithResponse call
+func ParseGetSocketsDocumentResult(rsp *http.Response) (*GetSocketsDocumentResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSocketsDocumentResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest AsyncapiDocument
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest PlatformBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest PlatformInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSocketsDocumentResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetSocketsDocumentResult304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

@@ -13,10 +13,10 @@ import (
 )
 
 // document serves the bundle verbatim: the very bytes that the edge enforces.
-type document struct{ yamlTag, jsonTag string }
+type document struct{ yamlTag, jsonTag, socketsTag string }
 
 func newDocument() document {
-	return document{yamlTag: entityTag(bundle.YAML), jsonTag: entityTag(bundle.JSON)}
+	return document{yamlTag: entityTag(bundle.YAML), jsonTag: entityTag(bundle.JSON), socketsTag: entityTag(bundle.Sockets)}
 }
 
 func entityTag(raw []byte) string {
@@ -47,6 +47,17 @@ func (d document) GetDocumentYaml(_ context.Context, request gen.GetDocumentYaml
 	return gen.GetDocumentYaml200ApplicationYamlResponse{
 		Body: bytes.NewReader(bundle.YAML), ContentLength: int64(len(bundle.YAML)),
 		Headers: gen.GetDocumentYaml200ResponseHeaders{ETag: d.yamlTag},
+	}, nil
+}
+
+// GetSocketsDocument returns the document of the WebSockets.
+func (d document) GetSocketsDocument(_ context.Context, request gen.GetSocketsDocumentRequestObject) (gen.GetSocketsDocumentResponseObject, error) {
+	if unchanged(request.Params.IfNoneMatch, d.socketsTag) {
+		return gen.GetSocketsDocument304Response{Headers: gen.NotModifiedResponseHeaders{ETag: d.socketsTag}}, nil
+	}
+	return gen.GetSocketsDocument200ApplicationYamlResponse{
+		Body: bytes.NewReader(bundle.Sockets), ContentLength: int64(len(bundle.Sockets)),
+		Headers: gen.GetSocketsDocument200ResponseHeaders{ETag: d.socketsTag},
 	}, nil
 }
 

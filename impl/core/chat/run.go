@@ -29,6 +29,8 @@ const (
 	stepTime = 10 * time.Minute
 	// stepAttempts is how often a step may fail on the way to its answer.
 	stepAttempts = 3
+	// internalAttempts is how often a run is taken up, for whatever reason, before a failure of the server's own ends it.
+	internalAttempts = 10
 	// claimKept is how long a crash may last between the beginning of a step's turn and its being noted.
 	claimKept  = 30 * 24 * time.Hour
 	sweepEvery = time.Minute
@@ -74,7 +76,7 @@ func (s *Service) run(ctx context.Context, r job.Run, args runArgs) error {
 		if errors.Is(err, db.ErrNotFound) {
 			continue // somebody else has changed the chat
 		}
-		if err != nil && r.Last() {
+		if err != nil && (r.Last() || fault.KindOf(err) == fault.Internal && r.Attempt >= internalAttempts) {
 			err = s.fail(ctx, c, fault.From(err).Message)
 		}
 		if err != nil {
@@ -134,6 +136,8 @@ func (s *Service) ask(ctx context.Context, c db.Chat, f *flow.Flow, state flow.S
 		return err
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case fault.KindOf(err) == fault.Internal:
+		return err // nothing is known of what would become of another attempt
 	default:
 		return s.fail(ctx, c, fault.From(err).Message)
 	}
@@ -272,6 +276,7 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	case err != nil && (passing(err) || fault.KindOf(err) == fault.NotFound):
 		return s.again(ctx, c, err)
 	case err != nil:
+		s.Log.Warn("an answer of a chat failed", "chat", c.ID, "turn", c.TurnID, "error", err)
 		return s.fail(ctx, c, fault.From(err).Message)
 	}
 	if len(answer.Calls) > 0 && state.Pending.Kind == flow.Reply {

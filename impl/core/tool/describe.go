@@ -166,15 +166,24 @@ func (s *Service) describeHTTP(t *db.Tool, h HTTP, member string) error {
 			return refused(member, "the address names an argument that the parameters do not have")
 		}
 	}
+	if err := checkPlaces(h, members, member); err != nil {
+		return err
+	}
+	return store(t, h.Target, []Function{{Name: t.Name, Description: t.Description, Parameters: h.Parameters}}, s)
+}
+
+// checkPlaces checks where arguments go. Member is where the description stands in the input.
+func checkPlaces(h HTTP, arguments []string, member string) error {
 	for name, place := range h.In {
-		if !slices.Contains(members, name) || !slices.Contains([]string{InQuery, InHeader, InBody, InWhole}, place) && !(place == InPath && strings.Contains(h.URL, "{"+name+"}")) {
+		known := slices.Contains([]string{InQuery, InHeader, InBody, InWhole}, place) || place == InPath && strings.Contains(h.URL, "{"+name+"}")
+		if !known || !slices.Contains(arguments, name) {
 			return refused(member, "in: says of arguments that the parameters have whether they go into the query, a header, the body, or are its content")
 		}
 		if place == InHeader && (!headerName.MatchString(name) || slices.Contains(ownHeaders, textproto.CanonicalMIMEHeaderKey(name))) {
 			return refused(member, "in: an argument that goes into a header has a name that requests do not have of themselves")
 		}
 	}
-	return store(t, h.Target, []Function{{Name: t.Name, Description: t.Description, Parameters: h.Parameters}}, s)
+	return nil
 }
 
 // checkSchema tells why a schema does not describe arguments, or which they are.
