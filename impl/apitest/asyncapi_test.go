@@ -21,7 +21,9 @@ func (x tenant) socketMessages(t *testing.T) map[string][]string {
 			Channel  map[string]string
 			Messages []map[string]string
 		}
-		Components struct{ Messages map[string]struct{ Name string } }
+		Components struct {
+			Messages map[string]struct{ Name string }
+		}
 	}
 	if err := yaml.Unmarshal(x.server.Do(t, testkit.Request{Path: "/asyncapi.yaml"}).Want(t, http.StatusOK).Body, &doc); err != nil {
 		t.Fatal(err)
