@@ -165,7 +165,7 @@ func TestBundleRefuses(t *testing.T) {
 }
 
 func TestRunLeavesUnchangedFilesAlone(t *testing.T) {
-	root, out := split(t, nil), t.TempDir()
+	root, out := split(t, map[string]string{socketsName: "asyncapi: 3.0.0\n"}), t.TempDir()
 	if err := run(t.Context(), root, out); err != nil {
 		t.Fatal(err)
 	}
