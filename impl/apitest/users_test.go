@@ -351,6 +351,7 @@ func TestPublicFormsOfPeopleAreValidated(t *testing.T) {
 	for _, path := range []string{"/api/v1/sign-in", "/api/v1/sign-in/password", "/api/v1/set-up"} {
 		x.server.Do(t, testkit.Request{Path: path, Body: strings.Repeat(" ", 17_000)}).Want(t, http.StatusRequestEntityTooLarge)
 		x.server.Do(t, testkit.Request{Path: path, Body: "{}", Header: map[string]string{"Content-Type": "text/plain"}}).Want(t, http.StatusUnsupportedMediaType)
+		x.server.Do(t, testkit.Request{Path: path, Body: "{}"}).Want(t, http.StatusBadRequest)
 	}
 	for _, token := range []string{"nonsense", x.key.Text, people.owner.Session} {
 		body := map[string]any{"token": token, "new_password": "long enough"}
