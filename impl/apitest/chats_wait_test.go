@@ -39,3 +39,21 @@ func TestAMessageMayWaitForTheEndOfItsRun(t *testing.T) {
 	x.do(t, testkit.Request{Path: "/chats/" + lasts + "/messages?wait=61", Body: `{"message":"Begin"}`}).Want(t, http.StatusUnprocessableEntity)
 	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/chats/" + lasts + "/abort"}).Want(t, http.StatusOK)
 }
+
+// The message is stored under its key before the wait, or the run that is waited for could not begin.
+func TestAMessageWithAKeyMayWaitToo(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	x.Upstream(t, providertest.SSE("Done"))
+	r := keyed(testkit.Request{Path: "/chats/" + x.chatOf(t, duet(1)) + "/messages?wait=60", Body: `{"message":"Begin"}`}, "once")
+	var sent, again chats.ChatMessageSent
+	x.do(t, r).Want(t, http.StatusOK).JSON(t, &sent)
+	if sent.Status != "completed" || sent.Content != "Begin" {
+		t.Errorf("sent %+v", sent)
+	}
+	repeated := x.do(t, r).Want(t, http.StatusOK)
+	wantHeader(t, repeated, "Idempotency-Replayed", "true")
+	if repeated.JSON(t, &again); again.ID != sent.ID || again.Status != "running" {
+		t.Errorf("repeated %+v", again)
+	}
+}

@@ -15,6 +15,7 @@ type contextKey int
 const (
 	callerKey contextKey = iota
 	noteKey
+	afterwardsKey
 	mountKey
 	socketsKey
 )

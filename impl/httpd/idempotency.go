@@ -233,8 +233,8 @@ func (e *Edge) repeatTaken(w http.ResponseWriter, r *http.Request) bool {
 func (e *Edge) createOnce(w http.ResponseWriter, r *http.Request, o *operation, next http.Handler, c db.Claim) error {
 	ctx, act := e.repeats.Act(r.Context(), c)
 	defer act.Rollback()
-	kept := &keeper{header: http.Header{}, status: http.StatusOK}
-	next.ServeHTTP(kept, r.WithContext(ctx))
+	kept, later := &keeper{header: http.Header{}, status: http.StatusOK}, &afterwards{}
+	next.ServeHTTP(kept, r.WithContext(context.WithValue(ctx, afterwardsKey, later)))
 	if act.Claimed() {
 		return e.afterClaimed(w, r, o, c)
 	}
@@ -253,12 +253,40 @@ func (e *Edge) createOnce(w http.ResponseWriter, r *http.Request, o *operation, 
 		if err != nil {
 			return err
 		}
+		later.renew(r.Context(), &a)
 	}
 	for name := range kept.header {
 		w.Header().Set(name, kept.header.Get(name))
 	}
 	sendAnswer(w, a)
 	return nil
+}
+
+// afterwards is what is left to do of a request when its act has been stored.
+type afterwards struct {
+	answer func(ctx context.Context) (any, error)
+}
+
+// Afterwards has what a request waits for done when its act is stored: the value
+// becomes the answer's body, unless there is an error. A repetition gets the
+// answer as it was stored. It is false, and does nothing, for a request whose acts are stored by
+// themselves: such a handler waits on its own.
+func Afterwards(ctx context.Context, answer func(ctx context.Context) (any, error)) bool {
+	later, ok := ctx.Value(afterwardsKey).(*afterwards)
+	if ok {
+		later.answer = answer
+	}
+	return ok
+}
+
+func (l *afterwards) renew(ctx context.Context, a *idempotency.Answer) {
+	if l.answer == nil {
+		return
+	}
+	var body bytes.Buffer // as the generated servers write JSON
+	if value, err := l.answer(ctx); err == nil && json.NewEncoder(&body).Encode(value) == nil {
+		a.Body = body.Bytes()
+	}
 }
 
 func (e *Edge) afterClaimed(w http.ResponseWriter, r *http.Request, o *operation, c db.Claim) error {

@@ -1675,7 +1675,7 @@ type ClientInterface interface {
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
 	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-	// run goes on whatever becomes of the request.
+	// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
@@ -1690,7 +1690,7 @@ type ClientInterface interface {
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
 	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-	// run goes on whatever becomes of the request.
+	// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
@@ -2100,7 +2100,7 @@ func (c *Client) ListChatMessages(ctx context.Context, chatID ChatIDPath, params
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
 // With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-// run goes on whatever becomes of the request.
+// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 //
 // A chat that runs, or waits for a person, answers 409.
 //
@@ -2125,7 +2125,7 @@ func (c *Client) SendChatMessageWithBody(ctx context.Context, chatID ChatIDPath,
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
 // With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-// run goes on whatever becomes of the request.
+// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 //
 // A chat that runs, or waits for a person, answers 409.
 //
@@ -3922,7 +3922,7 @@ type ClientWithResponsesInterface interface {
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
 	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-	// run goes on whatever becomes of the request.
+	// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
@@ -3937,7 +3937,7 @@ type ClientWithResponsesInterface interface {
 	// with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 	//
 	// With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-	// run goes on whatever becomes of the request.
+	// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 	//
 	// A chat that runs, or waits for a person, answers 409.
 	//
@@ -6729,7 +6729,7 @@ func (c *ClientWithResponses) ListChatMessagesWithResponse(ctx context.Context, 
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
 // With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-// run goes on whatever becomes of the request.
+// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 //
 // A chat that runs, or waits for a person, answers 409.
 //
@@ -6750,7 +6750,7 @@ func (c *ClientWithResponses) SendChatMessageWithBodyWithResponse(ctx context.Co
 // with `GET /chats/{chat_id}` or, better, `/chats/{chat_id}/events`. The agents of a run see nothing of earlier runs.
 //
 // With `wait` the answer comes as soon as the chat does not run, or after that time; its `status` tells which. The message is stored before the wait begins, and the
-// run goes on whatever becomes of the request.
+// run goes on whatever becomes of the request. A repetition with the same `Idempotency-Key` does not wait: it gets the answer as it was when the message was stored.
 //
 // A chat that runs, or waits for a person, answers 409.
 //

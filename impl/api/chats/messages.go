@@ -48,7 +48,12 @@ func (a messages) SendChatMessage(ctx context.Context, request gen.SendChatMessa
 	if err != nil {
 		return nil, err
 	}
-	if patience := time.Duration(*request.Params.Wait) * time.Second; patience > 0 {
+	patience := time.Duration(*request.Params.Wait) * time.Second
+	waited := func(ctx context.Context) (any, error) {
+		c, err := a.service.Await(ctx, caller.AccountID, c.ID, patience)
+		return toAPIMessageSent(c, m), err
+	}
+	if patience > 0 && !httpd.Afterwards(ctx, waited) {
 		if c, err = a.service.Await(ctx, caller.AccountID, c.ID, patience); err != nil {
 			return nil, err
 		}
