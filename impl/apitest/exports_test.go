@@ -15,6 +15,7 @@ import (
 	"parley/gen/client/platform"
 	"parley/impl/blobs"
 	"parley/impl/core/privacy"
+	"parley/impl/core/provider/providertest"
 	"parley/impl/testkit"
 )
 
@@ -99,6 +100,37 @@ func TestExportsExpireAndHoldNoSecrets(t *testing.T) {
 	x.do(t, testkit.Request{Path: exportsPath + "/" + e.ID + "/download"}).Want(t, http.StatusConflict)
 	if _, err := s.App.Blobs.Get(t.Context(), blobs.Name{AccountID: x.ID, Kind: "exports", ID: e.ID}); !errors.Is(err, blobs.ErrNotFound) {
 		t.Errorf("the archive is left: %v", err)
+	}
+}
+
+// A chat is as old as its last change; with it go its messages and what its turns said.
+func TestOldChatsAreForgotten(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	x.do(t, testkit.Request{Method: http.MethodPut, Path: "/api/v1/admin/retention", Body: `{"days":30}`}).Want(t, http.StatusOK)
+	said := map[int]string{}
+	for _, days := range []int{31, 29} {
+		said[days] = testkit.Canary()
+		x.Upstream(t, providertest.SSE(said[days]))
+		id := x.chatOf(t, duet(1))
+		x.say(t, id, said[days]).Want(t, http.StatusOK)
+		x.chatIs(t, id, "completed")
+		at := time.Now().AddDate(0, 0, -days)
+		for _, change := range []string{
+			`update chats set updated_at = $3 where account_id = $1 and chat_id = $2`,
+			`update turns t set created_at = $3 from chat_turns c where t.account_id = $1 and c.account_id = $1 and c.chat_id = $2 and t.turn_id = c.turn_id`,
+		} {
+			if _, err := sql(t, x.server).Exec(change, x.ID, id, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	x.server.Run(t, privacy.RetentionKind)
+	if tables := tablesWith(t, x.server, said[31]); len(tables) > 0 {
+		t.Errorf("left in %v", tables)
+	}
+	if len(tablesWith(t, x.server, said[29])) == 0 {
+		t.Error("more was forgotten than the period says")
 	}
 }
 
