@@ -144,19 +144,21 @@ type JobQueue struct {
 	Waiting int64      `db:"waiting"` // due or to come, run by nobody
 	Running int64      `db:"running"`
 	Oldest  *time.Time `db:"oldest"` // since when the longest waiting due job waits; nil when none does
+	Failed  int64      `db:"failed"` // given up within the last hour
 }
 
-// JobQueues tells depth and age of every queue that holds unfinished jobs. For operators: it crosses accounts.
+// JobQueues tells depth, age and failures of every queue that holds unfinished jobs or has given one up within the last hour. For operators: it crosses accounts.
 func (q *Queries) JobQueues(ctx context.Context, now time.Time) ([]JobQueue, error) {
 	queues := []JobQueue{}
 	err := q.list(ctx, &queues, `
-		select kind, count(*) filter (where owner is null) as waiting, count(*) filter (where owner is not null) as running,
-			min(greatest(run_at, created_at)) filter (where owner is null and run_at <= $1) as oldest -- the first job of an interval is due from before it was made
+		select kind, count(*) filter (where finished_at is null and owner is null) as waiting, count(*) filter (where owner is not null) as running,
+			min(greatest(run_at, created_at)) filter (where finished_at is null and owner is null and run_at <= $1) as oldest, -- the first job of an interval is due from before it was made
+			count(*) filter (where finished_at is not null) as failed
 		from jobs
-		where finished_at is null
+		where finished_at is null or finished_at > $2 and outcome = 'failed'
 		group by kind
 		order by kind`,
-		now)
+		now, now.Add(-time.Hour))
 	return queues, err
 }
 

@@ -41,6 +41,7 @@ var (
 	waiting    = desc("parley_jobs_waiting", "Jobs that nobody runs, due or to come, of all servers.", "kind")
 	jobs       = desc("parley_jobs_running", "Jobs that run, on all servers.", "kind")
 	age        = desc("parley_jobs_oldest_seconds", "For how long the oldest due job of a kind has been waiting; 0 when none is due.", "kind")
+	givenUp    = desc("parley_jobs_failed", "Jobs that were given up within the last hour, of all servers.", "kind")
 	reachable  = desc("parley_db_up", "1 when the database told the queues in time, 0 when not.")
 )
 
@@ -52,7 +53,7 @@ type stateCollector struct{ State }
 
 // Describe implements prometheus.Collector.
 func (c stateCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{streams, sockets, running, failing, poolMax, poolBusy, poolIdle, poolWaits, poolWaited, waiting, jobs, age, reachable} {
+	for _, d := range []*prometheus.Desc{streams, sockets, running, failing, poolMax, poolBusy, poolIdle, poolWaits, poolWaited, waiting, jobs, age, givenUp, reachable} {
 		out <- d
 	}
 }
@@ -86,5 +87,6 @@ func (c stateCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(waiting, float64(q.Waiting), q.Kind)
 		gauge(jobs, float64(q.Running), q.Kind)
 		gauge(age, q.Age(c.Now()).Seconds(), q.Kind)
+		gauge(givenUp, float64(q.Failed), q.Kind)
 	}
 }

@@ -318,6 +318,29 @@ func TestQueuesTellDepthAndAge(t *testing.T) {
 	}
 }
 
+func TestQueuesTellWhatWasGivenUpLately(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t)
+	q.runner.Handle("k", job.Handler{Do: func(_ context.Context, r job.Run) error {
+		if r.ID == "fails" {
+			return errors.New("no")
+		}
+		return nil
+	}})
+	q.start(t)
+	for _, name := range []string{"fails", "works"} {
+		q.enqueue(t, job.New{ID: name, Kind: "k", MaxAttempts: 1})
+		q.finished(t, name)
+	}
+	if got, err := q.runner.Queues(t.Context()); err != nil || len(got) != 1 || got[0].Failed != 1 || got[0].Waiting+got[0].Running != 0 || got[0].Oldest != nil {
+		t.Errorf("queues %+v, %v", got, err)
+	}
+	q.clock.forward(2 * time.Hour)
+	if got, err := q.runner.Queues(t.Context()); err != nil || len(got) != 0 {
+		t.Errorf("later %+v, %v", got, err)
+	}
+}
+
 func TestBackoffGrowsToAnHour(t *testing.T) {
 	t.Parallel()
 	before := time.Duration(0)
