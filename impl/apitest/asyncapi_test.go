@@ -3,6 +3,9 @@ package apitest_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,5 +78,32 @@ func TestTheDocumentOfTheWebSocketsTellsWhatTheServerDoes(t *testing.T) {
 	socket.send(`{"type":"unknown"}`)
 	if h := socket.until("error", ""); !strings.Contains(h.Data.Detail, "The types are") {
 		t.Errorf("refused with %+v", h)
+	}
+}
+
+// Whatever was said in a golden transcript of a realtime session, the document describes.
+func TestTheDocumentOfTheWebSocketsDescribesEveryTranscript(t *testing.T) {
+	t.Parallel()
+	described := newTenant(t).socketMessages(t)
+	transcripts, err := filepath.Glob("testdata/realtime/*.txt")
+	if err != nil || len(transcripts) < 4 {
+		t.Fatalf("transcripts %v, %v", transcripts, err)
+	}
+	action := map[string]string{"<": "send", ">": "receive"} // as the server sees it
+	for _, transcript := range transcripts {
+		raw, err := os.ReadFile(transcript)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			direction, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+			var message struct{ Type string }
+			if action[direction] == "" || json.Unmarshal([]byte(text), &message) != nil || message.Type == "no.such.event" {
+				continue // no message, or one that is to be refused
+			}
+			if known := described["realtime "+action[direction]]; !slices.Contains(known, message.Type) {
+				t.Errorf("%s: %s is not described", transcript, message.Type)
+			}
+		}
 	}
 }
