@@ -234,14 +234,17 @@ const lastWords = 2 * time.Second
 // the configured time.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	server := httpd.NewServer(a.Handler, a.log)
-	failed := make(chan error, 1)
-	go func() {
-		if a.cfg.TLSCert != "" {
-			failed <- server.ServeTLS(l, a.cfg.TLSCert, a.cfg.TLSKey)
-		} else {
-			failed <- server.Serve(l)
+	serve := server.Serve
+	if a.cfg.TLSCert != "" {
+		certificate, err := httpd.LoadCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
+		if err != nil {
+			return err
 		}
-	}()
+		server.TLSConfig = certificate.Config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- serve(l) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

@@ -33,7 +33,7 @@ type Config struct {
 	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number, and for any number of passwords tried from one network."`
 	RealtimeSessions int           `name:"realtime-sessions" env:"PARLEY_REALTIME_SESSIONS" default:"5000" help:"Realtime sessions that one account may have open on this server; 0 for any number."`
 	RealtimePerKey   int           `name:"realtime-sessions-per-key" env:"PARLEY_REALTIME_SESSIONS_PER_KEY" default:"2500" help:"Realtime sessions that one key, with its ephemeral secrets, may have open on this server; 0 for any number."`
-	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with."`
+	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with. A new one, with its key, is taken within a second."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
 	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
