@@ -2,6 +2,8 @@ package db_test
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"parley/db"
@@ -21,6 +23,32 @@ func TestMigrateTwiceAppliesNothingTheSecondTime(t *testing.T) {
 	second, err := d.Migrate(t.Context())
 	if err != nil || second != 0 {
 		t.Fatalf("second migration applied %d: %v", second, err)
+	}
+}
+
+// Of servers that start at once on an empty database one makes the schema, and the others find it made.
+func TestServersThatStartAtOnceMigrateOnce(t *testing.T) {
+	t.Parallel()
+	dsn := dbtest.Empty(t)
+	var all sync.WaitGroup
+	var applied atomic.Int64
+	begin := make(chan struct{})
+	for range 6 {
+		d := dbtest.Open(t, dsn, 2)
+		all.Go(func() {
+			<-begin
+			n, err := d.Migrate(t.Context())
+			if err != nil {
+				t.Errorf("migrate: %v", err)
+			}
+			applied.Add(int64(n))
+		})
+	}
+	close(begin)
+	all.Wait()
+	var known int64
+	if err := rawConn(t, dsn).Get(&known, `select count(*) from goose_db_version where version_id > 0`); err != nil || known == 0 || applied.Load() != known {
+		t.Errorf("%d migrations were applied, %d are noted: %v", applied.Load(), known, err)
 	}
 }
 
