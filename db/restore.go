@@ -40,16 +40,17 @@ func (d *DB) Restore(ctx context.Context, from Schema, load func(*Loader) error)
 	if err := d.prepareSchema(ctx, from.Migrations); err != nil {
 		return err
 	}
-	tx, err := d.pool.BeginTxx(ctx, nil)
+	// No end of ctx rolls it back by itself: a copy under way, which reads the connection, has to end before.
+	tx, err := d.pool.BeginTxx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", translateIn(ctx, err))
 	}
-	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	l := &Loader{tx: tx, tables: map[string]StoredTable{}}
+	defer l.abandon() // does nothing after the commit
 	foreign, err := clear(ctx, tx, from)
 	if err != nil {
 		return err
 	}
-	l := &Loader{tx: tx, tables: map[string]StoredTable{}}
 	for _, t := range from.Tables {
 		l.tables[t.Name] = t
 	}
@@ -238,6 +239,15 @@ func (l *Loader) flush(ctx context.Context) error {
 	err = l.failed(errors.Join(err, l.copied.stmt.Close()))
 	l.copied = nil
 	return err
+}
+
+// abandon ends the table that is being loaded and forgets all of them.
+func (l *Loader) abandon() {
+	if l.copied != nil {
+		_ = l.copied.stmt.Close() // it is not to succeed
+		l.copied = nil
+	}
+	_ = l.tx.Rollback() // a connection that is lost has forgotten them, too
 }
 
 func (l *Loader) failed(err error) error {
