@@ -151,6 +151,11 @@ func TestARepeatedRequestGetsTheFirstAnswerAndActsOnce(t *testing.T) {
 			if after := x.rowCounts(t); !maps.Equal(before, after) {
 				t.Errorf("variant %d acted twice: %v, then %v", i, before, after)
 			}
+			for _, line := range x.server.Logs.Of(again.Header.Get("X-Request-Id")) { // also of what comes behind the answer
+				if strings.Contains(line, "panic") {
+					t.Errorf("variant %d: %s", i, line)
+				}
+			}
 		}
 	})
 }

@@ -138,7 +138,7 @@ func (e *Edge) repeat(w http.ResponseWriter, r *http.Request, o *operation, c db
 	} else {
 		err = e.repeatCreation(w, stored)
 	}
-	if fault.KindOf(err) == fault.NotFound && err != nil {
+	if err != nil && fault.KindOf(err) == fault.NotFound {
 		err = idempotency.ErrGone
 	}
 	return true, err

@@ -167,7 +167,9 @@ func (c *cluster) startAs(i int, program string, settings ...string) {
 	if p.url == "" {
 		<-p.ended
 		said, _ := os.ReadFile(log.Name())
-		c.t.Fatalf("server %d does not start:\n%s", i, said)
+		if !strings.Contains(string(said), "\nfailpoint ") { // at work that others left it may die before it serves
+			c.t.Fatalf("server %d does not start:\n%s", i, said)
+		}
 	}
 	c.mu.Lock()
 	c.servers[i] = p
