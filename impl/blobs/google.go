@@ -2,4 +2,4 @@
 
 package blobs
 
-import _ "gocloud.dev/blob/gcsblob" // gs:// URLs; 21 MB of the program, and 23 MB of memory at rest
+import _ "gocloud.dev/blob/gcsblob" // gs:// URLs; 8 MB of the program as make builds it, and 14 MB of memory at rest
