@@ -533,6 +533,63 @@ func (e ServiceStatusStatus) Valid() bool {
 	}
 }
 
+// Defines values for TalkRole.
+const (
+	TalkRoleAssistant TalkRole = "assistant"
+	TalkRoleSystem    TalkRole = "system"
+	TalkRoleTool      TalkRole = "tool"
+	TalkRoleUser      TalkRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the TalkRole enum.
+func (e TalkRole) Valid() bool {
+	switch e {
+	case TalkRoleAssistant:
+		return true
+	case TalkRoleSystem:
+		return true
+	case TalkRoleTool:
+		return true
+	case TalkRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TalkSurface.
+const (
+	TalkSurfaceCharacters TalkSurface = "characters"
+	TalkSurfaceChats      TalkSurface = "chats"
+	TalkSurfaceEngagement TalkSurface = "engagement"
+	TalkSurfaceOpenai     TalkSurface = "openai"
+	TalkSurfaceProjects   TalkSurface = "projects"
+	TalkSurfaceRealtime   TalkSurface = "realtime"
+	TalkSurfaceWebchat    TalkSurface = "webchat"
+)
+
+// Valid indicates whether the value is a known member of the TalkSurface enum.
+func (e TalkSurface) Valid() bool {
+	switch e {
+	case TalkSurfaceCharacters:
+		return true
+	case TalkSurfaceChats:
+		return true
+	case TalkSurfaceEngagement:
+		return true
+	case TalkSurfaceOpenai:
+		return true
+	case TalkSurfaceProjects:
+		return true
+	case TalkSurfaceRealtime:
+		return true
+	case TalkSurfaceWebchat:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UsageDimension.
 const (
 	UsageDimensionApp     UsageDimension = "app"
@@ -2276,6 +2333,269 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
+// Talk A conversation of any surface. What it does not have is null.
+type Talk struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+}
+
+// TalkAgentID The agent that it is with.
+//
+// Example: agent_xyz789
+type TalkAgentID = string
+
+// TalkAppID The app that began it.
+//
+// Example: app_01hf3z8k3v0000000000000000
+type TalkAppID = string
+
+// TalkCreatedAt When it was begun.
+//
+// Example: 2025-04-02T00:16:00Z
+type TalkCreatedAt = time.Time
+
+// TalkEndUser Whom it was begun for.
+//
+// Example: visitor-1042
+type TalkEndUser = string
+
+// TalkID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+//
+// Example: conv_123abc
+type TalkID = string
+
+// TalkInputTokens Tokens that models read for it.
+//
+// Example: 412
+type TalkInputTokens = int64
+
+// TalkLastMessageAt When something was last said in it.
+//
+// Example: 2025-04-02T00:17:00Z
+type TalkLastMessageAt = time.Time
+
+// TalkList Conversations, newest first.
+type TalkList = []Talk
+
+// TalkMessage What somebody said. What it does not have is null.
+type TalkMessage struct {
+	// ID Names the message; of an answer without a conversation the turn.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Role Who said it.
+	//
+	// Example: user
+	Role TalkRole `json:"role"`
+
+	// Sender Which agent said it, in a chat of several; which function, of a call.
+	//
+	// Example: Writer
+	Sender *string `json:"sender"`
+
+	// Text What was said; empty for a picture alone.
+	//
+	// Example: How long is the warranty?
+	Text string `json:"text"`
+
+	// TurnID The turn that it belongs to.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// Model The model that wrote it.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Citations How many passages it cites.
+	//
+	// Example: 2
+	Citations int32 `json:"citations"`
+
+	// ImageIds The pictures that it shows, which may be gone.
+	//
+	// Example: []
+	ImageIds []string `json:"image_ids"`
+
+	// CreatedAt When it was said.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TalkModel The model that it was begun with.
+//
+// Example: gpt-4o
+type TalkModel = string
+
+// TalkOutputTokens Tokens that models wrote in it.
+//
+// Example: 188
+type TalkOutputTokens = int64
+
+// TalkPreview The beginning of its newest answer.
+//
+// Example: The lamp has a warranty of seven years.
+type TalkPreview = string
+
+// TalkProjectID The project that it is with.
+//
+// Example: 1716433969123
+type TalkProjectID = int64
+
+// TalkRole Who said it.
+//
+// Example: user
+type TalkRole string
+
+// TalkSurface An API family in which something is said.
+//
+// Example: webchat
+type TalkSurface string
+
+// TalkTitle Its title, where it has one.
+//
+// Example: Warranty of the lamp
+type TalkTitle = string
+
+// TalkTranscript A conversation of any surface with a page of its messages.
+type TalkTranscript struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+
+	// RunningTurnID The turn that is making an answer; null when none is.
+	RunningTurnID *string `json:"running_turn_id"`
+
+	// Messages The messages, oldest first.
+	Messages []TalkMessage `json:"messages"`
+}
+
 // UsageDimension What usage can be grouped by.
 //
 // Example: model
@@ -2924,6 +3244,45 @@ type ListBudgetsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListAccountConversationsParams defines parameters for ListAccountConversations.
+type ListAccountConversationsParams struct {
+	// Q Only what has this text in its title or in one of its messages.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Surface Only what was had through this API.
+	Surface *TalkSurface `form:"surface,omitempty" json:"surface,omitempty"`
+
+	// AgentID Only conversations with this agent.
+	AgentID *string `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// ProjectID Only conversations with this project.
+	ProjectID *int64 `form:"project_id,omitempty" json:"project_id,omitempty"`
+
+	// EndUser Only conversations that were begun for this end user.
+	EndUser *string `form:"end_user,omitempty" json:"end_user,omitempty"`
+
+	// From Only what was begun at or after this time.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what was begun before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 404.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many conversations the page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetAccountConversationParams defines parameters for GetAccountConversation.
+type GetAccountConversationParams struct {
+	// Cursor Where the messages start, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListErasuresParams defines parameters for ListErasures.
 type ListErasuresParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -3474,6 +3833,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
 	UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAccountConversations List and search what was said on every surface
+	//
+	// The account's conversations, newest first, whichever API they were had through: conversations with characters, sessions of apps and realtime
+	// sessions, conversations with projects, chats of flows, and answers that belong to none of them, of which only those are there whose text is stored. Lists
+	// of their own surface show more of each.
+	//
+	// A page looks at a bounded number of conversations and messages, so it may hold fewer than `limit`, even none, although more follow: go on while
+	// there is a `Link` header. `q` finds a text in titles and messages, whole or in part, in whichever case.
+	//
+	// Corresponds with GET /api/v1/admin/conversations (the `ListAccountConversations` operationId).
+	ListAccountConversations(ctx context.Context, params *ListAccountConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAccountConversation Read what was said in a conversation
+	//
+	// One conversation of any surface with a page of its messages, oldest first. While an answer is being made, `running_turn_id` names its turn, whose
+	// stream is at `GET /api/v1/turns/{turn_id}/events`.
+	//
+	// Corresponds with GET /api/v1/admin/conversations/{conversation_id} (the `GetAccountConversation` operationId).
+	GetAccountConversation(ctx context.Context, conversationID string, params *GetAccountConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListErasures List the erasures
 	//
@@ -4732,6 +5111,46 @@ func (c *Client) UpdateBudgetWithBody(ctx context.Context, budgetID BudgetIDPath
 // Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
 func (c *Client) UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateBudgetRequest(c.Server, budgetID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAccountConversations List and search what was said on every surface
+//
+// The account's conversations, newest first, whichever API they were had through: conversations with characters, sessions of apps and realtime
+// sessions, conversations with projects, chats of flows, and answers that belong to none of them, of which only those are there whose text is stored. Lists
+// of their own surface show more of each.
+//
+// A page looks at a bounded number of conversations and messages, so it may hold fewer than `limit`, even none, although more follow: go on while
+// there is a `Link` header. `q` finds a text in titles and messages, whole or in part, in whichever case.
+//
+// Corresponds with GET /api/v1/admin/conversations (the `ListAccountConversations` operationId).
+func (c *Client) ListAccountConversations(ctx context.Context, params *ListAccountConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccountConversationsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAccountConversation Read what was said in a conversation
+//
+// One conversation of any surface with a page of its messages, oldest first. While an answer is being made, `running_turn_id` names its turn, whose
+// stream is at `GET /api/v1/turns/{turn_id}/events`.
+//
+// Corresponds with GET /api/v1/admin/conversations/{conversation_id} (the `GetAccountConversation` operationId).
+func (c *Client) GetAccountConversation(ctx context.Context, conversationID string, params *GetAccountConversationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountConversationRequest(c.Server, conversationID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7225,6 +7644,229 @@ func NewUpdateBudgetRequestWithBody(server string, budgetID BudgetIDPath, conten
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAccountConversationsRequest constructs an http.Request for the ListAccountConversations method
+func NewListAccountConversationsRequest(server string, params *ListAccountConversationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/conversations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Surface != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "surface", *params.Surface, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProjectID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "project_id", *params.ProjectID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndUser != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_user", *params.EndUser, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAccountConversationRequest constructs an http.Request for the GetAccountConversation method
+func NewGetAccountConversationRequest(server string, conversationID string, params *GetAccountConversationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "conversation_id", conversationID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/admin/conversations/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -10699,6 +11341,30 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/admin/budgets/{budget_id} (the `UpdateBudget` operationId).
 	UpdateBudgetWithResponse(ctx context.Context, budgetID BudgetIDPath, body UpdateBudgetJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateBudgetResult, error)
 
+	// ListAccountConversationsWithResponse List and search what was said on every surface
+	//
+	// The account's conversations, newest first, whichever API they were had through: conversations with characters, sessions of apps and realtime
+	// sessions, conversations with projects, chats of flows, and answers that belong to none of them, of which only those are there whose text is stored. Lists
+	// of their own surface show more of each.
+	//
+	// A page looks at a bounded number of conversations and messages, so it may hold fewer than `limit`, even none, although more follow: go on while
+	// there is a `Link` header. `q` finds a text in titles and messages, whole or in part, in whichever case.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/conversations (the `ListAccountConversations` operationId).
+	ListAccountConversationsWithResponse(ctx context.Context, params *ListAccountConversationsParams, reqEditors ...RequestEditorFn) (*ListAccountConversationsResult, error)
+
+	// GetAccountConversationWithResponse Read what was said in a conversation
+	//
+	// One conversation of any surface with a page of its messages, oldest first. While an answer is being made, `running_turn_id` names its turn, whose
+	// stream is at `GET /api/v1/turns/{turn_id}/events`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/admin/conversations/{conversation_id} (the `GetAccountConversation` operationId).
+	GetAccountConversationWithResponse(ctx context.Context, conversationID string, params *GetAccountConversationParams, reqEditors ...RequestEditorFn) (*GetAccountConversationResult, error)
+
 	// ListErasuresWithResponse List the erasures
 	//
 	// The erasures of the account, newest first.
@@ -13057,6 +13723,200 @@ func (r UpdateBudgetResult) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateBudgetResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAccountConversationsResult200Headers the declared response headers of an HTTP 200 response for ListAccountConversations
+type ListAccountConversationsResult200Headers struct {
+	Link *string
+}
+
+type ListAccountConversationsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TalkList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAccountConversationsResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAccountConversationsResult) GetJSON200() *TalkList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAccountConversationsResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAccountConversationsResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAccountConversationsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAccountConversationsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAccountConversationsResult) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetAccountConversationResult200Headers the declared response headers of an HTTP 200 response for GetAccountConversation
+type GetAccountConversationResult200Headers struct {
+	Link *string
+}
+
+type GetAccountConversationResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TalkTranscript
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *AdminBadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *AdminUnauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *AdminForbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *AdminNotFound
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *AdminTooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *AdminInternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *AdminUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAccountConversationResult200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAccountConversationResult) GetJSON200() *TalkTranscript {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON400() *AdminBadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON401() *AdminUnauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON403() *AdminForbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON404() *AdminNotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON429() *AdminTooManyRequests {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON500() *AdminInternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAccountConversationResult) GetApplicationProblemJSON503() *AdminUnavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAccountConversationResult) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAccountConversationResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAccountConversationResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAccountConversationResult) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -20044,6 +20904,42 @@ func (c *ClientWithResponses) UpdateBudgetWithResponse(ctx context.Context, budg
 	return ParseUpdateBudgetResult(rsp)
 }
 
+// ListAccountConversationsWithResponse List and search what was said on every surface
+//
+// The account's conversations, newest first, whichever API they were had through: conversations with characters, sessions of apps and realtime
+// sessions, conversations with projects, chats of flows, and answers that belong to none of them, of which only those are there whose text is stored. Lists
+// of their own surface show more of each.
+//
+// A page looks at a bounded number of conversations and messages, so it may hold fewer than `limit`, even none, although more follow: go on while
+// there is a `Link` header. `q` finds a text in titles and messages, whole or in part, in whichever case.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/conversations (the `ListAccountConversations` operationId).
+func (c *ClientWithResponses) ListAccountConversationsWithResponse(ctx context.Context, params *ListAccountConversationsParams, reqEditors ...RequestEditorFn) (*ListAccountConversationsResult, error) {
+	rsp, err := c.ListAccountConversations(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAccountConversationsResult(rsp)
+}
+
+// GetAccountConversationWithResponse Read what was said in a conversation
+//
+// One conversation of any surface with a page of its messages, oldest first. While an answer is being made, `running_turn_id` names its turn, whose
+// stream is at `GET /api/v1/turns/{turn_id}/events`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/admin/conversations/{conversation_id} (the `GetAccountConversation` operationId).
+func (c *ClientWithResponses) GetAccountConversationWithResponse(ctx context.Context, conversationID string, params *GetAccountConversationParams, reqEditors ...RequestEditorFn) (*GetAccountConversationResult, error) {
+	rsp, err := c.GetAccountConversation(ctx, conversationID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAccountConversationResult(rsp)
+}
+
 // ListErasuresWithResponse List the erasures
 //
 // The erasures of the account, newest first.
@@ -22795,6 +23691,182 @@ func ParseUpdateBudgetResult(rsp *http.Response) (*UpdateBudgetResult, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListAccountConversationsResult parses an HTTP response from a ListAccountConversationsWithResponse call
+func ParseListAccountConversationsResult(rsp *http.Response) (*ListAccountConversationsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAccountConversationsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TalkList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAccountConversationsResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetAccountConversationResult parses an HTTP response from a GetAccountConversationWithResponse call
+func ParseGetAccountConversationResult(rsp *http.Response) (*GetAccountConversationResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAccountConversationResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TalkTranscript
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AdminBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AdminUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AdminForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AdminNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AdminTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AdminInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AdminUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAccountConversationResult200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -11,6 +11,17 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ProjectCompletionStreamEvent: One event of the stream. It has no name.
+type ProjectCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+}
+
+func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
+	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+}
+
 // ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectProgressStreamEvent struct {
@@ -69,15 +80,16 @@ func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStream
 	return event, false, nil
 }
 
-// ProjectCompletionStreamEvent: One event of the stream. It has no name.
-type ProjectCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
-}
-
-func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
-	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
+	send := func() (*http.Response, error) {
+		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
+	}
+	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
 }
 
 // StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
@@ -102,16 +114,4 @@ func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, proj
 		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
 	}
 	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
-}
-
-// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
 }
