@@ -62,7 +62,9 @@ func (n tenant) calls() []call {
 			return d.MessagesOf(ctx, a, []string{n.conversation}, 10)
 		}},
 		{"Talk", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Talk(ctx, a, n.conversation) }},
-		{"RunningTurn", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.RunningTurn(ctx, a, n.conversation) }},
+		{"RunningTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningTurn(ctx, a, n.conversation)
+		}},
 		{"RunningConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.RunningConversations(ctx, a, surface, n.app)
 		}},

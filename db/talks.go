@@ -2,7 +2,9 @@ package db
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Talk is what was said in one place on any surface: a conversation, a chat of a
@@ -134,6 +136,10 @@ func (q *Queries) Talks(ctx context.Context, accountID string, source TalkSource
 	if source == TalksOfTurns {
 		surface = f.Surface
 	}
+	said := w.said
+	if !strings.ContainsFunc(f.Pattern, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		said = strings.ReplaceAll(said, "content ilike", `content collate "C" ilike`) // finds the same, in half the time
+	}
 	if to.IsZero() {
 		to = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
@@ -155,7 +161,7 @@ func (q *Queries) Talks(ctx context.Context, accountID string, source TalkSource
 				or (select count(*) from looked) < (select count(*) from walked) as more
 		), judged as (
 			select w.*, `+w.is+` and ($4 = '' or agent_id = $4) and ($5 = '' or end_user = $5) and created_at >= $8 and created_at < $9
-				and ($7 = '' or title ilike $7 or `+w.said+`) as fits
+				and ($7 = '' or title ilike $7 or `+said+`) as fits
 			from looked w
 		), found as materialized (
 			select *

@@ -21,9 +21,9 @@ import (
 )
 
 const (
-	walkMax     = 1000   // rows of a source that a page looks at
-	messagesMax = 10_000 // messages of a source in which a page looks for a text
-	ended       = "."    // the place of a source that has no more
+	walkMax     = 1000 // rows of a source that a page looks at
+	messagesMax = 2000 // messages of a source in which a page looks for a text
+	ended       = "."  // the place of a source that has no more
 )
 
 var (
@@ -116,6 +116,8 @@ func (s *Service) walk(ctx context.Context, accountID string, source db.TalkSour
 	}
 	if source == db.TalksOfTurns {
 		filter.Surface = f.Surface
+	} else if f.AgentID == "" && f.EndUser == "" && f.Search == "" && f.From.IsZero() && f.To.IsZero() {
+		filter.Walk = f.Limit + 1 // all of it fits
 	}
 	if from == "" && !f.To.IsZero() {
 		filter.Before = startOf(source, f.To)
