@@ -117,6 +117,9 @@ func (n tenant) calls() []call {
 		{"Usage", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Usage(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}, Limit: 10})
 		}},
+		{"Latencies", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Latencies(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}})
+		}},
 		{"Entries", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			entries, err := d.Entries(ctx, a, 0, 10)
 			for _, e := range entries {

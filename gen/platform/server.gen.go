@@ -2653,6 +2653,31 @@ type UsageRow struct {
 	//
 	// Example: 34865
 	CostMicros int64 `json:"cost_micros"`
+
+	// LatencyMeanMs How long completed answers took on average.
+	//
+	// Example: 1830
+	LatencyMeanMs *int64 `json:"latency_mean_ms"`
+
+	// LatencyP50Ms Within what time half of the completed answers ended.
+	//
+	// Example: 1723
+	LatencyP50Ms *int64 `json:"latency_p50_ms"`
+
+	// LatencyP95Ms Within what time 95 of 100 completed answers ended.
+	//
+	// Example: 4096
+	LatencyP95Ms *int64 `json:"latency_p95_ms"`
+
+	// FirstTokenP50Ms Within what time half of the completed answers began.
+	//
+	// Example: 305
+	FirstTokenP50Ms *int64 `json:"first_token_p50_ms"`
+
+	// FirstTokenP95Ms Within what time 95 of 100 completed answers began.
+	//
+	// Example: 1024
+	FirstTokenP95Ms *int64 `json:"first_token_p95_ms"`
 }
 
 // UsageTable A table with a line of names first (RFC 4180).

@@ -49,7 +49,7 @@ func TestPagesOfALargeAccountArePaintedAtOnce(t *testing.T) {
 	defer raw.Close()
 	newest := fillTalks(t, raw, a.ID, max(*paintMessages, 20_000))
 	for _, name := range append(slices.Clone(everyPage), "conversations/"+newest) {
-		b.get("/console/" + name).want(t, http.StatusOK) // prepares the statements
+		b.get("/console/"+name).want(t, http.StatusOK) // prepares the statements
 		best, statements := time.Hour, []string{}
 		for range 3 {
 			s.Database.Traffic()

@@ -40,8 +40,8 @@ func (everythingPage) Name(s platform.TalkSurface) string {
 	return string(s)
 }
 
-// lookFurther is how many pages of the API a page of the console asks for while they are empty.
-const lookFurther = 3
+// lookFurther is how long a page of the console asks the API for further pages while they are empty.
+const lookFurther = 40 * time.Millisecond
 
 // showEverything lists what was said on every surface of the account.
 func (v *visit) showEverything() error {
@@ -59,7 +59,7 @@ func (v *visit) showEverything() error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	for range lookFurther {
+	for began := time.Now(); ; {
 		got, err := v.api.Platform.ListAccountConversationsWithResponse(v.Context(), params)
 		if err != nil {
 			status, text, other := refusal(err)
@@ -71,7 +71,7 @@ func (v *visit) showEverything() error {
 		}
 		data.Talks, data.Next = *got.JSON200, v.next(got.HTTPResponse)
 		next := cursorOf(got.HTTPResponse.Header.Get("Link"))
-		if len(data.Talks) > 0 || next == "" {
+		if len(data.Talks) > 0 || next == "" || time.Since(began) > lookFurther {
 			break
 		}
 		params.Cursor = &next

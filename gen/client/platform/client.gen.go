@@ -2655,6 +2655,31 @@ type UsageRow struct {
 	//
 	// Example: 34865
 	CostMicros int64 `json:"cost_micros"`
+
+	// LatencyMeanMs How long completed answers took on average.
+	//
+	// Example: 1830
+	LatencyMeanMs *int64 `json:"latency_mean_ms"`
+
+	// LatencyP50Ms Within what time half of the completed answers ended.
+	//
+	// Example: 1723
+	LatencyP50Ms *int64 `json:"latency_p50_ms"`
+
+	// LatencyP95Ms Within what time 95 of 100 completed answers ended.
+	//
+	// Example: 4096
+	LatencyP95Ms *int64 `json:"latency_p95_ms"`
+
+	// FirstTokenP50Ms Within what time half of the completed answers began.
+	//
+	// Example: 305
+	FirstTokenP50Ms *int64 `json:"first_token_p50_ms"`
+
+	// FirstTokenP95Ms Within what time 95 of 100 completed answers began.
+	//
+	// Example: 1024
+	FirstTokenP95Ms *int64 `json:"first_token_p95_ms"`
 }
 
 // UsageTable A table with a line of names first (RFC 4180).
@@ -4261,6 +4286,8 @@ type ClientInterface interface {
 	//
 	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
 	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// Latencies are known by day, key and model since the server keeps them: grouped by anything else, and for answers that did not complete, they are null. The
+	// quantiles are bounds that are too large by a fifth at most. The table of `format=csv` does not have them.
 	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
 	// formula begin with an apostrophe there.
 	//
@@ -6018,6 +6045,8 @@ func (c *Client) SetRetention(ctx context.Context, body SetRetentionJSONRequestB
 //
 // Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
 // the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// Latencies are known by day, key and model since the server keeps them: grouped by anything else, and for answers that did not complete, they are null. The
+// quantiles are bounds that are too large by a fifth at most. The table of `format=csv` does not have them.
 // With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
 // formula begin with an apostrophe there.
 //
@@ -11814,6 +11843,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
 	// the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+	// Latencies are known by day, key and model since the server keeps them: grouped by anything else, and for answers that did not complete, they are null. The
+	// quantiles are bounds that are too large by a fifth at most. The table of `format=csv` does not have them.
 	// With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
 	// formula begin with an apostrophe there.
 	//
@@ -21659,6 +21690,8 @@ func (c *ClientWithResponses) SetRetentionWithResponse(ctx context.Context, body
 //
 // Answers, tokens and cost of the account in whole days (UTC), grouped as asked; without `group_by` it is one sum. Exact: everything that ended before
 // the request is in it. Groups come in the order of day, app, key, model, surface and end user.
+// Latencies are known by day, key and model since the server keeps them: grouped by anything else, and for answers that did not complete, they are null. The
+// quantiles are bounds that are too large by a fifth at most. The table of `format=csv` does not have them.
 // With `format=csv` all groups are sent as one table, from `cursor` on, whatever `limit` says; amounts are in millionths of the currency unit. Texts that a spreadsheet would take for a
 // formula begin with an apostrophe there.
 //

@@ -22,7 +22,7 @@ import (
 
 const (
 	walkMax     = 1000 // rows of a source that a page looks at
-	messagesMax = 2000 // messages of a source in which a page looks for a text
+	messagesMax = 6000 // messages, of all sources, in which a page looks for a text
 	ended       = "."  // the place of a source that has no more
 )
 
@@ -78,11 +78,12 @@ func (s *Service) List(ctx context.Context, accountID string, f Filter) (Page, e
 		return Page{}, err
 	}
 	var walks []walk
-	for _, source := range f.sources() {
+	sources := f.sources()
+	for _, source := range sources {
 		if places[source] == ended {
 			continue
 		}
-		w, err := s.walk(ctx, accountID, source, places[source], f)
+		w, err := s.walk(ctx, accountID, source, db.TalkFilter{Before: places[source], Messages: messagesMax / len(sources)}, f)
 		if err != nil {
 			return Page{}, err
 		}
@@ -109,11 +110,10 @@ func (f Filter) sources() []db.TalkSource {
 	return sources
 }
 
-func (s *Service) walk(ctx context.Context, accountID string, source db.TalkSource, from string, f Filter) (walk, error) {
-	filter := db.TalkFilter{
-		Before: from, AgentID: f.AgentID, ProjectID: f.ProjectID, EndUser: f.EndUser, From: f.From, To: f.To,
-		Walk: walkMax, Messages: messagesMax, Limit: f.Limit + 1,
-	}
+func (s *Service) walk(ctx context.Context, accountID string, source db.TalkSource, filter db.TalkFilter, f Filter) (walk, error) {
+	from := filter.Before
+	filter.AgentID, filter.ProjectID, filter.EndUser, filter.From, filter.To = f.AgentID, f.ProjectID, f.EndUser, f.From, f.To
+	filter.Walk, filter.Limit = walkMax, f.Limit+1
 	if source == db.TalksOfTurns {
 		filter.Surface = f.Surface
 	} else if f.AgentID == "" && f.EndUser == "" && f.Search == "" && f.From.IsZero() && f.To.IsZero() {
