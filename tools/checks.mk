@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -68,3 +68,6 @@ bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 
 deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
 	@tools/deploy/check
+
+blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
+	@tools/blobclouds/run
