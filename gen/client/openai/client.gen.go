@@ -1768,6 +1768,22 @@ type ModelResponseError struct {
 	Message string `json:"message"`
 }
 
+// ModelResponseInputDetails More about the tokens that the model read.
+type ModelResponseInputDetails struct {
+	// CachedTokens Always 0: what providers cache is not told apart.
+	//
+	// Example: 0
+	CachedTokens int64 `json:"cached_tokens"`
+}
+
+// ModelResponseOutputDetails More about the tokens that the model wrote.
+type ModelResponseOutputDetails struct {
+	// ReasoningTokens Always 0: reasoning is not told apart.
+	//
+	// Example: 0
+	ReasoningTokens int64 `json:"reasoning_tokens"`
+}
+
 // ModelResponseRequest What to answer, and how.
 type ModelResponseRequest struct {
 	// Model A model's id, or the id of an agent of the account. While the server has no upstream, any other name means the built-in model.
@@ -1874,37 +1890,21 @@ type ModelResponseUsage struct {
 	// Example: 11
 	InputTokens int64 `json:"input_tokens"`
 
-	// InputTokensDetails More about them.
-	InputTokensDetails ModelResponseUsage_InputTokensDetails `json:"input_tokens_details"`
+	// InputTokensDetails More about the tokens that the model read.
+	InputTokensDetails ModelResponseInputDetails `json:"input_tokens_details"`
 
 	// OutputTokens Tokens that the model wrote.
 	//
 	// Example: 18
 	OutputTokens int64 `json:"output_tokens"`
 
-	// OutputTokensDetails More about them.
-	OutputTokensDetails ModelResponseUsage_OutputTokensDetails `json:"output_tokens_details"`
+	// OutputTokensDetails More about the tokens that the model wrote.
+	OutputTokensDetails ModelResponseOutputDetails `json:"output_tokens_details"`
 
 	// TotalTokens The sum of both.
 	//
 	// Example: 29
 	TotalTokens int64 `json:"total_tokens"`
-}
-
-// ModelResponseUsage_InputTokensDetails More about them.
-type ModelResponseUsage_InputTokensDetails struct {
-	// CachedTokens Always 0: what providers cache is not told apart.
-	//
-	// Example: 0
-	CachedTokens int64 `json:"cached_tokens"`
-}
-
-// ModelResponseUsage_OutputTokensDetails More about them.
-type ModelResponseUsage_OutputTokensDetails struct {
-	// ReasoningTokens Always 0: reasoning is not told apart.
-	//
-	// Example: 0
-	ReasoningTokens int64 `json:"reasoning_tokens"`
 }
 
 // OpenaiError The error itself.
