@@ -1544,7 +1544,8 @@ type ClientInterface interface {
 
 	// ListAgents List the agents
 	//
-	// The account's agents, newest first.
+	// The account's agents, newest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header names the
+	// next page.
 	//
 	// Corresponds with GET /api/v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1592,7 +1593,8 @@ type ClientInterface interface {
 
 	// GetAgent Read an agent
 	//
-	// One agent.
+	// One agent: its name, its personality and its appearance, and the address of its picture when it has one. An agent of another account is answered
+	// with 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/agents/{agent_id} (the `GetAgent` operationId).
 	GetAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1657,7 +1659,8 @@ type ClientInterface interface {
 
 	// GetAgentDocument Read how far a document is
 	//
-	// A document that the agent answers from, with how far its reading is.
+	// A document that the agent answers from, with how far its reading is; one that could not be read says why. A document of another agent is 404, as
+	// a missing one.
 	//
 	// Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
 	GetAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1724,7 +1727,8 @@ type ClientInterface interface {
 
 	// ListConversations List the conversations
 	//
-	// The account's conversations on this surface, newest first.
+	// The account's conversations on this surface, newest first, without their messages. Without parameters the array holds up to 1,000; when there are
+	// more, the `Link` header names the next page.
 	//
 	// Corresponds with GET /api/v1/conversations (the `ListConversations` operationId).
 	ListConversations(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1758,7 +1762,8 @@ type ClientInterface interface {
 
 	// GetConversation Read a conversation
 	//
-	// One conversation, without its messages.
+	// One conversation, without its messages: its model, its agent, and when it was last used. A conversation of another account is answered with 404,
+	// as a missing one.
 	//
 	// Corresponds with GET /api/v1/conversations/{conversation_id} (the `GetConversation` operationId).
 	GetConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1791,7 +1796,8 @@ type ClientInterface interface {
 
 	// ListMessages List the messages of a conversation
 	//
-	// The conversation's messages, the oldest first.
+	// The conversation's messages, the oldest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header
+	// names the next page. A conversation that is missing, or of another account, is 404.
 	//
 	// Corresponds with GET /api/v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 	ListMessages(ctx context.Context, conversationID ConversationIDPath, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1899,7 +1905,8 @@ type ClientInterface interface {
 
 	// ListUploads List the uploads
 	//
-	// The pictures that were uploaded, also those that came with messages, newest first.
+	// The pictures that were uploaded, also those that came with messages, newest first. Their addresses expire; a read makes new ones. When there are
+	// more, the `Link` header names the next page.
 	//
 	// Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
 	ListUploads(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2003,7 +2010,8 @@ func (c *Client) ImportAgent(ctx context.Context, body ImportAgentJSONRequestBod
 
 // ListAgents List the agents
 //
-// The account's agents, newest first.
+// The account's agents, newest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header names the
+// next page.
 //
 // Corresponds with GET /api/v1/agents (the `ListAgents` operationId).
 func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2091,7 +2099,8 @@ func (c *Client) DeleteAgent(ctx context.Context, agentID AgentIDPath, reqEditor
 
 // GetAgent Read an agent
 //
-// One agent.
+// One agent: its name, its personality and its appearance, and the address of its picture when it has one. An agent of another account is answered
+// with 404, as a missing one.
 //
 // Corresponds with GET /api/v1/agents/{agent_id} (the `GetAgent` operationId).
 func (c *Client) GetAgent(ctx context.Context, agentID AgentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2226,7 +2235,8 @@ func (c *Client) DeleteAgentDocument(ctx context.Context, agentID AgentIDPath, d
 
 // GetAgentDocument Read how far a document is
 //
-// A document that the agent answers from, with how far its reading is.
+// A document that the agent answers from, with how far its reading is; one that could not be read says why. A document of another agent is 404, as
+// a missing one.
 //
 // Corresponds with GET /api/v1/agents/{agent_id}/documents/{document_id} (the `GetAgentDocument` operationId).
 func (c *Client) GetAgentDocument(ctx context.Context, agentID AgentIDPath, documentID DocumentIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2363,7 +2373,8 @@ func (c *Client) CreateCompletion(ctx context.Context, body CreateCompletionJSON
 
 // ListConversations List the conversations
 //
-// The account's conversations on this surface, newest first.
+// The account's conversations on this surface, newest first, without their messages. Without parameters the array holds up to 1,000; when there are
+// more, the `Link` header names the next page.
 //
 // Corresponds with GET /api/v1/conversations (the `ListConversations` operationId).
 func (c *Client) ListConversations(ctx context.Context, params *ListConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2437,7 +2448,8 @@ func (c *Client) DeleteConversation(ctx context.Context, conversationID Conversa
 
 // GetConversation Read a conversation
 //
-// One conversation, without its messages.
+// One conversation, without its messages: its model, its agent, and when it was last used. A conversation of another account is answered with 404,
+// as a missing one.
 //
 // Corresponds with GET /api/v1/conversations/{conversation_id} (the `GetConversation` operationId).
 func (c *Client) GetConversation(ctx context.Context, conversationID ConversationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2510,7 +2522,8 @@ func (c *Client) ExportConversation(ctx context.Context, conversationID Conversa
 
 // ListMessages List the messages of a conversation
 //
-// The conversation's messages, the oldest first.
+// The conversation's messages, the oldest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header
+// names the next page. A conversation that is missing, or of another account, is 404.
 //
 // Corresponds with GET /api/v1/conversations/{conversation_id}/messages (the `ListMessages` operationId).
 func (c *Client) ListMessages(ctx context.Context, conversationID ConversationIDPath, params *ListMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2708,7 +2721,8 @@ func (c *Client) ListModels(ctx context.Context, params *ListModelsParams, reqEd
 
 // ListUploads List the uploads
 //
-// The pictures that were uploaded, also those that came with messages, newest first.
+// The pictures that were uploaded, also those that came with messages, newest first. Their addresses expire; a read makes new ones. When there are
+// more, the `Link` header names the next page.
 //
 // Corresponds with GET /api/v1/uploads (the `ListUploads` operationId).
 func (c *Client) ListUploads(ctx context.Context, params *ListUploadsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4379,7 +4393,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAgentsWithResponse List the agents
 	//
-	// The account's agents, newest first.
+	// The account's agents, newest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header names the
+	// next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4431,7 +4446,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAgentWithResponse Read an agent
 	//
-	// One agent.
+	// One agent: its name, its personality and its appearance, and the address of its picture when it has one. An agent of another account is answered
+	// with 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4502,7 +4518,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAgentDocumentWithResponse Read how far a document is
 	//
-	// A document that the agent answers from, with how far its reading is.
+	// A document that the agent answers from, with how far its reading is; one that could not be read says why. A document of another agent is 404, as
+	// a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4575,7 +4592,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListConversationsWithResponse List the conversations
 	//
-	// The account's conversations on this surface, newest first.
+	// The account's conversations on this surface, newest first, without their messages. Without parameters the array holds up to 1,000; when there are
+	// more, the `Link` header names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4613,7 +4631,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetConversationWithResponse Read a conversation
 	//
-	// One conversation, without its messages.
+	// One conversation, without its messages: its model, its agent, and when it was last used. A conversation of another account is answered with 404,
+	// as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4650,7 +4669,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListMessagesWithResponse List the messages of a conversation
 	//
-	// The conversation's messages, the oldest first.
+	// The conversation's messages, the oldest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header
+	// names the next page. A conversation that is missing, or of another account, is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4768,7 +4788,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListUploadsWithResponse List the uploads
 	//
-	// The pictures that were uploaded, also those that came with messages, newest first.
+	// The pictures that were uploaded, also those that came with messages, newest first. Their addresses expire; a read makes new ones. When there are
+	// more, the `Link` header names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8092,7 +8113,8 @@ func (c *ClientWithResponses) ImportAgentWithResponse(ctx context.Context, body 
 
 // ListAgentsWithResponse List the agents
 //
-// The account's agents, newest first.
+// The account's agents, newest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header names the
+// next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8168,7 +8190,8 @@ func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agent
 
 // GetAgentWithResponse Read an agent
 //
-// One agent.
+// One agent: its name, its personality and its appearance, and the address of its picture when it has one. An agent of another account is answered
+// with 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8281,7 +8304,8 @@ func (c *ClientWithResponses) DeleteAgentDocumentWithResponse(ctx context.Contex
 
 // GetAgentDocumentWithResponse Read how far a document is
 //
-// A document that the agent answers from, with how far its reading is.
+// A document that the agent answers from, with how far its reading is; one that could not be read says why. A document of another agent is 404, as
+// a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8396,7 +8420,8 @@ func (c *ClientWithResponses) CreateCompletionWithResponse(ctx context.Context, 
 
 // ListConversationsWithResponse List the conversations
 //
-// The account's conversations on this surface, newest first.
+// The account's conversations on this surface, newest first, without their messages. Without parameters the array holds up to 1,000; when there are
+// more, the `Link` header names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8458,7 +8483,8 @@ func (c *ClientWithResponses) DeleteConversationWithResponse(ctx context.Context
 
 // GetConversationWithResponse Read a conversation
 //
-// One conversation, without its messages.
+// One conversation, without its messages: its model, its agent, and when it was last used. A conversation of another account is answered with 404,
+// as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8519,7 +8545,8 @@ func (c *ClientWithResponses) ExportConversationWithResponse(ctx context.Context
 
 // ListMessagesWithResponse List the messages of a conversation
 //
-// The conversation's messages, the oldest first.
+// The conversation's messages, the oldest first, as a bare array. Without parameters it holds up to 1,000; when there are more, the `Link` header
+// names the next page. A conversation that is missing, or of another account, is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8691,7 +8718,8 @@ func (c *ClientWithResponses) ListModelsWithResponse(ctx context.Context, params
 
 // ListUploadsWithResponse List the uploads
 //
-// The pictures that were uploaded, also those that came with messages, newest first.
+// The pictures that were uploaded, also those that came with messages, newest first. Their addresses expire; a read makes new ones. When there are
+// more, the `Link` header names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //

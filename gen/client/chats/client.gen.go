@@ -991,7 +991,7 @@ type FlowTemplate struct {
 	Flow FlowDefinition `json:"flow"`
 }
 
-// FlowTemplateList Templates.
+// FlowTemplateList The templates of the gallery.
 type FlowTemplateList = []FlowTemplate
 
 // FlowValidation Whether a flow can be run.
@@ -1767,7 +1767,8 @@ type ClientInterface interface {
 
 	// GetFlow Read a flow
 	//
-	// The flow as its latest version has it.
+	// The flow as its latest version has it; earlier ones are at `/flows/{flow_id}/versions`. A flow of another account is answered with 404, as a
+	// missing one.
 	//
 	// Corresponds with GET /flows/{flow_id} (the `GetFlow` operationId).
 	GetFlow(ctx context.Context, flowID FlowIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2292,7 +2293,8 @@ func (c *Client) DeleteFlow(ctx context.Context, flowID FlowIDPath, reqEditors .
 
 // GetFlow Read a flow
 //
-// The flow as its latest version has it.
+// The flow as its latest version has it; earlier ones are at `/flows/{flow_id}/versions`. A flow of another account is answered with 404, as a
+// missing one.
 //
 // Corresponds with GET /flows/{flow_id} (the `GetFlow` operationId).
 func (c *Client) GetFlow(ctx context.Context, flowID FlowIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4022,7 +4024,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetFlowWithResponse Read a flow
 	//
-	// The flow as its latest version has it.
+	// The flow as its latest version has it; earlier ones are at `/flows/{flow_id}/versions`. A flow of another account is answered with 404, as a
+	// missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6889,7 +6892,8 @@ func (c *ClientWithResponses) DeleteFlowWithResponse(ctx context.Context, flowID
 
 // GetFlowWithResponse Read a flow
 //
-// The flow as its latest version has it.
+// The flow as its latest version has it; earlier ones are at `/flows/{flow_id}/versions`. A flow of another account is answered with 404, as a
+// missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //

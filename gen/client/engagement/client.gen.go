@@ -1465,7 +1465,7 @@ type ClientInterface interface {
 
 	// DeleteEngagementRule Remove a rule
 	//
-	// Removes a rule. Messages that it made agents write stay.
+	// Removes a rule, which acts no more. Messages that it made agents write stay. A rule that is missing, or of another account, is answered with 404.
 	//
 	// Corresponds with DELETE /api/v1/engagement/rules/{rule_id} (the `DeleteEngagementRule` operationId).
 	DeleteEngagementRule(ctx context.Context, ruleID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1818,7 +1818,7 @@ func (c *Client) CreateEngagementRule(ctx context.Context, body CreateEngagement
 
 // DeleteEngagementRule Remove a rule
 //
-// Removes a rule. Messages that it made agents write stay.
+// Removes a rule, which acts no more. Messages that it made agents write stay. A rule that is missing, or of another account, is answered with 404.
 //
 // Corresponds with DELETE /api/v1/engagement/rules/{rule_id} (the `DeleteEngagementRule` operationId).
 func (c *Client) DeleteEngagementRule(ctx context.Context, ruleID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2723,7 +2723,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteEngagementRuleWithResponse Remove a rule
 	//
-	// Removes a rule. Messages that it made agents write stay.
+	// Removes a rule, which acts no more. Messages that it made agents write stay. A rule that is missing, or of another account, is answered with 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4224,7 +4224,7 @@ func (c *ClientWithResponses) CreateEngagementRuleWithResponse(ctx context.Conte
 
 // DeleteEngagementRuleWithResponse Remove a rule
 //
-// Removes a rule. Messages that it made agents write stay.
+// Removes a rule, which acts no more. Messages that it made agents write stay. A rule that is missing, or of another account, is answered with 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //

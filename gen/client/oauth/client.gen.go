@@ -469,7 +469,8 @@ type ClientInterface interface {
 
 	// GetOauthMetadata Describe the OAuth endpoints
 	//
-	// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves.
+	// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves: the addresses of the endpoints, and what they take. It
+	// needs no credential.
 	//
 	// Corresponds with GET /.well-known/oauth-authorization-server (the `GetOauthMetadata` operationId).
 	GetOauthMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -543,7 +544,8 @@ type ClientInterface interface {
 
 // GetOauthMetadata Describe the OAuth endpoints
 //
-// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves.
+// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves: the addresses of the endpoints, and what they take. It
+// needs no credential.
 //
 // Corresponds with GET /.well-known/oauth-authorization-server (the `GetOauthMetadata` operationId).
 func (c *Client) GetOauthMetadata(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -877,7 +879,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOauthMetadataWithResponse Describe the OAuth endpoints
 	//
-	// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves.
+	// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves: the addresses of the endpoints, and what they take. It
+	// needs no credential.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1272,7 +1275,8 @@ func (r CreateOauthTokenResult) ContentType() string {
 
 // GetOauthMetadataWithResponse Describe the OAuth endpoints
 //
-// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves.
+// Authorization server metadata (RFC 8414), from which OAuth libraries configure themselves: the addresses of the endpoints, and what they take. It
+// needs no credential.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -3285,7 +3285,8 @@ type ClientInterface interface {
 
 	// GetOwnAccount Read the key's own account
 	//
-	// The account that the key belongs to, with its plan and its money.
+	// The account that the key belongs to, with its plan and its money. Amounts are integers in micro-units, and `granted_micros` is always the sum of
+	// balance, held and spent.
 	//
 	// Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 	GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3312,7 +3313,8 @@ type ClientInterface interface {
 
 	// ListAccounts List the accounts of the server
 	//
-	// All accounts, newest first. For the server's operator.
+	// All accounts of the server, newest first, with their plans and their money. When there are more, the `Link` header names the next page. For the
+	// server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/accounts (the `ListAccounts` operationId).
 	ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3339,7 +3341,8 @@ type ClientInterface interface {
 
 	// GetAccount Read an account
 	//
-	// One account, with its plan and its money. For the server's operator.
+	// One account, with its plan and its money; `granted_micros` is always the sum of balance, held and spent. A missing account is 404. For the
+	// server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/accounts/{account_id} (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, accountID AccountIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3477,7 +3480,7 @@ type ClientInterface interface {
 
 	// ListErasures List the erasures
 	//
-	// The erasures of the account, newest first.
+	// The erasures of the account, newest first, with what each removed. When there are more, the `Link` header names the next page.
 	//
 	// Corresponds with GET /api/v1/admin/erasures (the `ListErasures` operationId).
 	ListErasures(ctx context.Context, params *ListErasuresParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3510,14 +3513,15 @@ type ClientInterface interface {
 
 	// GetErasure Read an erasure
 	//
-	// One erasure of the account: whether it is done, and what it removed.
+	// One erasure of the account: whether it is done, and what it removed. An erasure of another account is answered with 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/admin/erasures/{erasure_id} (the `GetErasure` operationId).
 	GetErasure(ctx context.Context, erasureID ErasureIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListExports List the exports
 	//
-	// The exports of the account, newest first.
+	// The exports of the account, newest first, with how far each is. An archive can be downloaded while its `state` is `ready`, until `expires_at`.
+	// When there are more, the `Link` header names the next page.
 	//
 	// Corresponds with GET /api/v1/admin/exports (the `ListExports` operationId).
 	ListExports(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3546,7 +3550,8 @@ type ClientInterface interface {
 
 	// GetExport Read an export
 	//
-	// One export of the account.
+	// One export of the account: how far it is and, when it is `ready`, how much its archive holds and until when it can be downloaded. An export of
+	// another account is 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/admin/exports/{export_id} (the `GetExport` operationId).
 	GetExport(ctx context.Context, exportID ExportIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3576,14 +3581,15 @@ type ClientInterface interface {
 
 	// DeleteModelAlias Delete a model alias
 	//
-	// The name means nothing any more. For the server's operator.
+	// Takes the alias away: requests that name it are answered as those that name any unknown model. A name that is no alias is 404. For the server's
+	// operator.
 	//
 	// Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
 	DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetModelAlias Read a model alias
 	//
-	// One alias. For the server's operator.
+	// One alias, with the model that it stands for. A name that is no alias is answered with 404. For the server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
 	GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3704,7 +3710,8 @@ type ClientInterface interface {
 
 	// GetOauthClient Read an OAuth client
 	//
-	// One OAuth client of the account, without its secret.
+	// One OAuth client of the account, without its secret, which nobody can show again. A client of another account is answered with 404, as a missing
+	// one.
 	//
 	// Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
 	GetOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3749,7 +3756,8 @@ type ClientInterface interface {
 
 	// ListPlans List the plans
 	//
-	// The plans, by name. For the server's operator.
+	// The plans, by name, with what each admits; a ceiling that is null is none. When there are more, the `Link` header names the next page. For the
+	// server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
 	ListPlans(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3763,7 +3771,7 @@ type ClientInterface interface {
 
 	// GetPlan Read a plan
 	//
-	// One plan. For the server's operator.
+	// One plan, with the ceilings that it sets; null is none. A name that is no plan is answered with 404. For the server's operator.
 	//
 	// Corresponds with GET /api/v1/admin/plans/{plan_name} (the `GetPlan` operationId).
 	GetPlan(ctx context.Context, planName PlanNamePath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3826,7 +3834,8 @@ type ClientInterface interface {
 
 	// GetProvider Read a provider of models
 	//
-	// One provider.
+	// One provider of the account, or one that the server offers to everybody. Its key is never shown; `has_key` tells whether there is one. A provider
+	// of another account is 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
 	GetProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3853,7 +3862,8 @@ type ClientInterface interface {
 
 	// GetRetention Read how long conversations are kept
 	//
-	// How long the account keeps conversations after their latest message.
+	// How long the account keeps conversations after their latest message, in whole days; null keeps them for good. Older ones are removed in the
+	// background.
 	//
 	// Corresponds with GET /api/v1/admin/retention (the `GetRetention` operationId).
 	GetRetention(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3890,7 +3900,8 @@ type ClientInterface interface {
 
 	// ListUsers List the account's people
 	//
-	// The people who may sign in to the account, newest first.
+	// The people who may sign in to the account, newest first, with their roles. Passwords are never shown. When there are more, the `Link` header
+	// names the next page.
 	//
 	// Corresponds with GET /api/v1/admin/users (the `ListUsers` operationId).
 	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3930,7 +3941,7 @@ type ClientInterface interface {
 
 	// GetUser Read a person
 	//
-	// One person of the account.
+	// One person who may sign in to the account, with role and status. A person of another account is answered with 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/admin/users/{user_id} (the `GetUser` operationId).
 	GetUser(ctx context.Context, userID UserIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3965,7 +3976,8 @@ type ClientInterface interface {
 
 	// ListWebhooks List the webhooks
 	//
-	// The webhooks of the account, newest first, without their signing secrets.
+	// The webhooks of the account, newest first, without their signing secrets. One that is disabled says why. When there are more, the `Link` header
+	// names the next page.
 	//
 	// Corresponds with GET /api/v1/admin/webhooks (the `ListWebhooks` operationId).
 	ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4011,7 +4023,8 @@ type ClientInterface interface {
 
 	// GetWebhook Read a webhook
 	//
-	// One webhook of the account, without its secret.
+	// One webhook of the account, without its secret; one that was disabled says why. A webhook of another account is answered with 404, as a missing
+	// one.
 	//
 	// Corresponds with GET /api/v1/admin/webhooks/{webhook_id} (the `GetWebhook` operationId).
 	GetWebhook(ctx context.Context, webhookID WebhookIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4143,7 +4156,7 @@ type ClientInterface interface {
 
 	// GetKey Read a key
 	//
-	// One key of the account, without its text.
+	// One key of the account, without its text, which nobody can show again. A key of another account is answered with 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/keys/{key_id} (the `GetKey` operationId).
 	GetKey(ctx context.Context, keyID KeyIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4342,7 +4355,8 @@ type ClientInterface interface {
 
 // GetOwnAccount Read the key's own account
 //
-// The account that the key belongs to, with its plan and its money.
+// The account that the key belongs to, with its plan and its money. Amounts are integers in micro-units, and `granted_micros` is always the sum of
+// balance, held and spent.
 //
 // Corresponds with GET /api/v1/admin/account (the `GetOwnAccount` operationId).
 func (c *Client) GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4399,7 +4413,8 @@ func (c *Client) UpdateOwnAccount(ctx context.Context, body UpdateOwnAccountJSON
 
 // ListAccounts List the accounts of the server
 //
-// All accounts, newest first. For the server's operator.
+// All accounts of the server, newest first, with their plans and their money. When there are more, the `Link` header names the next page. For the
+// server's operator.
 //
 // Corresponds with GET /api/v1/admin/accounts (the `ListAccounts` operationId).
 func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4456,7 +4471,8 @@ func (c *Client) CreateAccount(ctx context.Context, body CreateAccountJSONReques
 
 // GetAccount Read an account
 //
-// One account, with its plan and its money. For the server's operator.
+// One account, with its plan and its money; `granted_micros` is always the sum of balance, held and spent. A missing account is 404. For the
+// server's operator.
 //
 // Corresponds with GET /api/v1/admin/accounts/{account_id} (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, accountID AccountIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4744,7 +4760,7 @@ func (c *Client) UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body U
 
 // ListErasures List the erasures
 //
-// The erasures of the account, newest first.
+// The erasures of the account, newest first, with what each removed. When there are more, the `Link` header names the next page.
 //
 // Corresponds with GET /api/v1/admin/erasures (the `ListErasures` operationId).
 func (c *Client) ListErasures(ctx context.Context, params *ListErasuresParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4807,7 +4823,7 @@ func (c *Client) CreateErasure(ctx context.Context, body CreateErasureJSONReques
 
 // GetErasure Read an erasure
 //
-// One erasure of the account: whether it is done, and what it removed.
+// One erasure of the account: whether it is done, and what it removed. An erasure of another account is answered with 404, as a missing one.
 //
 // Corresponds with GET /api/v1/admin/erasures/{erasure_id} (the `GetErasure` operationId).
 func (c *Client) GetErasure(ctx context.Context, erasureID ErasureIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4824,7 +4840,8 @@ func (c *Client) GetErasure(ctx context.Context, erasureID ErasureIDPath, reqEdi
 
 // ListExports List the exports
 //
-// The exports of the account, newest first.
+// The exports of the account, newest first, with how far each is. An archive can be downloaded while its `state` is `ready`, until `expires_at`.
+// When there are more, the `Link` header names the next page.
 //
 // Corresponds with GET /api/v1/admin/exports (the `ListExports` operationId).
 func (c *Client) ListExports(ctx context.Context, params *ListExportsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4883,7 +4900,8 @@ func (c *Client) CreateExport(ctx context.Context, body CreateExportJSONRequestB
 
 // GetExport Read an export
 //
-// One export of the account.
+// One export of the account: how far it is and, when it is `ready`, how much its archive holds and until when it can be downloaded. An export of
+// another account is 404, as a missing one.
 //
 // Corresponds with GET /api/v1/admin/exports/{export_id} (the `GetExport` operationId).
 func (c *Client) GetExport(ctx context.Context, exportID ExportIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4953,7 +4971,8 @@ func (c *Client) ListModelAliases(ctx context.Context, params *ListModelAliasesP
 
 // DeleteModelAlias Delete a model alias
 //
-// The name means nothing any more. For the server's operator.
+// Takes the alias away: requests that name it are answered as those that name any unknown model. A name that is no alias is 404. For the server's
+// operator.
 //
 // Corresponds with DELETE /api/v1/admin/model-aliases/{model_alias} (the `DeleteModelAlias` operationId).
 func (c *Client) DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4970,7 +4989,7 @@ func (c *Client) DeleteModelAlias(ctx context.Context, modelAlias ModelAliasPath
 
 // GetModelAlias Read a model alias
 //
-// One alias. For the server's operator.
+// One alias, with the model that it stands for. A name that is no alias is answered with 404. For the server's operator.
 //
 // Corresponds with GET /api/v1/admin/model-aliases/{model_alias} (the `GetModelAlias` operationId).
 func (c *Client) GetModelAlias(ctx context.Context, modelAlias ModelAliasPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5221,7 +5240,8 @@ func (c *Client) DeleteOauthClient(ctx context.Context, clientID ClientIDPath, r
 
 // GetOauthClient Read an OAuth client
 //
-// One OAuth client of the account, without its secret.
+// One OAuth client of the account, without its secret, which nobody can show again. A client of another account is answered with 404, as a missing
+// one.
 //
 // Corresponds with GET /api/v1/admin/oauth-clients/{client_id} (the `GetOauthClient` operationId).
 func (c *Client) GetOauthClient(ctx context.Context, clientID ClientIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5316,7 +5336,8 @@ func (c *Client) RotateOauthClient(ctx context.Context, clientID ClientIDPath, b
 
 // ListPlans List the plans
 //
-// The plans, by name. For the server's operator.
+// The plans, by name, with what each admits; a ceiling that is null is none. When there are more, the `Link` header names the next page. For the
+// server's operator.
 //
 // Corresponds with GET /api/v1/admin/plans (the `ListPlans` operationId).
 func (c *Client) ListPlans(ctx context.Context, params *ListPlansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5350,7 +5371,7 @@ func (c *Client) DeletePlan(ctx context.Context, planName PlanNamePath, reqEdito
 
 // GetPlan Read a plan
 //
-// One plan. For the server's operator.
+// One plan, with the ceilings that it sets; null is none. A name that is no plan is answered with 404. For the server's operator.
 //
 // Corresponds with GET /api/v1/admin/plans/{plan_name} (the `GetPlan` operationId).
 func (c *Client) GetPlan(ctx context.Context, planName PlanNamePath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5483,7 +5504,8 @@ func (c *Client) DeleteProvider(ctx context.Context, providerID ProviderIDPath, 
 
 // GetProvider Read a provider of models
 //
-// One provider.
+// One provider of the account, or one that the server offers to everybody. Its key is never shown; `has_key` tells whether there is one. A provider
+// of another account is 404, as a missing one.
 //
 // Corresponds with GET /api/v1/admin/providers/{provider_id} (the `GetProvider` operationId).
 func (c *Client) GetProvider(ctx context.Context, providerID ProviderIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5540,7 +5562,8 @@ func (c *Client) TestProvider(ctx context.Context, providerID ProviderIDPath, bo
 
 // GetRetention Read how long conversations are kept
 //
-// How long the account keeps conversations after their latest message.
+// How long the account keeps conversations after their latest message, in whole days; null keeps them for good. Older ones are removed in the
+// background.
 //
 // Corresponds with GET /api/v1/admin/retention (the `GetRetention` operationId).
 func (c *Client) GetRetention(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5617,7 +5640,8 @@ func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEdit
 
 // ListUsers List the account's people
 //
-// The people who may sign in to the account, newest first.
+// The people who may sign in to the account, newest first, with their roles. Passwords are never shown. When there are more, the `Link` header
+// names the next page.
 //
 // Corresponds with GET /api/v1/admin/users (the `ListUsers` operationId).
 func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5697,7 +5721,7 @@ func (c *Client) DeleteUser(ctx context.Context, userID UserIDPath, reqEditors .
 
 // GetUser Read a person
 //
-// One person of the account.
+// One person who may sign in to the account, with role and status. A person of another account is answered with 404, as a missing one.
 //
 // Corresponds with GET /api/v1/admin/users/{user_id} (the `GetUser` operationId).
 func (c *Client) GetUser(ctx context.Context, userID UserIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5772,7 +5796,8 @@ func (c *Client) CreateUserLink(ctx context.Context, userID UserIDPath, reqEdito
 
 // ListWebhooks List the webhooks
 //
-// The webhooks of the account, newest first, without their signing secrets.
+// The webhooks of the account, newest first, without their signing secrets. One that is disabled says why. When there are more, the `Link` header
+// names the next page.
 //
 // Corresponds with GET /api/v1/admin/webhooks (the `ListWebhooks` operationId).
 func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5858,7 +5883,8 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookIDPath, req
 
 // GetWebhook Read a webhook
 //
-// One webhook of the account, without its secret.
+// One webhook of the account, without its secret; one that was disabled says why. A webhook of another account is answered with 404, as a missing
+// one.
 //
 // Corresponds with GET /api/v1/admin/webhooks/{webhook_id} (the `GetWebhook` operationId).
 func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6130,7 +6156,7 @@ func (c *Client) DeleteKey(ctx context.Context, keyID KeyIDPath, reqEditors ...R
 
 // GetKey Read a key
 //
-// One key of the account, without its text.
+// One key of the account, without its text, which nobody can show again. A key of another account is answered with 404, as a missing one.
 //
 // Corresponds with GET /api/v1/keys/{key_id} (the `GetKey` operationId).
 func (c *Client) GetKey(ctx context.Context, keyID KeyIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -10495,7 +10521,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOwnAccountWithResponse Read the key's own account
 	//
-	// The account that the key belongs to, with its plan and its money.
+	// The account that the key belongs to, with its plan and its money. Amounts are integers in micro-units, and `granted_micros` is always the sum of
+	// balance, held and spent.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10524,7 +10551,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccountsWithResponse List the accounts of the server
 	//
-	// All accounts, newest first. For the server's operator.
+	// All accounts of the server, newest first, with their plans and their money. When there are more, the `Link` header names the next page. For the
+	// server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10553,7 +10581,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountWithResponse Read an account
 	//
-	// One account, with its plan and its money. For the server's operator.
+	// One account, with its plan and its money; `granted_micros` is always the sum of balance, held and spent. A missing account is 404. For the
+	// server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10701,7 +10730,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListErasuresWithResponse List the erasures
 	//
-	// The erasures of the account, newest first.
+	// The erasures of the account, newest first, with what each removed. When there are more, the `Link` header names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10736,7 +10765,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetErasureWithResponse Read an erasure
 	//
-	// One erasure of the account: whether it is done, and what it removed.
+	// One erasure of the account: whether it is done, and what it removed. An erasure of another account is answered with 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10745,7 +10774,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListExportsWithResponse List the exports
 	//
-	// The exports of the account, newest first.
+	// The exports of the account, newest first, with how far each is. An archive can be downloaded while its `state` is `ready`, until `expires_at`.
+	// When there are more, the `Link` header names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10776,7 +10806,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetExportWithResponse Read an export
 	//
-	// One export of the account.
+	// One export of the account: how far it is and, when it is `ready`, how much its archive holds and until when it can be downloaded. An export of
+	// another account is 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10814,7 +10845,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteModelAliasWithResponse Delete a model alias
 	//
-	// The name means nothing any more. For the server's operator.
+	// Takes the alias away: requests that name it are answered as those that name any unknown model. A name that is no alias is 404. For the server's
+	// operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10823,7 +10855,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetModelAliasWithResponse Read a model alias
 	//
-	// One alias. For the server's operator.
+	// One alias, with the model that it stands for. A name that is no alias is answered with 404. For the server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10954,7 +10986,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetOauthClientWithResponse Read an OAuth client
 	//
-	// One OAuth client of the account, without its secret.
+	// One OAuth client of the account, without its secret, which nobody can show again. A client of another account is answered with 404, as a missing
+	// one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11001,7 +11034,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListPlansWithResponse List the plans
 	//
-	// The plans, by name. For the server's operator.
+	// The plans, by name, with what each admits; a ceiling that is null is none. When there are more, the `Link` header names the next page. For the
+	// server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11019,7 +11053,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetPlanWithResponse Read a plan
 	//
-	// One plan. For the server's operator.
+	// One plan, with the ceilings that it sets; null is none. A name that is no plan is answered with 404. For the server's operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11088,7 +11122,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProviderWithResponse Read a provider of models
 	//
-	// One provider.
+	// One provider of the account, or one that the server offers to everybody. Its key is never shown; `has_key` tells whether there is one. A provider
+	// of another account is 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11117,7 +11152,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetRetentionWithResponse Read how long conversations are kept
 	//
-	// How long the account keeps conversations after their latest message.
+	// How long the account keeps conversations after their latest message, in whole days; null keeps them for good. Older ones are removed in the
+	// background.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11158,7 +11194,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListUsersWithResponse List the account's people
 	//
-	// The people who may sign in to the account, newest first.
+	// The people who may sign in to the account, newest first, with their roles. Passwords are never shown. When there are more, the `Link` header
+	// names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11202,7 +11239,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetUserWithResponse Read a person
 	//
-	// One person of the account.
+	// One person who may sign in to the account, with role and status. A person of another account is answered with 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11241,7 +11278,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListWebhooksWithResponse List the webhooks
 	//
-	// The webhooks of the account, newest first, without their signing secrets.
+	// The webhooks of the account, newest first, without their signing secrets. One that is disabled says why. When there are more, the `Link` header
+	// names the next page.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11291,7 +11329,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetWebhookWithResponse Read a webhook
 	//
-	// One webhook of the account, without its secret.
+	// One webhook of the account, without its secret; one that was disabled says why. A webhook of another account is answered with 404, as a missing
+	// one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11435,7 +11474,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetKeyWithResponse Read a key
 	//
-	// One key of the account, without its text.
+	// One key of the account, without its text, which nobody can show again. A key of another account is answered with 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -19714,7 +19753,8 @@ func (r GetStatusResult) ContentType() string {
 
 // GetOwnAccountWithResponse Read the key's own account
 //
-// The account that the key belongs to, with its plan and its money.
+// The account that the key belongs to, with its plan and its money. Amounts are integers in micro-units, and `granted_micros` is always the sum of
+// balance, held and spent.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19761,7 +19801,8 @@ func (c *ClientWithResponses) UpdateOwnAccountWithResponse(ctx context.Context, 
 
 // ListAccountsWithResponse List the accounts of the server
 //
-// All accounts, newest first. For the server's operator.
+// All accounts of the server, newest first, with their plans and their money. When there are more, the `Link` header names the next page. For the
+// server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19808,7 +19849,8 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, bod
 
 // GetAccountWithResponse Read an account
 //
-// One account, with its plan and its money. For the server's operator.
+// One account, with its plan and its money; `granted_micros` is always the sum of balance, held and spent. A missing account is 404. For the
+// server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20046,7 +20088,7 @@ func (c *ClientWithResponses) UpdateBudgetWithResponse(ctx context.Context, budg
 
 // ListErasuresWithResponse List the erasures
 //
-// The erasures of the account, newest first.
+// The erasures of the account, newest first, with what each removed. When there are more, the `Link` header names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20099,7 +20141,7 @@ func (c *ClientWithResponses) CreateErasureWithResponse(ctx context.Context, bod
 
 // GetErasureWithResponse Read an erasure
 //
-// One erasure of the account: whether it is done, and what it removed.
+// One erasure of the account: whether it is done, and what it removed. An erasure of another account is answered with 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20114,7 +20156,8 @@ func (c *ClientWithResponses) GetErasureWithResponse(ctx context.Context, erasur
 
 // ListExportsWithResponse List the exports
 //
-// The exports of the account, newest first.
+// The exports of the account, newest first, with how far each is. An archive can be downloaded while its `state` is `ready`, until `expires_at`.
+// When there are more, the `Link` header names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20163,7 +20206,8 @@ func (c *ClientWithResponses) CreateExportWithResponse(ctx context.Context, body
 
 // GetExportWithResponse Read an export
 //
-// One export of the account.
+// One export of the account: how far it is and, when it is `ready`, how much its archive holds and until when it can be downloaded. An export of
+// another account is 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20225,7 +20269,8 @@ func (c *ClientWithResponses) ListModelAliasesWithResponse(ctx context.Context, 
 
 // DeleteModelAliasWithResponse Delete a model alias
 //
-// The name means nothing any more. For the server's operator.
+// Takes the alias away: requests that name it are answered as those that name any unknown model. A name that is no alias is 404. For the server's
+// operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20240,7 +20285,7 @@ func (c *ClientWithResponses) DeleteModelAliasWithResponse(ctx context.Context, 
 
 // GetModelAliasWithResponse Read a model alias
 //
-// One alias. For the server's operator.
+// One alias, with the model that it stands for. A name that is no alias is answered with 404. For the server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20449,7 +20494,8 @@ func (c *ClientWithResponses) DeleteOauthClientWithResponse(ctx context.Context,
 
 // GetOauthClientWithResponse Read an OAuth client
 //
-// One OAuth client of the account, without its secret.
+// One OAuth client of the account, without its secret, which nobody can show again. A client of another account is answered with 404, as a missing
+// one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20526,7 +20572,8 @@ func (c *ClientWithResponses) RotateOauthClientWithResponse(ctx context.Context,
 
 // ListPlansWithResponse List the plans
 //
-// The plans, by name. For the server's operator.
+// The plans, by name, with what each admits; a ceiling that is null is none. When there are more, the `Link` header names the next page. For the
+// server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20556,7 +20603,7 @@ func (c *ClientWithResponses) DeletePlanWithResponse(ctx context.Context, planNa
 
 // GetPlanWithResponse Read a plan
 //
-// One plan. For the server's operator.
+// One plan, with the ceilings that it sets; null is none. A name that is no plan is answered with 404. For the server's operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20667,7 +20714,8 @@ func (c *ClientWithResponses) DeleteProviderWithResponse(ctx context.Context, pr
 
 // GetProviderWithResponse Read a provider of models
 //
-// One provider.
+// One provider of the account, or one that the server offers to everybody. Its key is never shown; `has_key` tells whether there is one. A provider
+// of another account is 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20714,7 +20762,8 @@ func (c *ClientWithResponses) TestProviderWithResponse(ctx context.Context, prov
 
 // GetRetentionWithResponse Read how long conversations are kept
 //
-// How long the account keeps conversations after their latest message.
+// How long the account keeps conversations after their latest message, in whole days; null keeps them for good. Older ones are removed in the
+// background.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20779,7 +20828,8 @@ func (c *ClientWithResponses) ListUsageWithResponse(ctx context.Context, params 
 
 // ListUsersWithResponse List the account's people
 //
-// The people who may sign in to the account, newest first.
+// The people who may sign in to the account, newest first, with their roles. Passwords are never shown. When there are more, the `Link` header
+// names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20847,7 +20897,7 @@ func (c *ClientWithResponses) DeleteUserWithResponse(ctx context.Context, userID
 
 // GetUserWithResponse Read a person
 //
-// One person of the account.
+// One person who may sign in to the account, with role and status. A person of another account is answered with 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20910,7 +20960,8 @@ func (c *ClientWithResponses) CreateUserLinkWithResponse(ctx context.Context, us
 
 // ListWebhooksWithResponse List the webhooks
 //
-// The webhooks of the account, newest first, without their signing secrets.
+// The webhooks of the account, newest first, without their signing secrets. One that is disabled says why. When there are more, the `Link` header
+// names the next page.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -20984,7 +21035,8 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, web
 
 // GetWebhookWithResponse Read a webhook
 //
-// One webhook of the account, without its secret.
+// One webhook of the account, without its secret; one that was disabled says why. A webhook of another account is answered with 404, as a missing
+// one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21212,7 +21264,7 @@ func (c *ClientWithResponses) DeleteKeyWithResponse(ctx context.Context, keyID K
 
 // GetKeyWithResponse Read a key
 //
-// One key of the account, without its text.
+// One key of the account, without its text, which nobody can show again. A key of another account is answered with 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //

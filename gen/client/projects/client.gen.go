@@ -1739,10 +1739,10 @@ type ProjectType string
 
 // ProjectAnalysisReport Figures over time; members are absent unless asked for.
 type ProjectAnalysisReport struct {
-	// Queries Questions.
+	// Queries Questions of each day or week.
 	Queries []ProjectInterval `json:"queries,omitempty"`
 
-	// Conversations Conversations.
+	// Conversations Conversations that began on each day or in each week.
 	Conversations []ProjectInterval `json:"conversations,omitempty"`
 
 	// QueriesPerConversation Questions per conversation.
@@ -2167,6 +2167,11 @@ type ProjectCompletionRequest struct {
 	// Example: false
 	IsInlineCitation     *bool                  `json:"is_inline_citation,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ProjectCompletionStreamData A chunk, a failure, or the end.
+type ProjectCompletionStreamData struct {
+	union json.RawMessage
 }
 
 // ProjectCompletionUsage What the answer took.
@@ -2647,7 +2652,7 @@ type ProjectLicenseAnswer struct {
 // Example: success
 type ProjectLicenseAnswerStatus string
 
-// ProjectLicenseList Licenses.
+// ProjectLicenseList The licenses of a project, the newest first.
 type ProjectLicenseList struct {
 	// Data The licenses.
 	Data []ProjectLicense `json:"data"`
@@ -5421,6 +5426,94 @@ func (a ProjectCompletionRequest) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionChunk
+func (t ProjectCompletionStreamData) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
+	var body ProjectCompletionChunk
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionFailure
+func (t ProjectCompletionStreamData) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
+	var body ProjectCompletionFailure
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionEnd
+func (t ProjectCompletionStreamData) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
+	var body ProjectCompletionEnd
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ProjectCompletionStreamData) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ProjectCompletionStreamData) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -5511,7 +5604,7 @@ type ClientInterface interface {
 
 	// ListProjects List the projects
 	//
-	// The account's projects, ten a page.
+	// The account's projects, ten a page; `name` keeps those whose names hold a text. A page beyond the last one is empty.
 	//
 	// Corresponds with GET /api/v1/projects (the `ListProjects` operationId).
 	ListProjects(ctx context.Context, params *ListProjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5604,14 +5697,16 @@ type ClientInterface interface {
 
 	// GetProjectCitation Get a citation
 	//
-	// What there is to show of a page that an answer rests on.
+	// What there is to show of a page that an answer rests on: title, description, address and picture. The ids stand in `citations` of the answer; one
+	// of another project is 404.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
 	GetProjectCitation(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProjectConversations List a project's conversations
 	//
-	// The conversations of a project, ten a page.
+	// The conversations of a project, ten a page; `name` keeps those whose names hold a text. A project that is missing, or of another account, is
+	// answered with 404.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/conversations (the `ListProjectConversations` operationId).
 	ListProjectConversations(ctx context.Context, projectID ProjectIDPath, params *ListProjectConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5636,14 +5731,15 @@ type ClientInterface interface {
 
 	// DeleteProjectConversation Delete a conversation
 	//
-	// Deletes a conversation with everything that was said in it.
+	// Deletes a conversation with everything that was said in it, for good; what it cost stays in the books. A conversation of another project is 404,
+	// as a missing one.
 	//
 	// Corresponds with DELETE /api/v1/projects/{project_id}/conversations/{session_id} (the `DeleteProjectConversation` operationId).
 	DeleteProjectConversation(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateProjectConversationWithBody Rename a conversation
 	//
-	// Gives a conversation another name.
+	// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5652,7 +5748,7 @@ type ClientInterface interface {
 
 	// UpdateProjectConversation Rename a conversation
 	//
-	// Gives a conversation another name.
+	// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5698,14 +5794,16 @@ type ClientInterface interface {
 
 	// GetProjectMessage Get a message
 	//
-	// A question with its answer.
+	// One question of a conversation with its answer, the pages that it rests on, and what it was judged to be worth. A question of another
+	// conversation is 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id} (the `GetProjectMessage` operationId).
 	GetProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateMessageFeedbackWithBody Judge an answer
 	//
-	// Says what an answer was worth; `null` takes it back.
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+	// as a missing one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5714,7 +5812,8 @@ type ClientInterface interface {
 
 	// UpdateMessageFeedback Judge an answer
 	//
-	// Says what an answer was worth; `null` takes it back.
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+	// as a missing one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5723,7 +5822,7 @@ type ClientInterface interface {
 
 	// ListProjectLicenses List a project's licenses
 	//
-	// The licenses of the project, the newest first; their keys are not shown.
+	// The licenses of the project, the newest first; their keys are not shown. A project that is missing, or of another account, is answered with 404.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
 	ListProjectLicenses(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5748,7 +5847,7 @@ type ClientInterface interface {
 
 	// DeleteProjectLicense Revoke a license
 	//
-	// Removes a license for good; its key is worth nothing any more.
+	// Removes a license for good; its key is worth nothing any more. A license that is missing, or of another project, is answered with 404.
 	//
 	// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
 	DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5794,7 +5893,7 @@ type ClientInterface interface {
 
 	// GetProjectPageMetadata Get a page's metadata
 	//
-	// What citations show of a page.
+	// What citations show of a page: title, description, address and picture. A page of another project is answered with 404, as a missing one.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
 	GetProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5930,7 +6029,8 @@ type ClientInterface interface {
 
 	// GetProjectSettings Get a project's settings
 	//
-	// How a project looks and answers.
+	// How a project looks and answers: pictures, colours, texts, the model, and what it may answer from. Whatever was never changed has its default. A
+	// project that is missing, or of another account, is answered with 404.
 	//
 	// Corresponds with GET /api/v1/projects/{project_id}/settings (the `GetProjectSettings` operationId).
 	GetProjectSettings(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5986,7 +6086,8 @@ type ClientInterface interface {
 
 	// DeleteProjectSource Remove a source
 	//
-	// Removes a source with its pages and files.
+	// Removes a source with its pages and files, for good; answers rest on them no more. A source of another project is answered with 404, as a missing
+	// one.
 	//
 	// Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
 	DeleteProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6025,7 +6126,8 @@ type ClientInterface interface {
 
 	// GetProjectsUser Get who one is
 	//
-	// The account as this API shows it: one user, who owns all projects.
+	// The account as this API shows it: one user, who owns all projects. Name and picture
+	// can be changed with `POST`; the id never changes.
 	//
 	// Corresponds with GET /api/v1/user (the `GetProjectsUser` operationId).
 	GetProjectsUser(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6085,7 +6187,7 @@ func (c *Client) PreviewProjectsFile(ctx context.Context, fileID int64, reqEdito
 
 // ListProjects List the projects
 //
-// The account's projects, ten a page.
+// The account's projects, ten a page; `name` keeps those whose names hold a text. A page beyond the last one is empty.
 //
 // Corresponds with GET /api/v1/projects (the `ListProjects` operationId).
 func (c *Client) ListProjects(ctx context.Context, params *ListProjectsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6268,7 +6370,8 @@ func (c *Client) CreateProjectCompletion(ctx context.Context, projectID ProjectI
 
 // GetProjectCitation Get a citation
 //
-// What there is to show of a page that an answer rests on.
+// What there is to show of a page that an answer rests on: title, description, address and picture. The ids stand in `citations` of the answer; one
+// of another project is 404.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/citations/{citation_id} (the `GetProjectCitation` operationId).
 func (c *Client) GetProjectCitation(ctx context.Context, projectID ProjectIDPath, citationID CitationIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6285,7 +6388,8 @@ func (c *Client) GetProjectCitation(ctx context.Context, projectID ProjectIDPath
 
 // ListProjectConversations List a project's conversations
 //
-// The conversations of a project, ten a page.
+// The conversations of a project, ten a page; `name` keeps those whose names hold a text. A project that is missing, or of another account, is
+// answered with 404.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/conversations (the `ListProjectConversations` operationId).
 func (c *Client) ListProjectConversations(ctx context.Context, projectID ProjectIDPath, params *ListProjectConversationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6340,7 +6444,8 @@ func (c *Client) CreateProjectConversation(ctx context.Context, projectID Projec
 
 // DeleteProjectConversation Delete a conversation
 //
-// Deletes a conversation with everything that was said in it.
+// Deletes a conversation with everything that was said in it, for good; what it cost stays in the books. A conversation of another project is 404,
+// as a missing one.
 //
 // Corresponds with DELETE /api/v1/projects/{project_id}/conversations/{session_id} (the `DeleteProjectConversation` operationId).
 func (c *Client) DeleteProjectConversation(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6357,7 +6462,7 @@ func (c *Client) DeleteProjectConversation(ctx context.Context, projectID Projec
 
 // UpdateProjectConversationWithBody Rename a conversation
 //
-// Gives a conversation another name.
+// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6376,7 +6481,7 @@ func (c *Client) UpdateProjectConversationWithBody(ctx context.Context, projectI
 
 // UpdateProjectConversation Rename a conversation
 //
-// Gives a conversation another name.
+// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6462,7 +6567,8 @@ func (c *Client) SendProjectMessage(ctx context.Context, projectID ProjectIDPath
 
 // GetProjectMessage Get a message
 //
-// A question with its answer.
+// One question of a conversation with its answer, the pages that it rests on, and what it was judged to be worth. A question of another
+// conversation is 404, as a missing one.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/conversations/{session_id}/messages/{prompt_id} (the `GetProjectMessage` operationId).
 func (c *Client) GetProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, promptID PromptIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6479,7 +6585,8 @@ func (c *Client) GetProjectMessage(ctx context.Context, projectID ProjectIDPath,
 
 // UpdateMessageFeedbackWithBody Judge an answer
 //
-// Says what an answer was worth; `null` takes it back.
+// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+// as a missing one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6498,7 +6605,8 @@ func (c *Client) UpdateMessageFeedbackWithBody(ctx context.Context, projectID Pr
 
 // UpdateMessageFeedback Judge an answer
 //
-// Says what an answer was worth; `null` takes it back.
+// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+// as a missing one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6517,7 +6625,7 @@ func (c *Client) UpdateMessageFeedback(ctx context.Context, projectID ProjectIDP
 
 // ListProjectLicenses List a project's licenses
 //
-// The licenses of the project, the newest first; their keys are not shown.
+// The licenses of the project, the newest first; their keys are not shown. A project that is missing, or of another account, is answered with 404.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/licenses (the `ListProjectLicenses` operationId).
 func (c *Client) ListProjectLicenses(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6572,7 +6680,7 @@ func (c *Client) CreateProjectLicense(ctx context.Context, projectID ProjectIDPa
 
 // DeleteProjectLicense Revoke a license
 //
-// Removes a license for good; its key is worth nothing any more.
+// Removes a license for good; its key is worth nothing any more. A license that is missing, or of another project, is answered with 404.
 //
 // Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
 func (c *Client) DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6678,7 +6786,7 @@ func (c *Client) DeleteProjectPage(ctx context.Context, projectID ProjectIDPath,
 
 // GetProjectPageMetadata Get a page's metadata
 //
-// What citations show of a page.
+// What citations show of a page: title, description, address and picture. A page of another project is answered with 404, as a missing one.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/pages/{page_id}/metadata (the `GetProjectPageMetadata` operationId).
 func (c *Client) GetProjectPageMetadata(ctx context.Context, projectID ProjectIDPath, pageID PageIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6969,7 +7077,8 @@ func (c *Client) GetProjectTrafficReport(ctx context.Context, projectID ProjectI
 
 // GetProjectSettings Get a project's settings
 //
-// How a project looks and answers.
+// How a project looks and answers: pictures, colours, texts, the model, and what it may answer from. Whatever was never changed has its default. A
+// project that is missing, or of another account, is answered with 404.
 //
 // Corresponds with GET /api/v1/projects/{project_id}/settings (the `GetProjectSettings` operationId).
 func (c *Client) GetProjectSettings(ctx context.Context, projectID ProjectIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7085,7 +7194,8 @@ func (c *Client) CreateProjectSource(ctx context.Context, projectID ProjectIDPat
 
 // DeleteProjectSource Remove a source
 //
-// Removes a source with its pages and files.
+// Removes a source with its pages and files, for good; answers rest on them no more. A source of another project is answered with 404, as a missing
+// one.
 //
 // Corresponds with DELETE /api/v1/projects/{project_id}/sources/{source_id} (the `DeleteProjectSource` operationId).
 func (c *Client) DeleteProjectSource(ctx context.Context, projectID ProjectIDPath, sourceID SourceIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7174,7 +7284,8 @@ func (c *Client) GetProjectStats(ctx context.Context, projectID ProjectIDPath, r
 
 // GetProjectsUser Get who one is
 //
-// The account as this API shows it: one user, who owns all projects.
+// The account as this API shows it: one user, who owns all projects. Name and picture
+// can be changed with `POST`; the id never changes.
 //
 // Corresponds with GET /api/v1/user (the `GetProjectsUser` operationId).
 func (c *Client) GetProjectsUser(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9759,7 +9870,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListProjectsWithResponse List the projects
 	//
-	// The account's projects, ten a page.
+	// The account's projects, ten a page; `name` keeps those whose names hold a text. A page beyond the last one is empty.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9858,7 +9969,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectCitationWithResponse Get a citation
 	//
-	// What there is to show of a page that an answer rests on.
+	// What there is to show of a page that an answer rests on: title, description, address and picture. The ids stand in `citations` of the answer; one
+	// of another project is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9867,7 +9979,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListProjectConversationsWithResponse List a project's conversations
 	//
-	// The conversations of a project, ten a page.
+	// The conversations of a project, ten a page; `name` keeps those whose names hold a text. A project that is missing, or of another account, is
+	// answered with 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9894,7 +10007,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProjectConversationWithResponse Delete a conversation
 	//
-	// Deletes a conversation with everything that was said in it.
+	// Deletes a conversation with everything that was said in it, for good; what it cost stays in the books. A conversation of another project is 404,
+	// as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9903,7 +10017,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateProjectConversationWithBodyWithResponse Rename a conversation
 	//
-	// Gives a conversation another name.
+	// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9912,7 +10026,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateProjectConversationWithResponse Rename a conversation
 	//
-	// Gives a conversation another name.
+	// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9960,7 +10074,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectMessageWithResponse Get a message
 	//
-	// A question with its answer.
+	// One question of a conversation with its answer, the pages that it rests on, and what it was judged to be worth. A question of another
+	// conversation is 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9969,7 +10084,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateMessageFeedbackWithBodyWithResponse Judge an answer
 	//
-	// Says what an answer was worth; `null` takes it back.
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+	// as a missing one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9978,7 +10094,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateMessageFeedbackWithResponse Judge an answer
 	//
-	// Says what an answer was worth; `null` takes it back.
+	// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+	// as a missing one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9987,7 +10104,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListProjectLicensesWithResponse List a project's licenses
 	//
-	// The licenses of the project, the newest first; their keys are not shown.
+	// The licenses of the project, the newest first; their keys are not shown. A project that is missing, or of another account, is answered with 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10014,7 +10131,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProjectLicenseWithResponse Revoke a license
 	//
-	// Removes a license for good; its key is worth nothing any more.
+	// Removes a license for good; its key is worth nothing any more. A license that is missing, or of another project, is answered with 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10068,7 +10185,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectPageMetadataWithResponse Get a page's metadata
 	//
-	// What citations show of a page.
+	// What citations show of a page: title, description, address and picture. A page of another project is answered with 404, as a missing one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10224,7 +10341,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectSettingsWithResponse Get a project's settings
 	//
-	// How a project looks and answers.
+	// How a project looks and answers: pictures, colours, texts, the model, and what it may answer from. Whatever was never changed has its default. A
+	// project that is missing, or of another account, is answered with 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10284,7 +10402,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProjectSourceWithResponse Remove a source
 	//
-	// Removes a source with its pages and files.
+	// Removes a source with its pages and files, for good; answers rest on them no more. A source of another project is answered with 404, as a missing
+	// one.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10329,7 +10448,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetProjectsUserWithResponse Get who one is
 	//
-	// The account as this API shows it: one user, who owns all projects.
+	// The account as this API shows it: one user, who owns all projects. Name and picture
+	// can be changed with `POST`; the id never changes.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14995,7 +15115,7 @@ func (c *ClientWithResponses) PreviewProjectsFileWithResponse(ctx context.Contex
 
 // ListProjectsWithResponse List the projects
 //
-// The account's projects, ten a page.
+// The account's projects, ten a page; `name` keeps those whose names hold a text. A page beyond the last one is empty.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15148,7 +15268,8 @@ func (c *ClientWithResponses) CreateProjectCompletionWithResponse(ctx context.Co
 
 // GetProjectCitationWithResponse Get a citation
 //
-// What there is to show of a page that an answer rests on.
+// What there is to show of a page that an answer rests on: title, description, address and picture. The ids stand in `citations` of the answer; one
+// of another project is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15163,7 +15284,8 @@ func (c *ClientWithResponses) GetProjectCitationWithResponse(ctx context.Context
 
 // ListProjectConversationsWithResponse List a project's conversations
 //
-// The conversations of a project, ten a page.
+// The conversations of a project, ten a page; `name` keeps those whose names hold a text. A project that is missing, or of another account, is
+// answered with 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15208,7 +15330,8 @@ func (c *ClientWithResponses) CreateProjectConversationWithResponse(ctx context.
 
 // DeleteProjectConversationWithResponse Delete a conversation
 //
-// Deletes a conversation with everything that was said in it.
+// Deletes a conversation with everything that was said in it, for good; what it cost stays in the books. A conversation of another project is 404,
+// as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15223,7 +15346,7 @@ func (c *ClientWithResponses) DeleteProjectConversationWithResponse(ctx context.
 
 // UpdateProjectConversationWithBodyWithResponse Rename a conversation
 //
-// Gives a conversation another name.
+// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15238,7 +15361,7 @@ func (c *ClientWithResponses) UpdateProjectConversationWithBodyWithResponse(ctx 
 
 // UpdateProjectConversationWithResponse Rename a conversation
 //
-// Gives a conversation another name.
+// Gives a conversation another name; what was said in it stays as it is. A conversation of another project is answered with 404, as a missing one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15310,7 +15433,8 @@ func (c *ClientWithResponses) SendProjectMessageWithResponse(ctx context.Context
 
 // GetProjectMessageWithResponse Get a message
 //
-// A question with its answer.
+// One question of a conversation with its answer, the pages that it rests on, and what it was judged to be worth. A question of another
+// conversation is 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15325,7 +15449,8 @@ func (c *ClientWithResponses) GetProjectMessageWithResponse(ctx context.Context,
 
 // UpdateMessageFeedbackWithBodyWithResponse Judge an answer
 //
-// Says what an answer was worth; `null` takes it back.
+// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+// as a missing one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15340,7 +15465,8 @@ func (c *ClientWithResponses) UpdateMessageFeedbackWithBodyWithResponse(ctx cont
 
 // UpdateMessageFeedbackWithResponse Judge an answer
 //
-// Says what an answer was worth; `null` takes it back.
+// Says what an answer was worth, in place of what was said before; `null` takes it back. A question of another conversation is answered with 404,
+// as a missing one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15355,7 +15481,7 @@ func (c *ClientWithResponses) UpdateMessageFeedbackWithResponse(ctx context.Cont
 
 // ListProjectLicensesWithResponse List a project's licenses
 //
-// The licenses of the project, the newest first; their keys are not shown.
+// The licenses of the project, the newest first; their keys are not shown. A project that is missing, or of another account, is answered with 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15400,7 +15526,7 @@ func (c *ClientWithResponses) CreateProjectLicenseWithResponse(ctx context.Conte
 
 // DeleteProjectLicenseWithResponse Revoke a license
 //
-// Removes a license for good; its key is worth nothing any more.
+// Removes a license for good; its key is worth nothing any more. A license that is missing, or of another project, is answered with 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15490,7 +15616,7 @@ func (c *ClientWithResponses) DeleteProjectPageWithResponse(ctx context.Context,
 
 // GetProjectPageMetadataWithResponse Get a page's metadata
 //
-// What citations show of a page.
+// What citations show of a page: title, description, address and picture. A page of another project is answered with 404, as a missing one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15740,7 +15866,8 @@ func (c *ClientWithResponses) GetProjectTrafficReportWithResponse(ctx context.Co
 
 // GetProjectSettingsWithResponse Get a project's settings
 //
-// How a project looks and answers.
+// How a project looks and answers: pictures, colours, texts, the model, and what it may answer from. Whatever was never changed has its default. A
+// project that is missing, or of another account, is answered with 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15836,7 +15963,8 @@ func (c *ClientWithResponses) CreateProjectSourceWithResponse(ctx context.Contex
 
 // DeleteProjectSourceWithResponse Remove a source
 //
-// Removes a source with its pages and files.
+// Removes a source with its pages and files, for good; answers rest on them no more. A source of another project is answered with 404, as a missing
+// one.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15911,7 +16039,8 @@ func (c *ClientWithResponses) GetProjectStatsWithResponse(ctx context.Context, p
 
 // GetProjectsUserWithResponse Get who one is
 //
-// The account as this API shows it: one user, who owns all projects.
+// The account as this API shows it: one user, who owns all projects. Name and picture
+// can be changed with `POST`; the id never changes.
 //
 // Returns a wrapper object for the known response body format(s).
 //
