@@ -11,6 +11,8 @@ from parley_generator import (
     CompletionRequest,
     Configuration,
     ConversationCreate,
+    MessageDeltaEvent,
+    MessageFinalEvent,
     MessageSend,
     MessageStreamEvent,
     ProjectAnswer,
@@ -53,10 +55,9 @@ def stream() -> str:
     text, whole = "", ""
     for name, data in events(line.decode() for line in response):
         event = MessageStreamEvent.from_json(json.dumps({"event": name, "data": json.loads(data)})).actual_instance
-        assert event is not None
-        if event.event == "delta":
+        if isinstance(event, MessageDeltaEvent):
             text += event.data.content
-        if event.event == "message":
+        if isinstance(event, MessageFinalEvent):
             whole = event.data.content
     assert "Hello from a stream" in whole
     expect("deltas", text, whole)
