@@ -11,6 +11,7 @@ import (
 	"iter"
 	"parley/gen/client/wire"
 
+	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
@@ -1736,10 +1737,10 @@ type ProjectType string
 
 // ProjectAnalysisReport Figures over time; members are absent unless asked for.
 type ProjectAnalysisReport struct {
-	// Queries Questions.
+	// Queries Questions of each day or week.
 	Queries []ProjectInterval `json:"queries,omitempty"`
 
-	// Conversations Conversations.
+	// Conversations Conversations that began on each day or in each week.
 	Conversations []ProjectInterval `json:"conversations,omitempty"`
 
 	// QueriesPerConversation Questions per conversation.
@@ -2164,6 +2165,11 @@ type ProjectCompletionRequest struct {
 	// Example: false
 	IsInlineCitation     *bool                  `json:"is_inline_citation,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ProjectCompletionStreamData A chunk, a failure, or the end.
+type ProjectCompletionStreamData struct {
+	union json.RawMessage
 }
 
 // ProjectCompletionUsage What the answer took.
@@ -2644,7 +2650,7 @@ type ProjectLicenseAnswer struct {
 // Example: success
 type ProjectLicenseAnswerStatus string
 
-// ProjectLicenseList Licenses.
+// ProjectLicenseList The licenses of a project, the newest first.
 type ProjectLicenseList struct {
 	// Data The licenses.
 	Data []ProjectLicense `json:"data"`
@@ -5416,6 +5422,94 @@ func (a ProjectCompletionRequest) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(object)
+}
+
+// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionChunk
+func (t ProjectCompletionStreamData) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
+	var body ProjectCompletionChunk
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionFailure
+func (t ProjectCompletionStreamData) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
+	var body ProjectCompletionFailure
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionEnd
+func (t ProjectCompletionStreamData) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
+	var body ProjectCompletionEnd
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ProjectCompletionStreamData) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ProjectCompletionStreamData) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // Client calls the operations of this surface; package parley/gen/client makes one.

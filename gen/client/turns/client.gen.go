@@ -5,10 +5,13 @@ package turns
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"iter"
 	"parley/gen/client/wire"
+
+	"github.com/oapi-codegen/runtime"
 )
 
 // Defines values for ChatCompletionStreamEnd.
@@ -203,6 +206,11 @@ type TurnStatus string
 // TurnStreamData The data of an event, as the surface that began the turn describes it.
 type TurnStreamData map[string]interface{}
 
+// TurnStreamValue The event's data as its surface describes it.
+type TurnStreamValue struct {
+	union json.RawMessage
+}
+
 // TurnUsage What the turn took. While it runs, the input is our count and the rest 0.
 type TurnUsage struct {
 	// InputTokens Tokens that the model read.
@@ -337,6 +345,68 @@ type StreamTurnEventsParams struct {
 
 	// LastEventID The same, as browsers send it when they connect again.
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// AsTurnStreamData returns the union data inside the TurnStreamValue as a TurnStreamData
+func (t TurnStreamValue) AsTurnStreamData() (TurnStreamData, error) {
+	var body TurnStreamData
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromTurnStreamData overwrites any union data inside the TurnStreamValue as the provided TurnStreamData
+func (t *TurnStreamValue) FromTurnStreamData(v TurnStreamData) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeTurnStreamData performs a merge with any union data inside the TurnStreamValue, using the provided TurnStreamData
+func (t *TurnStreamValue) MergeTurnStreamData(v TurnStreamData) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChatCompletionStreamEnd returns the union data inside the TurnStreamValue as a ChatCompletionStreamEnd
+func (t TurnStreamValue) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
+	var body ChatCompletionStreamEnd
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionStreamEnd overwrites any union data inside the TurnStreamValue as the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionStreamEnd performs a merge with any union data inside the TurnStreamValue, using the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t TurnStreamValue) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *TurnStreamValue) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // Client calls the operations of this surface; package parley/gen/client makes one.
