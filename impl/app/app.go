@@ -130,6 +130,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
 		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: now,
+		StepTime: cfg.ChatStepTime, RunTime: cfg.ChatRunTime,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
