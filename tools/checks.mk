@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle image image-check reproducible upgrade-check kubernetes-check
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle image image-check reproducible upgrade-check kubernetes-check acme-check
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -66,7 +66,7 @@ bench: ## Measure the built server against the targets of the project, on a quie
 bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 	@go run ./tools/bench peers $(BENCH_FLAGS)
 
-deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
+deploy-check: build ## Have Prometheus, systemd and docker-compose, where they are installed, read the files of tools/deploy and collect from a server
 	@tools/deploy/check
 
 image: ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
@@ -86,3 +86,11 @@ upgrade-check: ## Replace servers built from the commit PREVIOUS by today's, und
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/src" && git archive $(PREVIOUS) | tar -x -C "$$folder/src" && \
 	(cd "$$folder/src" && go build -o "$$folder/parley" ./impl/cmd/parley) && \
 	PARLEY_FAULTS_PREVIOUS="$$folder/parley" go run ./tools/withdb go test -count=1 -timeout=10m -run TestAnUpgradeOfThreeServers -v ./tools/faults
+
+PEBBLE := .cache/bin/pebble .cache/bin/pebble-challtestsrv
+
+acme-check: $(PEBBLE) ## Get a certificate for two servers from Pebble, the test authority of Let's Encrypt
+	@PATH="$(CURDIR)/.cache/bin:$$PATH" go run ./tools/withdb go test -count=1 -timeout=5m -tags acme -run TestCertificatesByACME -v ./tools/faults
+
+$(PEBBLE):
+	@GOBIN=$(CURDIR)/.cache/bin go install github.com/letsencrypt/pebble/v2/cmd/$(@F)@v2.8.0

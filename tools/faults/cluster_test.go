@@ -134,11 +134,17 @@ func (c *cluster) start(i int) {
 	c.startAs(i, binary)
 }
 
+// startOn is start at an address.
+func (c *cluster) startOn(i int, address string) {
+	c.t.Helper()
+	c.startAs(i, binary, "PARLEY_LISTEN="+address)
+}
+
 // startAs is start for another build of the program, with settings of its own.
 func (c *cluster) startAs(i int, program string, settings ...string) {
 	c.t.Helper()
-	p := &process{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
-	p.cmd.Env = append(slices.Clone(c.env), settings...)
+	p := &process{cmd: exec.Command(program, "serve"), ended: make(chan struct{})}
+	p.cmd.Env = append(append(slices.Clone(c.env), "PARLEY_LISTEN=127.0.0.1:0"), settings...)
 	log, err := os.CreateTemp(c.logs, "server-*")
 	if err != nil {
 		c.t.Fatal(err)
