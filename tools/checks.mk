@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle image image-check reproducible upgrade-check kubernetes-check acme-check
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -94,3 +94,14 @@ acme-check: $(PEBBLE) ## Get a certificate for two servers from Pebble, the test
 
 $(PEBBLE):
 	@GOBIN=$(CURDIR)/.cache/bin go install github.com/letsencrypt/pebble/v2/cmd/$(@F)@v2.8.0
+
+SOAK_FLAGS ?= -soak-for 30m -soak-load 0.6
+
+soak: ## Keep two servers busy for half an hour and look whether anything grows
+	@go run ./tools/withdb go test -count=1 -timeout=90m -run TestSoak -v ./tools/faults $(SOAK_FLAGS)
+
+idle-connections: ## Hold 19,000 connections that say nothing, or say it slowly, while others are answered
+	@go run ./tools/withdb go test -count=1 -timeout=10m -run TestIdleAndSlowConnections -v ./tools/faults -idle-connections 19000
+
+scale: ## Store five million messages and measure what they, housekeeping and retention take; needs 8 GB for a while
+	@go run ./tools/withdb go test -count=1 -timeout=60m -run TestTheCostOfManyMessages -v ./db -scale-messages 5000000

@@ -77,20 +77,6 @@ func served(t *testing.T, address string, roots *x509.CertPool) string {
 // pebble is a running authority.
 type pebble struct{ directory, roots, management string }
 
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports
-}
-
 // startPebble runs Pebble and its server of names, which are in PATH.
 func startPebble(t *testing.T, ports []int) pebble {
 	t.Helper()
