@@ -236,12 +236,12 @@ const lastWords = 2 * time.Second
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	server := httpd.NewServer(a.Handler, a.log)
 	serve := server.Serve
-	if a.cfg.TLSCert != "" {
-		certificate, err := httpd.LoadCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
-		if err != nil {
-			return err
-		}
-		server.TLSConfig = certificate.Config()
+	config, err := a.tlsConfig()
+	if err != nil {
+		return err
+	}
+	if config != nil {
+		server.TLSConfig = config
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
@@ -264,7 +264,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	go func() { a.Handler.Drain(grace); close(drained) }()
 	// Requests that have arrived may still begin turns, and streams end when their
 	// turns do; what remains are turns whose clients have left.
-	err := server.Shutdown(grace)
+	err = server.Shutdown(grace)
 	<-drained
 	a.turns.Stop(grace)
 	<-stopped
