@@ -110,6 +110,21 @@ func (e ProjectCompletionObject) Valid() bool {
 	}
 }
 
+// Defines values for ProjectCompletionAnnotationType.
+const (
+	ProjectCompletionAnnotationTypeURLCitation ProjectCompletionAnnotationType = "url_citation"
+)
+
+// Valid indicates whether the value is a known member of the ProjectCompletionAnnotationType enum.
+func (e ProjectCompletionAnnotationType) Valid() bool {
+	switch e {
+	case ProjectCompletionAnnotationTypeURLCitation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectCompletionAnswerRole.
 const (
 	ProjectCompletionAnswerRoleAssistant ProjectCompletionAnswerRole = "assistant"
@@ -1984,6 +1999,22 @@ type ProjectCompletion struct {
 // Example: chat.completion
 type ProjectCompletionObject string
 
+// ProjectCompletionAnnotation A citation.
+type ProjectCompletionAnnotation struct {
+	// Type Citations of chat completions name an address.
+	//
+	// Example: url_citation
+	Type ProjectCompletionAnnotationType `json:"type"`
+
+	// URLCitation What is cited, and for which part of the text.
+	URLCitation ProjectCompletionURLCitation `json:"url_citation"`
+}
+
+// ProjectCompletionAnnotationType Citations of chat completions name an address.
+//
+// Example: url_citation
+type ProjectCompletionAnnotationType string
+
 // ProjectCompletionAnswer The answer as a message.
 type ProjectCompletionAnswer struct {
 	// Role The project speaks.
@@ -1995,6 +2026,11 @@ type ProjectCompletionAnswer struct {
 	//
 	// Example: We open at nine.
 	Content string `json:"content"`
+
+	// Annotations The passages that the answer rests on, in OpenAI's shape; absent when there are none, or the settings cite nothing.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionAnswerRole The project speaks.
@@ -2083,6 +2119,11 @@ type ProjectCompletionDelta struct {
 	//
 	// Example: We open
 	Content *string `json:"content,omitempty"`
+
+	// Annotations The passages that the answer rests on; only in the chunk with the finish reason.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionDeltaRole The project speaks; only in the first chunk.
@@ -2169,6 +2210,29 @@ type ProjectCompletionRequest struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// ProjectCompletionURLCitation What is cited, and for which part of the text.
+type ProjectCompletionURLCitation struct {
+	// StartIndex Where the mark of the citation, as `[1]`, begins, in characters of the text; its end where no marks were asked for.
+	//
+	// Example: 16
+	StartIndex int32 `json:"start_index"`
+
+	// EndIndex Where the mark ends; equals `start_index` where no marks were asked for.
+	//
+	// Example: 16
+	EndIndex int32 `json:"end_index"`
+
+	// Title The title of the page, or the name of the file.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// URL The page's address; of a file where it can be read, relative to the server: `/api/v1/preview/{id}`.
+	//
+	// Example: https://library.example.com/hours
+	URL string `json:"url"`
+}
+
 // ProjectCompletionUsage What the answer took.
 type ProjectCompletionUsage struct {
 	// PromptTokens Tokens that the model read.
@@ -2249,6 +2313,11 @@ type ProjectConversationAnswerStatus string
 
 // ProjectConversationCreation A conversation to begin.
 type ProjectConversationCreation struct {
+	// LicenseKey The key of one of the project's licenses. Another one is answered with 403; so is none where a visitor needs one.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey *string `json:"license_key,omitempty"`
+
 	// Name What it is called.
 	//
 	// Example: Test_Conversation_Name
@@ -2629,6 +2698,16 @@ type ProjectLicense struct {
 	//
 	// Example: 2024-05-23T03:12:49.000000Z
 	UpdatedAt string `json:"updated_at"`
+
+	// Conversations How many conversations were begun with its key and are still there.
+	//
+	// Example: 3
+	Conversations int64 `json:"conversations"`
+
+	// Queries How many messages were answered in them.
+	//
+	// Example: 12
+	Queries int64 `json:"queries"`
 }
 
 // ProjectLicenseAnswer A license.
@@ -5618,7 +5697,7 @@ type ClientInterface interface {
 
 	// CreateProjectConversationWithBody Begin a conversation with a project
 	//
-	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5627,7 +5706,7 @@ type ClientInterface interface {
 
 	// CreateProjectConversation Begin a conversation with a project
 	//
-	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5731,6 +5810,7 @@ type ClientInterface interface {
 	// CreateProjectLicenseWithBody Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5740,6 +5820,7 @@ type ClientInterface interface {
 	// CreateProjectLicense Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5748,7 +5829,7 @@ type ClientInterface interface {
 
 	// DeleteProjectLicense Revoke a license
 	//
-	// Removes a license for good; its key is worth nothing any more.
+	// Removes a license for good; its key is worth nothing any more, and conversations that it began are answered no more: 403.
 	//
 	// Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
 	DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6302,7 +6383,7 @@ func (c *Client) ListProjectConversations(ctx context.Context, projectID Project
 
 // CreateProjectConversationWithBody Begin a conversation with a project
 //
-// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6321,7 +6402,7 @@ func (c *Client) CreateProjectConversationWithBody(ctx context.Context, projectI
 
 // CreateProjectConversation Begin a conversation with a project
 //
-// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6535,6 +6616,7 @@ func (c *Client) ListProjectLicenses(ctx context.Context, projectID ProjectIDPat
 // CreateProjectLicenseWithBody Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6554,6 +6636,7 @@ func (c *Client) CreateProjectLicenseWithBody(ctx context.Context, projectID Pro
 // CreateProjectLicense Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6572,7 +6655,7 @@ func (c *Client) CreateProjectLicense(ctx context.Context, projectID ProjectIDPa
 
 // DeleteProjectLicense Revoke a license
 //
-// Removes a license for good; its key is worth nothing any more.
+// Removes a license for good; its key is worth nothing any more, and conversations that it began are answered no more: 403.
 //
 // Corresponds with DELETE /api/v1/projects/{project_id}/licenses/{license_id} (the `DeleteProjectLicense` operationId).
 func (c *Client) DeleteProjectLicense(ctx context.Context, projectID ProjectIDPath, licenseID LicenseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9876,7 +9959,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProjectConversationWithBodyWithResponse Begin a conversation with a project
 	//
-	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9885,7 +9968,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateProjectConversationWithResponse Begin a conversation with a project
 	//
-	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+	// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9997,6 +10080,7 @@ type ClientWithResponsesInterface interface {
 	// CreateProjectLicenseWithBodyWithResponse Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10006,6 +10090,7 @@ type ClientWithResponsesInterface interface {
 	// CreateProjectLicenseWithResponse Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10014,7 +10099,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProjectLicenseWithResponse Revoke a license
 	//
-	// Removes a license for good; its key is worth nothing any more.
+	// Removes a license for good; its key is worth nothing any more, and conversations that it began are answered no more: 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15178,7 +15263,7 @@ func (c *ClientWithResponses) ListProjectConversationsWithResponse(ctx context.C
 
 // CreateProjectConversationWithBodyWithResponse Begin a conversation with a project
 //
-// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15193,7 +15278,7 @@ func (c *ClientWithResponses) CreateProjectConversationWithBodyWithResponse(ctx 
 
 // CreateProjectConversationWithResponse Begin a conversation with a project
 //
-// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message.
+// Makes an empty conversation. Its `session_id` is where messages are sent to. A conversation without a name is called after its first message. One that is begun with a license's key goes on for as long as the license is there and the project allows licenses.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15371,6 +15456,7 @@ func (c *ClientWithResponses) ListProjectLicensesWithResponse(ctx context.Contex
 // CreateProjectLicenseWithBodyWithResponse Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15386,6 +15472,7 @@ func (c *ClientWithResponses) CreateProjectLicenseWithBodyWithResponse(ctx conte
 // CreateProjectLicenseWithResponse Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
+// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15400,7 +15487,7 @@ func (c *ClientWithResponses) CreateProjectLicenseWithResponse(ctx context.Conte
 
 // DeleteProjectLicenseWithResponse Revoke a license
 //
-// Removes a license for good; its key is worth nothing any more.
+// Removes a license for good; its key is worth nothing any more, and conversations that it began are answered no more: 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
