@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -18,8 +18,22 @@ browser: build ## Drive the pages in Chromium (Debian's, installed when missing)
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run
 
+sdks: sdk-typescript sdk-python sdk-java sdk-rust sdk-go ## Generate clients in five languages from the served document, compile and run them
+
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
+
+sdk-python: build ## Generate, type-check and run two Python clients
+	@tools/sdk/python/run
+
+sdk-java: build ## Generate, compile with Maven and run a Java client (needs Java 17 and Maven)
+	@tools/sdk/java/run
+
+sdk-rust: build ## Generate, compile with Cargo and run a Rust client (needs Java 17 and Rust)
+	@tools/sdk/rust/run
+
+sdk-go: build ## Generate, compile and run a Go client that is not ours (needs Java 17)
+	@tools/sdk/go/run
 
 sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
 	@tools/sdk/openai/run
