@@ -111,6 +111,7 @@ func (h *house) operation(pointer, method string, operation *yaml.Node) {
 		h.response(pointer+"/responses/"+status.Value, response)
 	}
 	h.handshake(pointer, operation)
+	h.deprecation(pointer, operation)
 	h.linksOf(pointer, method, operation)
 }
 
@@ -128,6 +129,22 @@ func (h *house) handshake(pointer string, operation *yaml.Node) {
 	}
 	if opens && !strings.Contains(tree.Text(operation, "description"), "/asyncapi.yaml") {
 		h.complain("websocket", pointer, "the description does not name the document of the messages, /asyncapi.yaml")
+	}
+}
+
+// deprecation holds operations that will go to saying when, in the document and in their answers.
+func (h *house) deprecation(pointer string, operation *yaml.Node) {
+	if tree.Text(operation, "deprecated") != "true" {
+		return
+	}
+	if tree.Text(operation, "x-deprecated-at") == "" || tree.Text(operation, "x-sunset") == "" {
+		h.complain("deprecation", pointer, "x-deprecated-at and x-sunset do not both tell a day")
+	}
+	for status, response := range tree.Pairs(tree.Member(operation, "responses")) {
+		resolved, _ := h.resolve(response, "")
+		if tree.Find(resolved, "headers", "Deprecation") == nil || tree.Find(resolved, "headers", "Sunset") == nil {
+			h.complain("deprecation", pointer+"/responses/"+status.Value, "the headers Deprecation and Sunset are not described")
+		}
 	}
 }
 
