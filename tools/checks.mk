@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -68,3 +68,24 @@ bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 
 deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
 	@tools/deploy/check
+
+blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
+	@tools/blobclouds/run
+
+image: ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
+	@CGO_ENABLED=0 $(MAKE) --no-print-directory build && tools/deploy/container/build
+
+image-check: image ## Serve from the image's root, read-only and without privileges (needs root and Debian's package buildah)
+	@container=$$(buildah from parley:latest) && trap 'buildah rm "$$container" >/dev/null' EXIT && \
+	PARLEY_IMAGE_ROOT=$$(buildah mount "$$container") go run ./tools/withdb go test -count=1 -timeout=5m -tags container -run TestTheImageServes -v ./tools/faults
+
+kubernetes-check: ## Build the Kustomize base and decode it strictly into the types of Kubernetes
+	@cd tools/deploy/kubecheck && go run . ../kubernetes
+
+reproducible: ## Build the program in two folders and compare the bytes
+	@tools/deploy/reproducible
+
+upgrade-check: ## Replace servers built from the commit PREVIOUS by today's, under load
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/src" && git archive $(PREVIOUS) | tar -x -C "$$folder/src" && \
+	(cd "$$folder/src" && go build -o "$$folder/parley" ./impl/cmd/parley) && \
+	PARLEY_FAULTS_PREVIOUS="$$folder/parley" go run ./tools/withdb go test -count=1 -timeout=10m -run TestAnUpgradeOfThreeServers -v ./tools/faults

@@ -2011,7 +2011,7 @@ type ModelResponseError struct {
 	Message string `json:"message"`
 }
 
-// ModelResponseInputDetails More about them.
+// ModelResponseInputDetails More about the tokens that the model read.
 type ModelResponseInputDetails struct {
 	// CachedTokens Always 0: what providers cache is not told apart.
 	//
@@ -2019,7 +2019,7 @@ type ModelResponseInputDetails struct {
 	CachedTokens int64 `json:"cached_tokens"`
 }
 
-// ModelResponseOutputDetails More about them.
+// ModelResponseOutputDetails More about the tokens that the model wrote.
 type ModelResponseOutputDetails struct {
 	// ReasoningTokens Always 0: reasoning is not told apart.
 	//
@@ -2128,7 +2128,7 @@ type ModelResponseUsage struct {
 	// Example: 11
 	InputTokens int64 `json:"input_tokens"`
 
-	// InputTokensDetails More about them.
+	// InputTokensDetails More about the tokens that the model read.
 	InputTokensDetails ModelResponseInputDetails `json:"input_tokens_details"`
 
 	// OutputTokens Tokens that the model wrote.
@@ -2136,7 +2136,7 @@ type ModelResponseUsage struct {
 	// Example: 18
 	OutputTokens int64 `json:"output_tokens"`
 
-	// OutputTokensDetails More about them.
+	// OutputTokensDetails More about the tokens that the model wrote.
 	OutputTokensDetails ModelResponseOutputDetails `json:"output_tokens_details"`
 
 	// TotalTokens The sum of both.

@@ -251,6 +251,9 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	a.stopping.Store(true)
+	if err := a.lingers(failed); err != nil {
+		return err
+	}
 	a.Chats.Stop()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
@@ -271,6 +274,19 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		err = server.Shutdown(telling)
 	}
 	return errors.Join(err, server.Close())
+}
+
+// lingers goes on serving for the configured time, so that balancers that ask
+// /readyz have looked away before connections are refused.
+func (a *App) lingers(failed <-chan error) error {
+	timer := time.NewTimer(a.cfg.ShutdownDelay)
+	defer timer.Stop()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Close ends what New started and the database. It may follow Serve.

@@ -49,6 +49,7 @@ type Config struct {
 	OIDCScopeClaim   string        `name:"oidc-scope-claim" env:"PARLEY_OIDC_SCOPE_CLAIM" default:"scope" help:"Claim that holds a token's scopes, as a list or separated by spaces."`
 	MetricsListen    string        `name:"metrics-listen" env:"PARLEY_METRICS_LISTEN" help:"Address, such as 127.0.0.1:9464, to tell metrics on to Prometheus at /metrics, without a key; none by default. Only who collects them should reach it."`
 	ShutdownTimeout  time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"30s" help:"How long streams may finish when the server stops."`
+	ShutdownDelay    time.Duration `name:"shutdown-delay" env:"PARLEY_SHUTDOWN_DELAY" default:"0s" help:"How long the server goes on serving after it was told to stop, with /readyz at 503, so that balancers send nothing more before it refuses connections."`
 	LogFormat        string        `name:"log-format" env:"PARLEY_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json."`
 	LogLevel         string        `name:"log-level" env:"PARLEY_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error."`
 

@@ -22,10 +22,12 @@ func (s *Server) HTTP(t testing.TB) *http.Client {
 	}
 }
 
-// Client returns the generated client with a key; its answers are checked as those of HTTP.
+// Client returns the generated client with a key; its answers are checked as those of HTTP. It sends what a
+// test says once, and nothing else.
 func (s *Server) Client(t testing.TB, key string) *client.Client {
 	t.Helper()
-	c, err := client.New(s.URL, client.WithKey(key), client.WithHTTPClient(s.HTTP(t)))
+	c, err := client.New(s.URL, client.WithKey(key), client.WithHTTPClient(s.HTTP(t)),
+		client.WithRetries(0, 0, 0), client.WithResume(0), client.WithoutIdempotencyKeys())
 	if err != nil {
 		t.Fatal(err)
 	}

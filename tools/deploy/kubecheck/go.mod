@@ -1,0 +1,3 @@
+module parley/tools/deploy/kubecheck
+
+go 1.26
