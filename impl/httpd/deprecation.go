@@ -18,15 +18,15 @@ const (
 // deprecation is what every answer of a deprecated operation says.
 type deprecation struct {
 	since  string // the Deprecation header (RFC 9745)
-	sunset string // the Sunset header (RFC 8594)
+	sunset string // the Sunset header (RFC 8594); "" for one that stays as long as its clients do
 }
 
-// readDeprecation fails on an operation that is deprecated without both days, and on days of one that is not.
+// readDeprecation fails on an operation that is deprecated since nobody knows when, and on days of one that is not.
 func (o *operation) readDeprecation(op *openapi3.Operation) error {
 	_, dated := op.Extensions[extDeprecated]
 	_, ends := op.Extensions[extSunset]
-	if op.Deprecated != dated || op.Deprecated != ends {
-		return fmt.Errorf("deprecated, %s and %s belong together", extDeprecated, extSunset)
+	if op.Deprecated != dated || ends && !dated {
+		return fmt.Errorf("deprecated goes with %s, and %s with both", extDeprecated, extSunset)
 	}
 	if !op.Deprecated {
 		return nil
@@ -35,11 +35,14 @@ func (o *operation) readDeprecation(op *openapi3.Operation) error {
 	if err != nil {
 		return err
 	}
-	sunset, err := day(op.Extensions, extSunset)
-	if err != nil {
-		return err
+	o.deprecation = &deprecation{since: "@" + strconv.FormatInt(since.Unix(), 10)}
+	if ends {
+		sunset, err := day(op.Extensions, extSunset)
+		if err != nil {
+			return err
+		}
+		o.deprecation.sunset = sunset.Format(http.TimeFormat)
 	}
-	o.deprecation = &deprecation{since: "@" + strconv.FormatInt(since.Unix(), 10), sunset: sunset.Format(http.TimeFormat)}
 	return nil
 }
 
@@ -54,8 +57,11 @@ func day(ext map[string]any, name string) (time.Time, error) {
 
 // tell writes the headers, on whatever the answer will be.
 func (d *deprecation) tell(h http.Header) {
-	if d != nil {
-		h.Set("Deprecation", d.since)
+	if d == nil {
+		return
+	}
+	h.Set("Deprecation", d.since)
+	if d.sunset != "" {
 		h.Set("Sunset", d.sunset)
 	}
 }

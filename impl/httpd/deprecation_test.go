@@ -52,10 +52,22 @@ func TestDeprecatedOperationSaysSoOnEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestDeprecationNeedsBothDays(t *testing.T) {
+func TestDeprecatedOperationMayStay(t *testing.T) {
+	e, err := agingEdge(t, `"deprecated": true, "x-deprecated-at": "2026-11-22",`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := send(e, "GET", "/old", "")
+	if sunset, told := got.Header()["Sunset"]; told || got.Header().Get("Deprecation") != "@1795305600" {
+		t.Errorf("Deprecation %q, Sunset %q", got.Header().Get("Deprecation"), sunset)
+	}
+}
+
+func TestDeprecationNeedsItsDay(t *testing.T) {
 	for _, deprecation := range []string{
 		`"deprecated": true,`,
-		`"deprecated": true, "x-deprecated-at": "2026-11-22",`,
+		`"deprecated": true, "x-sunset": "2027-06-01",`,
+		`"deprecated": true, "x-deprecated-at": "2026-11-22", "x-sunset": "some day",`,
 		`"deprecated": true, "x-deprecated-at": "soon", "x-sunset": "2027-06-01",`,
 		`"x-deprecated-at": "2026-11-22", "x-sunset": "2027-06-01",`,
 	} {

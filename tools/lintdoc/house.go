@@ -132,18 +132,23 @@ func (h *house) handshake(pointer string, operation *yaml.Node) {
 	}
 }
 
-// deprecation holds operations that will go to saying when, in the document and in their answers.
+// deprecation holds operations that should not be used to saying since when, in the document and in their answers.
 func (h *house) deprecation(pointer string, operation *yaml.Node) {
 	if tree.Text(operation, "deprecated") != "true" {
 		return
 	}
-	if tree.Text(operation, "x-deprecated-at") == "" || tree.Text(operation, "x-sunset") == "" {
-		h.complain("deprecation", pointer, "x-deprecated-at and x-sunset do not both tell a day")
+	if tree.Text(operation, "x-deprecated-at") == "" {
+		h.complain("deprecation", pointer, "x-deprecated-at does not tell since when")
 	}
 	for status, response := range tree.Pairs(tree.Member(operation, "responses")) {
+		if !strings.HasPrefix(status.Value, "2") {
+			continue // errors are shared by operations
+		}
 		resolved, _ := h.resolve(response, "")
-		if tree.Find(resolved, "headers", "Deprecation") == nil || tree.Find(resolved, "headers", "Sunset") == nil {
-			h.complain("deprecation", pointer+"/responses/"+status.Value, "the headers Deprecation and Sunset are not described")
+		for extension, header := range map[string]string{"x-deprecated-at": "Deprecation", "x-sunset": "Sunset"} {
+			if tree.Member(operation, extension) != nil && tree.Find(resolved, "headers", header) == nil {
+				h.complain("deprecation", pointer+"/responses/"+status.Value, "the header %s is not described", header)
+			}
 		}
 	}
 }
