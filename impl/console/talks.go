@@ -60,7 +60,8 @@ func (v *visit) showEverything() error {
 		params.Cursor = &cursor
 	}
 	for began := time.Now(); ; {
-		got, err := v.api.Platform.ListAccountConversationsWithResponse(v.Context(), params)
+		var response http.Response
+		got, err := v.api.Platform.ListAccountConversations(v.Context(), params, client.Into(&response))
 		if err != nil {
 			status, text, other := refusal(err)
 			if other != nil || status == http.StatusForbidden {
@@ -69,8 +70,8 @@ func (v *visit) showEverything() error {
 			page.Error, page.Data = text, data
 			return v.show(status, "talks", page)
 		}
-		data.Talks, data.Next = *got.JSON200, v.next(got.HTTPResponse)
-		next := cursorOf(got.HTTPResponse.Header.Get("Link"))
+		data.Talks, data.Next = got, v.next(&response)
+		next := cursorOf(response.Header.Get("Link"))
 		if len(data.Talks) > 0 || next == "" || time.Since(began) > lookFurther {
 			break
 		}
@@ -123,11 +124,12 @@ func (v *visit) showTranscript() error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Platform.GetAccountConversationWithResponse(v.Context(), v.PathValue("id"), params)
+	var response http.Response
+	got, err := v.api.Platform.GetAccountConversation(v.Context(), v.PathValue("id"), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data := transcriptPage{Talk: *got.JSON200, Pictures: map[string]string{}, Next: v.next(got.HTTPResponse)}
+	data := transcriptPage{Talk: *got, Pictures: map[string]string{}, Next: v.next(&response)}
 	if err := v.findPictures(data); err != nil {
 		return err
 	}
@@ -145,7 +147,7 @@ func (v *visit) findPictures(p transcriptPage) error {
 			if len(p.Pictures) == picturesShown {
 				return nil
 			}
-			got, err := v.api.Characters.GetImageWithResponse(v.Context(), id)
+			got, err := v.api.Characters.GetImage(v.Context(), id)
 			if refused, ok := errors.AsType[*client.Error](err); ok && refused.StatusCode == http.StatusNotFound {
 				continue
 			}
