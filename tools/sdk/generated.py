@@ -1,7 +1,7 @@
 """What the checks of generated clients share: the served document, a generator, a server to talk to, and the steps to pass.
 
 Every client runs the same steps and prints a line `step NAME HOW` for each: HOW is `yes` when the generated code did it, `hand` when
-the program had to help it, as `tools/sdk/README.md` says. The row of the generator in the README's table must say the same.
+the program had to help it, `part` when something cannot be had, as the README says. The row of the generator in its table must say the same.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ sys.path.append(str(HERE.parent / "checks"))
 from parleyserver import CACHE, ROOT, Server, serve, venv  # noqa: E402
 
 STEPS = ("agent", "conversation", "stream", "pages", "401", "402", "404", "429", "upload")
-MARKS = {"yes": "✓", "hand": "by hand"}
-GENERATE_SECONDS = 300
-RUN_SECONDS = 120
+MARKS = {"yes": "✓", "hand": "by hand", "part": "in part"}
+GENERATOR = "openapi-generator " + (HERE / "openapi-generator.txt").read_text().split("==")[1].strip()
+GENERATE_SECONDS = 600
+RUN_SECONDS = 300
 
 
 @contextlib.contextmanager
@@ -72,7 +73,7 @@ def openapi_generator(folder: pathlib.Path, document: pathlib.Path, name: str, *
     command = ["java", "-jar", jar, "generate", "--generator-name", name, "--input-spec", document,
                # swagger-parser takes only text for the body of a link, where OpenAPI 3.0 allows any value.
                "--skip-validate-spec",
-               "--global-property", "models,apis,supportingFiles,apiTests=false,modelTests=false,apiDocs=false,modelDocs=false",
+               "--global-property", "models,apis,supportingFiles,apiTests=false,modelTests=false,apiDocs=false,modelDocs=false,skipFormModel=false",
                "--additional-properties", extra]
 
     def make(out: pathlib.Path) -> None:
@@ -92,11 +93,11 @@ def scenario(generator: str, command: list[Any], environment: dict[str, str], **
     """Runs a client's program, which must pass every step, and holds its row of the README's table against it."""
     begun = time.monotonic()
     done = subprocess.run(command, env=environment, timeout=RUN_SECONDS, stdout=subprocess.PIPE, text=True, check=False, **options)
-    passed = dict(re.findall(r"^step (\S+) (yes|hand)$", done.stdout, re.MULTILINE))
+    passed = dict(re.findall(r"^step (\S+) (yes|hand|part)$", done.stdout, re.MULTILINE))
     missing = [step for step in STEPS if step not in passed]
     if done.returncode != 0 or missing:
         raise SystemExit(f"{done.stdout}\n{generator}: exit status {done.returncode}, steps that did not pass: {' '.join(missing) or 'none'}")
     row = f"| {generator} | {' | '.join(MARKS[passed[step]] for step in STEPS)} |"
     print(f"{row} {time.monotonic() - begun:.1f} s", flush=True)
-    if row not in (ROOT / "tools" / "sdk" / "README.md").read_text():
-        raise SystemExit(f"tools/sdk/README.md does not say so: {row}")
+    if row not in (ROOT / "README.md").read_text():
+        raise SystemExit(f"README.md does not say so: {row}")

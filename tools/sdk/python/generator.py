@@ -11,6 +11,8 @@ from parley_generator import (
     CompletionRequest,
     Configuration,
     ConversationCreate,
+    MessageDeltaEvent,
+    MessageFinalEvent,
     MessageSend,
     MessageStreamEvent,
     ProjectAnswer,
@@ -21,8 +23,8 @@ from parley_generator import (
 from steps import ATTEMPTS, FILE, KEY, LIMITED_KEY, POOR_KEY, URL, events, expect, next_cursor, run
 
 
-def with_key(key: str) -> ApiClient:
-    return ApiClient(Configuration(host=URL, access_token=key))
+def with_key(key: str, retries: int | None = None) -> ApiClient:
+    return ApiClient(Configuration(host=URL, access_token=key, retries=retries))
 
 
 client = with_key(KEY)
@@ -53,10 +55,9 @@ def stream() -> str:
     text, whole = "", ""
     for name, data in events(line.decode() for line in response):
         event = MessageStreamEvent.from_json(json.dumps({"event": name, "data": json.loads(data)})).actual_instance
-        assert event is not None
-        if event.event == "delta":
+        if isinstance(event, MessageDeltaEvent):
             text += event.data.content
-        if event.event == "message":
+        if isinstance(event, MessageFinalEvent):
             whole = event.data.content
     assert "Hello from a stream" in whole
     expect("deltas", text, whole)
@@ -109,7 +110,8 @@ def missing() -> str:
 
 
 def too_many() -> str:
-    limited = CharactersApi(with_key(LIMITED_KEY))
+    """Left alone, the client waits as long as `Retry-After` says and asks again."""
+    limited = CharactersApi(with_key(LIMITED_KEY, retries=0))
     try:
         for _ in range(ATTEMPTS):
             limited.list_models("llm")
