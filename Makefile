@@ -36,8 +36,8 @@ test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL
 	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
 
 .PHONY: test-cost
-test-cost: ## Hold the edge's allocations, which the race detector would change
-	@go test -count=1 -run 'Allocations|Hostile' ./impl/httpd
+test-cost: ## Hold what the race detector would change: the edge's allocations, the time of a drawing
+	@go test -count=1 -run "Allocations|Hostile|TheCost" ./impl/httpd ./impl/core/drawing
 
 .PHONY: bench-edge
 bench-edge: ## Measure what the edge costs on top of a plain router

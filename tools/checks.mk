@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale observation-cost
+.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -18,8 +18,22 @@ browser: build ## Drive the pages in Chromium (Debian's, installed when missing)
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run
 
+sdks: sdk-typescript sdk-python sdk-java sdk-rust sdk-go ## Generate clients in five languages from the served document, compile and run them
+
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
+
+sdk-python: build ## Generate, type-check and run two Python clients
+	@tools/sdk/python/run
+
+sdk-java: build ## Generate, compile with Maven and run a Java client (needs Java 17 and Maven)
+	@tools/sdk/java/run
+
+sdk-rust: build ## Generate, compile with Cargo and run a Rust client (needs Java 17 and Rust)
+	@tools/sdk/rust/run
+
+sdk-go: build ## Generate, compile and run a Go client that is not ours (needs Java 17)
+	@tools/sdk/go/run
 
 sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
 	@tools/sdk/openai/run
@@ -51,6 +65,9 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
 
+pgvector: ## Search by vectors on a Postgres that has pgvector, which is brought along
+	@tools/checks/pgvector/run
+
 events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
 	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
 
@@ -68,6 +85,9 @@ bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 
 deploy-check: build ## Have Prometheus, systemd and docker-compose, where they are installed, read the files of tools/deploy and collect from a server
 	@tools/deploy/check
+
+blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
+	@tools/blobclouds/run
 
 image: ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
 	@CGO_ENABLED=0 $(MAKE) --no-print-directory build && tools/deploy/container/build

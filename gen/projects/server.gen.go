@@ -112,6 +112,21 @@ func (e ProjectCompletionObject) Valid() bool {
 	}
 }
 
+// Defines values for ProjectCompletionAnnotationType.
+const (
+	ProjectCompletionAnnotationTypeURLCitation ProjectCompletionAnnotationType = "url_citation"
+)
+
+// Valid indicates whether the value is a known member of the ProjectCompletionAnnotationType enum.
+func (e ProjectCompletionAnnotationType) Valid() bool {
+	switch e {
+	case ProjectCompletionAnnotationTypeURLCitation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectCompletionAnswerRole.
 const (
 	ProjectCompletionAnswerRoleAssistant ProjectCompletionAnswerRole = "assistant"
@@ -1831,10 +1846,10 @@ type ProjectType string
 
 // ProjectAnalysisReport Figures over time; members are absent unless asked for.
 type ProjectAnalysisReport struct {
-	// Queries Questions.
+	// Queries Questions of each day or week.
 	Queries []ProjectInterval `json:"queries,omitempty"`
 
-	// Conversations Conversations.
+	// Conversations Conversations that began on each day or in each week.
 	Conversations []ProjectInterval `json:"conversations,omitempty"`
 
 	// QueriesPerConversation Questions per conversation.
@@ -2076,6 +2091,22 @@ type ProjectCompletion struct {
 // Example: chat.completion
 type ProjectCompletionObject string
 
+// ProjectCompletionAnnotation A citation.
+type ProjectCompletionAnnotation struct {
+	// Type Citations of chat completions name an address.
+	//
+	// Example: url_citation
+	Type ProjectCompletionAnnotationType `json:"type"`
+
+	// URLCitation What is cited, and for which part of the text.
+	URLCitation ProjectCompletionURLCitation `json:"url_citation"`
+}
+
+// ProjectCompletionAnnotationType Citations of chat completions name an address.
+//
+// Example: url_citation
+type ProjectCompletionAnnotationType string
+
 // ProjectCompletionAnswer The answer as a message.
 type ProjectCompletionAnswer struct {
 	// Role The project speaks.
@@ -2087,6 +2118,11 @@ type ProjectCompletionAnswer struct {
 	//
 	// Example: We open at nine.
 	Content string `json:"content"`
+
+	// Annotations The passages that the answer rests on, in OpenAI's shape; absent when there are none, or the settings cite nothing.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionAnswerRole The project speaks.
@@ -2175,6 +2211,11 @@ type ProjectCompletionDelta struct {
 	//
 	// Example: We open
 	Content *string `json:"content,omitempty"`
+
+	// Annotations The passages that the answer rests on; only in the chunk with the finish reason.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionDeltaRole The project speaks; only in the first chunk.
@@ -2261,10 +2302,15 @@ type ProjectCompletionRequest struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// ProjectCompletionStreamData A chunk, a failure, or the end.
+type ProjectCompletionStreamData struct {
+	union json.RawMessage
+}
+
 // ProjectCompletionStreamEvent One event of the stream. It has no name.
 type ProjectCompletionStreamEvent struct {
 	// Data A chunk, a failure, or the end.
-	Data ProjectCompletionStreamEvent_Data `json:"data"`
+	Data ProjectCompletionStreamData `json:"data"`
 
 	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 	//
@@ -2277,9 +2323,27 @@ type ProjectCompletionStreamEvent struct {
 	Retry *EventRetry `json:"retry,omitempty"`
 }
 
-// ProjectCompletionStreamEvent_Data A chunk, a failure, or the end.
-type ProjectCompletionStreamEvent_Data struct {
-	union json.RawMessage
+// ProjectCompletionURLCitation What is cited, and for which part of the text.
+type ProjectCompletionURLCitation struct {
+	// StartIndex Where the mark of the citation, as `[1]`, begins, in characters of the text; its end where no marks were asked for.
+	//
+	// Example: 16
+	StartIndex int32 `json:"start_index"`
+
+	// EndIndex Where the mark ends; equals `start_index` where no marks were asked for.
+	//
+	// Example: 16
+	EndIndex int32 `json:"end_index"`
+
+	// Title The title of the page, or the name of the file.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// URL The page's address; of a file where it can be read, relative to the server: `/api/v1/preview/{id}`.
+	//
+	// Example: https://library.example.com/hours
+	URL string `json:"url"`
 }
 
 // ProjectCompletionUsage What the answer took.
@@ -2362,6 +2426,11 @@ type ProjectConversationAnswerStatus string
 
 // ProjectConversationCreation A conversation to begin.
 type ProjectConversationCreation struct {
+	// LicenseKey The key of one of the project's licenses. Another one is answered with 403; so is none where a visitor needs one.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey *string `json:"license_key,omitempty"`
+
 	// Name What it is called.
 	//
 	// Example: Test_Conversation_Name
@@ -2742,6 +2811,16 @@ type ProjectLicense struct {
 	//
 	// Example: 2024-05-23T03:12:49.000000Z
 	UpdatedAt string `json:"updated_at"`
+
+	// Conversations How many conversations were begun with its key and are still there.
+	//
+	// Example: 3
+	Conversations int64 `json:"conversations"`
+
+	// Queries How many messages were answered in them.
+	//
+	// Example: 12
+	Queries int64 `json:"queries"`
 }
 
 // ProjectLicenseAnswer A license.
@@ -2760,7 +2839,7 @@ type ProjectLicenseAnswer struct {
 // Example: success
 type ProjectLicenseAnswerStatus string
 
-// ProjectLicenseList Licenses.
+// ProjectLicenseList The licenses of a project, the newest first.
 type ProjectLicenseList struct {
 	// Data The licenses.
 	Data []ProjectLicense `json:"data"`
@@ -5700,22 +5779,22 @@ func (a ProjectCompletionRequest) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionChunk
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
+// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionChunk
+func (t ProjectCompletionStreamData) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
 	var body ProjectCompletionChunk
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionChunk
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
+// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionChunk
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
+// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5726,22 +5805,22 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionChunk(v Projec
 	return err
 }
 
-// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionFailure
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
+// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionFailure
+func (t ProjectCompletionStreamData) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
 	var body ProjectCompletionFailure
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionFailure
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
+// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionFailure
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
+// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5752,22 +5831,22 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionFailure(v Proj
 	return err
 }
 
-// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionEnd
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
+// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionEnd
+func (t ProjectCompletionStreamData) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
 	var body ProjectCompletionEnd
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionEnd
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
+// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionEnd
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
+// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5778,12 +5857,12 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionEnd(v ProjectC
 	return err
 }
 
-func (t ProjectCompletionStreamEvent_Data) MarshalJSON() ([]byte, error) {
+func (t ProjectCompletionStreamData) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ProjectCompletionStreamEvent_Data) UnmarshalJSON(b []byte) error {
+func (t *ProjectCompletionStreamData) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

@@ -33,6 +33,8 @@ type Config struct {
 	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number, and for any number of passwords tried from one network."`
 	RealtimeSessions int           `name:"realtime-sessions" env:"PARLEY_REALTIME_SESSIONS" default:"5000" help:"Realtime sessions that one account may have open on this server; 0 for any number."`
 	RealtimePerKey   int           `name:"realtime-sessions-per-key" env:"PARLEY_REALTIME_SESSIONS_PER_KEY" default:"2500" help:"Realtime sessions that one key, with its ephemeral secrets, may have open on this server; 0 for any number."`
+	ChatStepTime     time.Duration `name:"chat-step-timeout" env:"PARLEY_CHAT_STEP_TIMEOUT" default:"10m" help:"How long one answer within a chat's run may take before the run ends in error."`
+	ChatRunTime      time.Duration `name:"chat-run-timeout" env:"PARLEY_CHAT_RUN_TIMEOUT" default:"1h" help:"How long a chat's run may go on without a person before it ends in error."`
 	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with. A new one, with its key, is taken within a second."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
 	ACMEDomains      []string      `name:"acme-domains" env:"PARLEY_ACME_DOMAINS" sep:"," help:"Names of this server for which it gets certificates itself, by ACME on its own port (tls-alpn-01), which the world must reach as 443. Servers on one database share them. Setting it accepts the terms of the authority."`
@@ -89,6 +91,9 @@ func (c *Config) Check() error {
 	}
 	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
 		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
+	}
+	if c.ChatStepTime < 0 || c.ChatRunTime < 0 {
+		note(errors.New("PARLEY_CHAT_STEP_TIMEOUT and PARLEY_CHAT_RUN_TIMEOUT are times to come"))
 	}
 	if c.DatabaseConns < 2 || c.DatabaseConns > 1000 {
 		note(errors.New("PARLEY_DATABASE_CONNS is from 2 to 1000"))

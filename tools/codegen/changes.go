@@ -17,12 +17,15 @@ var values = []string{"example", "examples", "default", "enum", "links"}
 // operation alike: handlers need not, and cannot, fill them.
 var edgeHeaders = []string{
 	"X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "WWW-Authenticate",
-	"Idempotency-Replayed",
+	"Idempotency-Replayed", "Deprecation", "Sunset",
 }
 
 // edgeParameters are read by the edge, for every operation alike. A caller of the
 // Go client sets them by its options.
 var edgeParameters = []string{"IdempotencyKeyHeader", "EndUserHeader"}
+
+// keyed is the member that marks, for the client's template, operations that took an Idempotency-Key.
+const keyed = "x-keyed"
 
 // numberProperties writes down the place of every schema property, because the
 // generator otherwise sorts the members of its structs, and so of the JSON
@@ -69,6 +72,11 @@ func dropParameters(operation *yaml.Node) {
 	parameters := tree.Member(operation, "parameters")
 	if parameters == nil {
 		return
+	}
+	for _, p := range parameters.Content {
+		if path.Base(tree.Text(p, "$ref")) == "IdempotencyKeyHeader" {
+			tree.Set(operation, keyed, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		}
 	}
 	parameters.Content = slices.DeleteFunc(parameters.Content, func(p *yaml.Node) bool {
 		return slices.Contains(edgeParameters, path.Base(tree.Text(p, "$ref")))
