@@ -2313,7 +2313,7 @@ type ProjectConversationAnswerStatus string
 
 // ProjectConversationCreation A conversation to begin.
 type ProjectConversationCreation struct {
-	// LicenseKey The key of one of the project's licenses. Another one is answered with 403; so is none where a visitor needs one.
+	// LicenseKey The key of one of the project's licenses. Another one is answered with 403.
 	//
 	// Example: parley_lic_0123456789abcdef0123456789abcdef
 	LicenseKey *string `json:"license_key,omitempty"`
@@ -2699,12 +2699,12 @@ type ProjectLicense struct {
 	// Example: 2024-05-23T03:12:49.000000Z
 	UpdatedAt string `json:"updated_at"`
 
-	// Conversations How many conversations were begun with its key and are still there.
+	// Conversations How many conversations were begun with its key.
 	//
 	// Example: 3
 	Conversations int64 `json:"conversations"`
 
-	// Queries How many messages were answered in them.
+	// Queries How many messages were sent under it.
 	//
 	// Example: 12
 	Queries int64 `json:"queries"`
@@ -5810,7 +5810,7 @@ type ClientInterface interface {
 	// CreateProjectLicenseWithBody Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+	// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5820,7 +5820,7 @@ type ClientInterface interface {
 	// CreateProjectLicense Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+	// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6616,7 +6616,7 @@ func (c *Client) ListProjectLicenses(ctx context.Context, projectID ProjectIDPat
 // CreateProjectLicenseWithBody Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -6636,7 +6636,7 @@ func (c *Client) CreateProjectLicenseWithBody(ctx context.Context, projectID Pro
 // CreateProjectLicense Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10080,7 +10080,7 @@ type ClientWithResponsesInterface interface {
 	// CreateProjectLicenseWithBodyWithResponse Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+	// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10090,7 +10090,7 @@ type ClientWithResponsesInterface interface {
 	// CreateProjectLicenseWithResponse Make a license
 	//
 	// Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-	// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+	// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -15456,7 +15456,7 @@ func (c *ClientWithResponses) ListProjectLicensesWithResponse(ctx context.Contex
 // CreateProjectLicenseWithBodyWithResponse Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15472,7 +15472,7 @@ func (c *ClientWithResponses) CreateProjectLicenseWithBodyWithResponse(ctx conte
 // CreateProjectLicenseWithResponse Make a license
 //
 // Makes a license of the project and its key, which is shown this once. A project whose `are_licenses_allowed` is false is answered with 403.
-// The key opens conversations: `license_key` of the request that begins one. Visitors, who come with a publishable key or an end user's token, need one when the project allows licenses.
+// The key opens the project to visitors of an app that answers from it (`license_key` of `POST /api/v1/chat`, `data-license-key` of the widget's tag): those, who come with a publishable key or an end user's token, need one when the project allows licenses. On this surface it begins conversations under the license (`license_key`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
