@@ -23,15 +23,21 @@ build: ## Build bin/parley
 run: build ## Build and serve on 127.0.0.1:8080 with an embedded Postgres
 	@exec bin/parley serve
 
+# make test DATABASE_URL=…: on that server, in databases of their own. One that is only in the environment is a running server's, and is left alone.
+ifeq ($(origin DATABASE_URL),command line)
+unexport DATABASE_URL
+export PARLEY_TEST_DATABASE_URL := $(DATABASE_URL)
+endif
+
 .PHONY: test
-test: ## Run all tests on a Postgres of their own, then name what of the document none exercised
+test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL, then name what of the document none exercised
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
 	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
 	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
 
 .PHONY: test-cost
-test-cost: ## Hold the edge's allocations, which the race detector would change
-	@go test -count=1 -run 'Allocations|Hostile' ./impl/httpd
+test-cost: ## Hold what the race detector would change: the edge's allocations, the time of a drawing
+	@go test -count=1 -run "Allocations|Hostile|TheCost" ./impl/httpd ./impl/core/drawing
 
 .PHONY: bench-edge
 bench-edge: ## Measure what the edge costs on top of a plain router

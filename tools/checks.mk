@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdks sdk-typescript sdk-python sdk-java sdk-rust sdk-go sdk-customgpt sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle
+.PHONY: eval search-bench schemathesis sdks sdk-typescript sdk-python sdk-java sdk-rust sdk-go sdk-customgpt sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -80,5 +80,45 @@ bench: ## Measure the built server against the targets of the project, on a quie
 bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 	@go run ./tools/bench peers $(BENCH_FLAGS)
 
-deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
+deploy-check: build ## Have Prometheus, systemd and docker-compose, where they are installed, read the files of tools/deploy and collect from a server
 	@tools/deploy/check
+
+blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
+	@tools/blobclouds/run
+
+image: ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
+	@CGO_ENABLED=0 $(MAKE) --no-print-directory build && tools/deploy/container/build
+
+image-check: image ## Serve from the image's root, read-only and without privileges (needs root and Debian's package buildah)
+	@container=$$(buildah from parley:latest) && trap 'buildah rm "$$container" >/dev/null' EXIT && \
+	PARLEY_IMAGE_ROOT=$$(buildah mount "$$container") go run ./tools/withdb go test -count=1 -timeout=5m -tags container -run TestTheImageServes -v ./tools/faults
+
+kubernetes-check: ## Build the Kustomize base and decode it strictly into the types of Kubernetes
+	@cd tools/deploy/kubecheck && go run . ../kubernetes
+
+reproducible: ## Build the program in two folders and compare the bytes
+	@tools/deploy/reproducible
+
+upgrade-check: ## Replace servers built from the commit PREVIOUS by today's, under load
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/src" && git archive $(PREVIOUS) | tar -x -C "$$folder/src" && \
+	(cd "$$folder/src" && go build -o "$$folder/parley" ./impl/cmd/parley) && \
+	PARLEY_FAULTS_PREVIOUS="$$folder/parley" go run ./tools/withdb go test -count=1 -timeout=10m -run TestAnUpgradeOfThreeServers -v ./tools/faults
+
+PEBBLE := .cache/bin/pebble .cache/bin/pebble-challtestsrv
+
+acme-check: $(PEBBLE) ## Get a certificate for two servers from Pebble, the test authority of Let's Encrypt
+	@PATH="$(CURDIR)/.cache/bin:$$PATH" go run ./tools/withdb go test -count=1 -timeout=5m -tags acme -run TestCertificatesByACME -v ./tools/faults
+
+$(PEBBLE):
+	@GOBIN=$(CURDIR)/.cache/bin go install github.com/letsencrypt/pebble/v2/cmd/$(@F)@v2.8.0
+
+SOAK_FLAGS ?= -soak-for 30m -soak-load 0.6
+
+soak: ## Keep two servers busy for half an hour and look whether anything grows
+	@go run ./tools/withdb go test -count=1 -timeout=90m -run TestSoak -v ./tools/faults $(SOAK_FLAGS)
+
+idle-connections: ## Hold 19,000 connections that say nothing, or say it slowly, while others are answered
+	@go run ./tools/withdb go test -count=1 -timeout=10m -run TestIdleAndSlowConnections -v ./tools/faults -idle-connections 19000
+
+scale: ## Store five million messages and measure what they, housekeeping and retention take; needs 8 GB for a while
+	@go run ./tools/withdb go test -count=1 -timeout=60m -run TestTheCostOfManyMessages -v ./db -scale-messages 5000000

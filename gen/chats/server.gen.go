@@ -1242,7 +1242,7 @@ type FlowTemplate struct {
 	Flow FlowDefinition `json:"flow"`
 }
 
-// FlowTemplateList Templates.
+// FlowTemplateList The templates of the gallery.
 type FlowTemplateList = []FlowTemplate
 
 // FlowValidation Whether a flow can be run.

@@ -100,6 +100,27 @@ func (e ChatCompletionDeltaRole) Valid() bool {
 	}
 }
 
+// Defines values for ChatCompletionFormatType.
+const (
+	ChatCompletionFormatTypeJSONObject ChatCompletionFormatType = "json_object"
+	ChatCompletionFormatTypeJSONSchema ChatCompletionFormatType = "json_schema"
+	ChatCompletionFormatTypeText       ChatCompletionFormatType = "text"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionFormatType enum.
+func (e ChatCompletionFormatType) Valid() bool {
+	switch e {
+	case ChatCompletionFormatTypeJSONObject:
+		return true
+	case ChatCompletionFormatTypeJSONSchema:
+		return true
+	case ChatCompletionFormatTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatCompletionMessageRole.
 const (
 	ChatCompletionMessageRoleAssistant ChatCompletionMessageRole = "assistant"
@@ -142,27 +163,6 @@ func (e ChatCompletionPartType) Valid() bool {
 	case ChatCompletionPartTypeRefusal:
 		return true
 	case ChatCompletionPartTypeText:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ChatCompletionRequestResponseFormatType.
-const (
-	ChatCompletionRequestResponseFormatTypeJSONObject ChatCompletionRequestResponseFormatType = "json_object"
-	ChatCompletionRequestResponseFormatTypeJSONSchema ChatCompletionRequestResponseFormatType = "json_schema"
-	ChatCompletionRequestResponseFormatTypeText       ChatCompletionRequestResponseFormatType = "text"
-)
-
-// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
-func (e ChatCompletionRequestResponseFormatType) Valid() bool {
-	switch e {
-	case ChatCompletionRequestResponseFormatTypeJSONObject:
-		return true
-	case ChatCompletionRequestResponseFormatTypeJSONSchema:
-		return true
-	case ChatCompletionRequestResponseFormatTypeText:
 		return true
 	default:
 		return false
@@ -1240,6 +1240,11 @@ type ChatCompletionChunkChoice struct {
 	FinishReason *string `json:"finish_reason"`
 }
 
+// ChatCompletionContent The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
+type ChatCompletionContent struct {
+	union json.RawMessage
+}
+
 // ChatCompletionDelta What the piece adds.
 type ChatCompletionDelta struct {
 	// Role The model speaks; only in the first chunk.
@@ -1265,6 +1270,24 @@ type ChatCompletionDelta struct {
 //
 // Example: assistant
 type ChatCompletionDeltaRole string
+
+// ChatCompletionFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+type ChatCompletionFormat struct {
+	// Type The form of the answer.
+	//
+	// Example: json_schema
+	Type ChatCompletionFormatType `json:"type"`
+
+	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
+}
+
+// ChatCompletionFormatType The form of the answer.
+//
+// Example: json_schema
+type ChatCompletionFormatType string
 
 // ChatCompletionFunction What is called.
 type ChatCompletionFunction struct {
@@ -1311,7 +1334,7 @@ type ChatCompletionMessage struct {
 	Role ChatCompletionMessageRole `json:"role"`
 
 	// Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
-	Content *ChatCompletionMessage_Content `json:"content,omitempty"`
+	Content *ChatCompletionContent `json:"content,omitempty"`
 
 	// ToolCalls The calls that the assistant made.
 	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
@@ -1326,11 +1349,6 @@ type ChatCompletionMessage struct {
 //
 // Example: user
 type ChatCompletionMessageRole string
-
-// ChatCompletionMessage_Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
-type ChatCompletionMessage_Content struct {
-	union json.RawMessage
-}
 
 // ChatCompletionPart A part of a message. Members that do not stand here are passed on.
 type ChatCompletionPart struct {
@@ -1347,7 +1365,7 @@ type ChatCompletionPart struct {
 	// ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 	//
 	// Example: {"url":"https://example.com/cat.png"}
-	ImageURL *ChatCompletionPart_ImageURL `json:"image_url,omitempty"`
+	ImageURL *ChatCompletionPicture `json:"image_url,omitempty"`
 
 	// Refusal The text of a refusal.
 	//
@@ -1360,18 +1378,18 @@ type ChatCompletionPart struct {
 // Example: text
 type ChatCompletionPartType string
 
-// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
+// ChatCompletionParts The text of a message in parts.
+type ChatCompletionParts = []ChatCompletionPart
+
+// ChatCompletionPicture The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 //
 // Example: {"url":"https://example.com/cat.png"}
-type ChatCompletionPart_ImageURL struct {
+type ChatCompletionPicture struct {
 	// URL Where the provider finds the picture, or the picture itself.
 	//
 	// Example: https://example.com/cat.png
 	URL string `json:"url"`
 }
-
-// ChatCompletionParts The text of a message in parts.
-type ChatCompletionParts = []ChatCompletionPart
 
 // ChatCompletionRequest Messages to answer.
 type ChatCompletionRequest struct {
@@ -1394,7 +1412,7 @@ type ChatCompletionRequest struct {
 	Store *bool `json:"store,omitempty"`
 
 	// StreamOptions What the stream shall hold.
-	StreamOptions *ChatCompletionRequest_StreamOptions `json:"stream_options,omitempty"`
+	StreamOptions *ChatCompletionStreamOptions `json:"stream_options,omitempty"`
 
 	// Temperature How freely the model chooses its words.
 	//
@@ -1412,7 +1430,7 @@ type ChatCompletionRequest struct {
 	MaxCompletionTokens *int32 `json:"max_completion_tokens,omitempty"`
 
 	// Stop Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
-	Stop *ChatCompletionRequest_Stop `json:"stop,omitempty"`
+	Stop *ChatCompletionStopSetting `json:"stop,omitempty"`
 
 	// N How many answers: one. More are not supported.
 	//
@@ -1428,7 +1446,7 @@ type ChatCompletionRequest struct {
 	Tools []ChatCompletionTool `json:"tools,omitempty"`
 
 	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
-	ToolChoice *ChatCompletionRequest_ToolChoice `json:"tool_choice,omitempty"`
+	ToolChoice *ChatCompletionToolChoice `json:"tool_choice,omitempty"`
 
 	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
@@ -1436,7 +1454,7 @@ type ChatCompletionRequest struct {
 	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
 
 	// ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
-	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
+	ResponseFormat *ChatCompletionFormat `json:"response_format,omitempty"`
 
 	// ReasoningEffort How much a reasoning model thinks. Passed on.
 	//
@@ -1493,42 +1511,6 @@ type ChatCompletionRequest struct {
 	Audio map[string]interface{} `json:"audio,omitempty"`
 }
 
-// ChatCompletionRequest_StreamOptions What the stream shall hold.
-type ChatCompletionRequest_StreamOptions struct {
-	// IncludeUsage Whether a chunk with the usage and without choices comes before the end.
-	//
-	// Example: true
-	IncludeUsage *bool `json:"include_usage,omitempty"`
-}
-
-// ChatCompletionRequest_Stop Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
-type ChatCompletionRequest_Stop struct {
-	union json.RawMessage
-}
-
-// ChatCompletionRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
-type ChatCompletionRequest_ToolChoice struct {
-	union json.RawMessage
-}
-
-// ChatCompletionRequestResponseFormatType The form of the answer.
-//
-// Example: json_schema
-type ChatCompletionRequestResponseFormatType string
-
-// ChatCompletionRequest_ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
-type ChatCompletionRequest_ResponseFormat struct {
-	// Type The form of the answer.
-	//
-	// Example: json_schema
-	Type ChatCompletionRequestResponseFormatType `json:"type"`
-
-	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
-	//
-	// Example: {"required":["city"],"type":"object"}
-	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
-}
-
 // ChatCompletionRequestModalities What the answer is made of.
 //
 // Example: text
@@ -1539,8 +1521,18 @@ type ChatCompletionRequestModalities string
 // Example: END
 type ChatCompletionStop = string
 
+// ChatCompletionStopSetting Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
+type ChatCompletionStopSetting struct {
+	union json.RawMessage
+}
+
 // ChatCompletionStops Texts before which the answer ends.
 type ChatCompletionStops = []string
+
+// ChatCompletionStreamData A chunk, an error, or the end.
+type ChatCompletionStreamData struct {
+	union json.RawMessage
+}
 
 // ChatCompletionStreamEnd The end of the stream. It is not JSON.
 //
@@ -1556,7 +1548,7 @@ type ChatCompletionStreamError struct {
 // ChatCompletionStreamEvent One event of the stream. It has no name.
 type ChatCompletionStreamEvent struct {
 	// Data A chunk, an error, or the end.
-	Data ChatCompletionStreamEvent_Data `json:"data"`
+	Data ChatCompletionStreamData `json:"data"`
 
 	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 	//
@@ -1569,9 +1561,12 @@ type ChatCompletionStreamEvent struct {
 	Retry *EventRetry `json:"retry,omitempty"`
 }
 
-// ChatCompletionStreamEvent_Data A chunk, an error, or the end.
-type ChatCompletionStreamEvent_Data struct {
-	union json.RawMessage
+// ChatCompletionStreamOptions What the stream shall hold.
+type ChatCompletionStreamOptions struct {
+	// IncludeUsage Whether a chunk with the usage and without choices comes before the end.
+	//
+	// Example: true
+	IncludeUsage *bool `json:"include_usage,omitempty"`
 }
 
 // ChatCompletionText The whole text of a message.
@@ -1643,6 +1638,11 @@ type ChatCompletionToolCallPiece struct {
 //
 // Example: function
 type ChatCompletionToolCallPieceType string
+
+// ChatCompletionToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+type ChatCompletionToolChoice struct {
+	union json.RawMessage
+}
 
 // ChatCompletionToolFunction What the tool is to the model.
 type ChatCompletionToolFunction struct {
@@ -1740,18 +1740,13 @@ type Embedding struct {
 	Index int32 `json:"index"`
 
 	// Embedding The vector.
-	Embedding Embedding_Embedding `json:"embedding"`
+	Embedding EmbeddingVector `json:"embedding"`
 }
 
 // EmbeddingObject Says what this is.
 //
 // Example: embedding
 type EmbeddingObject string
-
-// Embedding_Embedding The vector.
-type Embedding_Embedding struct {
-	union json.RawMessage
-}
 
 // EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
 //
@@ -1760,6 +1755,11 @@ type EmbeddingBase64 = []byte
 
 // EmbeddingFloats A vector as numbers.
 type EmbeddingFloats = []float32
+
+// EmbeddingInput A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingInput struct {
+	union json.RawMessage
+}
 
 // EmbeddingList Vectors, in the order of the texts.
 type EmbeddingList struct {
@@ -1793,7 +1793,7 @@ type EmbeddingRequest struct {
 	Model string `json:"model"`
 
 	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
-	Input EmbeddingRequest_Input `json:"input"`
+	Input EmbeddingInput `json:"input"`
 
 	// EncodingFormat How a vector is written.
 	//
@@ -1811,11 +1811,6 @@ type EmbeddingRequest struct {
 	User *string `json:"user,omitempty"`
 }
 
-// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
-type EmbeddingRequest_Input struct {
-	union json.RawMessage
-}
-
 // EmbeddingRequestEncodingFormat How a vector is written.
 //
 // Example: float
@@ -1826,7 +1821,7 @@ type EmbeddingRequestEncodingFormat string
 // Example: Tell me about AI.
 type EmbeddingText = string
 
-// EmbeddingTexts Texts.
+// EmbeddingTexts Texts, each of which gets a vector.
 type EmbeddingTexts = []EmbeddingText
 
 // EmbeddingToken A token's number in cl100k_base.
@@ -1851,6 +1846,11 @@ type EmbeddingUsage struct {
 	//
 	// Example: 5
 	TotalTokens int64 `json:"total_tokens"`
+}
+
+// EmbeddingVector The vector.
+type EmbeddingVector struct {
+	union json.RawMessage
 }
 
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
@@ -1950,8 +1950,8 @@ type ModelResponse struct {
 	// Text The form of the answer.
 	Text *ResponseText `json:"text"`
 
-	// ToolChoice Whether the model calls tools.
-	ToolChoice ModelResponse_ToolChoice `json:"tool_choice"`
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+	ToolChoice ResponseToolChoice `json:"tool_choice"`
 
 	// Tools What the model might call.
 	Tools []ResponseTool `json:"tools"`
@@ -1984,11 +1984,6 @@ type ModelResponseObject string
 //
 // Example: completed
 type ModelResponseStatus string
-
-// ModelResponse_ToolChoice Whether the model calls tools.
-type ModelResponse_ToolChoice struct {
-	union json.RawMessage
-}
 
 // ModelResponseCut Why the answer was cut; null when it was not.
 type ModelResponseCut struct {
@@ -2040,7 +2035,7 @@ type ModelResponseRequest struct {
 	Model string `json:"model"`
 
 	// Input What to answer: a text of the user, or items, the oldest first.
-	Input ModelResponseRequest_Input `json:"input"`
+	Input ResponseInput `json:"input"`
 
 	// Instructions What the model shall keep to; it stands before everything else.
 	//
@@ -2096,7 +2091,7 @@ type ModelResponseRequest struct {
 	Tools []ResponseTool `json:"tools,omitempty"`
 
 	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
-	ToolChoice *ModelResponseRequest_ToolChoice `json:"tool_choice,omitempty"`
+	ToolChoice *ResponseToolChoice `json:"tool_choice,omitempty"`
 
 	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
@@ -2119,16 +2114,6 @@ type ModelResponseRequest struct {
 
 	// Prompt Not supported: only null or an empty object.
 	Prompt map[string]interface{} `json:"prompt,omitempty"`
-}
-
-// ModelResponseRequest_Input What to answer: a text of the user, or items, the oldest first.
-type ModelResponseRequest_Input struct {
-	union json.RawMessage
-}
-
-// ModelResponseRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
-type ModelResponseRequest_ToolChoice struct {
-	union json.RawMessage
 }
 
 // ModelResponseStreamEvent One event of the stream of a response.
@@ -2250,7 +2235,7 @@ type OpenaiImageRequestSize string
 // Example: url
 type OpenaiImageRequestResponseFormat string
 
-// OpenaiImages Pictures.
+// OpenaiImages The pictures that were made.
 type OpenaiImages struct {
 	// Created When the picture was asked for, in Unix seconds.
 	//
@@ -2644,6 +2629,16 @@ type ResponseIncompleteEvent struct {
 // Example: response.incomplete
 type ResponseIncompleteEventEvent string
 
+// ResponseInput What to answer: a text of the user, or items, the oldest first.
+type ResponseInput struct {
+	union json.RawMessage
+}
+
+// ResponseInputContent Of a message: the text, whole or in parts; required there.
+type ResponseInputContent struct {
+	union json.RawMessage
+}
+
 // ResponseInputItem A message, a call of a tool, its result, or reasoning of before, which is not sent to the model. Items of an earlier output may be sent as they are.
 type ResponseInputItem struct {
 	// Type What the item is; a message unless this says otherwise.
@@ -2662,7 +2657,7 @@ type ResponseInputItem struct {
 	Role *ResponseInputItemRole `json:"role,omitempty"`
 
 	// Content Of a message: the text, whole or in parts; required there.
-	Content *ResponseInputItem_Content `json:"content,omitempty"`
+	Content *ResponseInputContent `json:"content,omitempty"`
 
 	// CallID Of a call and its result: which call it is; required there.
 	//
@@ -2680,7 +2675,7 @@ type ResponseInputItem struct {
 	Arguments *string `json:"arguments,omitempty"`
 
 	// Output Of a result: what the tool gave; required there.
-	Output *ResponseInputItem_Output `json:"output,omitempty"`
+	Output *ResponseToolOutput `json:"output,omitempty"`
 }
 
 // ResponseInputItemType What the item is; a message unless this says otherwise.
@@ -2692,16 +2687,6 @@ type ResponseInputItemType string
 //
 // Example: user
 type ResponseInputItemRole string
-
-// ResponseInputItem_Content Of a message: the text, whole or in parts; required there.
-type ResponseInputItem_Content struct {
-	union json.RawMessage
-}
-
-// ResponseInputItem_Output Of a result: what the tool gave; required there.
-type ResponseInputItem_Output struct {
-	union json.RawMessage
-}
 
 // ResponseInputItems Items, the oldest first.
 type ResponseInputItems = []ResponseInputItem
@@ -3277,6 +3262,11 @@ type ResponseTool struct {
 // Example: function
 type ResponseToolType string
 
+// ResponseToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+type ResponseToolChoice struct {
+	union json.RawMessage
+}
+
 // ResponseToolName The one tool that the model shall call.
 type ResponseToolName struct {
 	// Type What kind of tool it is.
@@ -3294,6 +3284,11 @@ type ResponseToolName struct {
 //
 // Example: function
 type ResponseToolNameType string
+
+// ResponseToolOutput Of a result: what the tool gave; required there.
+type ResponseToolOutput struct {
+	union json.RawMessage
+}
 
 // ResponseToolParameters The JSON Schema of the tool's arguments.
 //
@@ -3738,22 +3733,22 @@ func (a ResponseListedItem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// AsChatCompletionText returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionText
-func (t ChatCompletionMessage_Content) AsChatCompletionText() (ChatCompletionText, error) {
+// AsChatCompletionText returns the union data inside the ChatCompletionContent as a ChatCompletionText
+func (t ChatCompletionContent) AsChatCompletionText() (ChatCompletionText, error) {
 	var body ChatCompletionText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionText overwrites any union data inside the ChatCompletionMessage_Content as the provided ChatCompletionText
-func (t *ChatCompletionMessage_Content) FromChatCompletionText(v ChatCompletionText) error {
+// FromChatCompletionText overwrites any union data inside the ChatCompletionContent as the provided ChatCompletionText
+func (t *ChatCompletionContent) FromChatCompletionText(v ChatCompletionText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionText performs a merge with any union data inside the ChatCompletionMessage_Content, using the provided ChatCompletionText
-func (t *ChatCompletionMessage_Content) MergeChatCompletionText(v ChatCompletionText) error {
+// MergeChatCompletionText performs a merge with any union data inside the ChatCompletionContent, using the provided ChatCompletionText
+func (t *ChatCompletionContent) MergeChatCompletionText(v ChatCompletionText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3764,22 +3759,22 @@ func (t *ChatCompletionMessage_Content) MergeChatCompletionText(v ChatCompletion
 	return err
 }
 
-// AsChatCompletionParts returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionParts
-func (t ChatCompletionMessage_Content) AsChatCompletionParts() (ChatCompletionParts, error) {
+// AsChatCompletionParts returns the union data inside the ChatCompletionContent as a ChatCompletionParts
+func (t ChatCompletionContent) AsChatCompletionParts() (ChatCompletionParts, error) {
 	var body ChatCompletionParts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionParts overwrites any union data inside the ChatCompletionMessage_Content as the provided ChatCompletionParts
-func (t *ChatCompletionMessage_Content) FromChatCompletionParts(v ChatCompletionParts) error {
+// FromChatCompletionParts overwrites any union data inside the ChatCompletionContent as the provided ChatCompletionParts
+func (t *ChatCompletionContent) FromChatCompletionParts(v ChatCompletionParts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionParts performs a merge with any union data inside the ChatCompletionMessage_Content, using the provided ChatCompletionParts
-func (t *ChatCompletionMessage_Content) MergeChatCompletionParts(v ChatCompletionParts) error {
+// MergeChatCompletionParts performs a merge with any union data inside the ChatCompletionContent, using the provided ChatCompletionParts
+func (t *ChatCompletionContent) MergeChatCompletionParts(v ChatCompletionParts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3790,32 +3785,32 @@ func (t *ChatCompletionMessage_Content) MergeChatCompletionParts(v ChatCompletio
 	return err
 }
 
-func (t ChatCompletionMessage_Content) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionContent) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionMessage_Content) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionContent) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionStop returns the union data inside the ChatCompletionRequest_Stop as a ChatCompletionStop
-func (t ChatCompletionRequest_Stop) AsChatCompletionStop() (ChatCompletionStop, error) {
+// AsChatCompletionStop returns the union data inside the ChatCompletionStopSetting as a ChatCompletionStop
+func (t ChatCompletionStopSetting) AsChatCompletionStop() (ChatCompletionStop, error) {
 	var body ChatCompletionStop
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStop overwrites any union data inside the ChatCompletionRequest_Stop as the provided ChatCompletionStop
-func (t *ChatCompletionRequest_Stop) FromChatCompletionStop(v ChatCompletionStop) error {
+// FromChatCompletionStop overwrites any union data inside the ChatCompletionStopSetting as the provided ChatCompletionStop
+func (t *ChatCompletionStopSetting) FromChatCompletionStop(v ChatCompletionStop) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStop performs a merge with any union data inside the ChatCompletionRequest_Stop, using the provided ChatCompletionStop
-func (t *ChatCompletionRequest_Stop) MergeChatCompletionStop(v ChatCompletionStop) error {
+// MergeChatCompletionStop performs a merge with any union data inside the ChatCompletionStopSetting, using the provided ChatCompletionStop
+func (t *ChatCompletionStopSetting) MergeChatCompletionStop(v ChatCompletionStop) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3826,22 +3821,22 @@ func (t *ChatCompletionRequest_Stop) MergeChatCompletionStop(v ChatCompletionSto
 	return err
 }
 
-// AsChatCompletionStops returns the union data inside the ChatCompletionRequest_Stop as a ChatCompletionStops
-func (t ChatCompletionRequest_Stop) AsChatCompletionStops() (ChatCompletionStops, error) {
+// AsChatCompletionStops returns the union data inside the ChatCompletionStopSetting as a ChatCompletionStops
+func (t ChatCompletionStopSetting) AsChatCompletionStops() (ChatCompletionStops, error) {
 	var body ChatCompletionStops
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStops overwrites any union data inside the ChatCompletionRequest_Stop as the provided ChatCompletionStops
-func (t *ChatCompletionRequest_Stop) FromChatCompletionStops(v ChatCompletionStops) error {
+// FromChatCompletionStops overwrites any union data inside the ChatCompletionStopSetting as the provided ChatCompletionStops
+func (t *ChatCompletionStopSetting) FromChatCompletionStops(v ChatCompletionStops) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStops performs a merge with any union data inside the ChatCompletionRequest_Stop, using the provided ChatCompletionStops
-func (t *ChatCompletionRequest_Stop) MergeChatCompletionStops(v ChatCompletionStops) error {
+// MergeChatCompletionStops performs a merge with any union data inside the ChatCompletionStopSetting, using the provided ChatCompletionStops
+func (t *ChatCompletionStopSetting) MergeChatCompletionStops(v ChatCompletionStops) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3852,94 +3847,32 @@ func (t *ChatCompletionRequest_Stop) MergeChatCompletionStops(v ChatCompletionSt
 	return err
 }
 
-func (t ChatCompletionRequest_Stop) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionStopSetting) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionRequest_Stop) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionStopSetting) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionToolMode returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolMode
-func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
-	var body ChatCompletionToolMode
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolMode
-func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsChatCompletionToolName returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolName
-func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
-	var body ChatCompletionToolName
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromChatCompletionToolName overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolName
-func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolName
-func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t ChatCompletionRequest_ToolChoice) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *ChatCompletionRequest_ToolChoice) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsChatCompletionChunk returns the union data inside the ChatCompletionStreamEvent_Data as a ChatCompletionChunk
-func (t ChatCompletionStreamEvent_Data) AsChatCompletionChunk() (ChatCompletionChunk, error) {
+// AsChatCompletionChunk returns the union data inside the ChatCompletionStreamData as a ChatCompletionChunk
+func (t ChatCompletionStreamData) AsChatCompletionChunk() (ChatCompletionChunk, error) {
 	var body ChatCompletionChunk
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionChunk overwrites any union data inside the ChatCompletionStreamEvent_Data as the provided ChatCompletionChunk
-func (t *ChatCompletionStreamEvent_Data) FromChatCompletionChunk(v ChatCompletionChunk) error {
+// FromChatCompletionChunk overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionChunk
+func (t *ChatCompletionStreamData) FromChatCompletionChunk(v ChatCompletionChunk) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionChunk performs a merge with any union data inside the ChatCompletionStreamEvent_Data, using the provided ChatCompletionChunk
-func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionChunk(v ChatCompletionChunk) error {
+// MergeChatCompletionChunk performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionChunk
+func (t *ChatCompletionStreamData) MergeChatCompletionChunk(v ChatCompletionChunk) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3950,22 +3883,22 @@ func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionChunk(v ChatCompleti
 	return err
 }
 
-// AsChatCompletionStreamError returns the union data inside the ChatCompletionStreamEvent_Data as a ChatCompletionStreamError
-func (t ChatCompletionStreamEvent_Data) AsChatCompletionStreamError() (ChatCompletionStreamError, error) {
+// AsChatCompletionStreamError returns the union data inside the ChatCompletionStreamData as a ChatCompletionStreamError
+func (t ChatCompletionStreamData) AsChatCompletionStreamError() (ChatCompletionStreamError, error) {
 	var body ChatCompletionStreamError
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStreamError overwrites any union data inside the ChatCompletionStreamEvent_Data as the provided ChatCompletionStreamError
-func (t *ChatCompletionStreamEvent_Data) FromChatCompletionStreamError(v ChatCompletionStreamError) error {
+// FromChatCompletionStreamError overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionStreamError
+func (t *ChatCompletionStreamData) FromChatCompletionStreamError(v ChatCompletionStreamError) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStreamError performs a merge with any union data inside the ChatCompletionStreamEvent_Data, using the provided ChatCompletionStreamError
-func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionStreamError(v ChatCompletionStreamError) error {
+// MergeChatCompletionStreamError performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionStreamError
+func (t *ChatCompletionStreamData) MergeChatCompletionStreamError(v ChatCompletionStreamError) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3976,22 +3909,22 @@ func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionStreamError(v ChatCo
 	return err
 }
 
-// AsChatCompletionStreamEnd returns the union data inside the ChatCompletionStreamEvent_Data as a ChatCompletionStreamEnd
-func (t ChatCompletionStreamEvent_Data) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
+// AsChatCompletionStreamEnd returns the union data inside the ChatCompletionStreamData as a ChatCompletionStreamEnd
+func (t ChatCompletionStreamData) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
 	var body ChatCompletionStreamEnd
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStreamEnd overwrites any union data inside the ChatCompletionStreamEvent_Data as the provided ChatCompletionStreamEnd
-func (t *ChatCompletionStreamEvent_Data) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+// FromChatCompletionStreamEnd overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionStreamEnd
+func (t *ChatCompletionStreamData) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStreamEnd performs a merge with any union data inside the ChatCompletionStreamEvent_Data, using the provided ChatCompletionStreamEnd
-func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+// MergeChatCompletionStreamEnd performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionStreamEnd
+func (t *ChatCompletionStreamData) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4002,32 +3935,32 @@ func (t *ChatCompletionStreamEvent_Data) MergeChatCompletionStreamEnd(v ChatComp
 	return err
 }
 
-func (t ChatCompletionStreamEvent_Data) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionStreamData) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionStreamEvent_Data) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionStreamData) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
-func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
-	var body EmbeddingFloats
+// AsChatCompletionToolMode returns the union data inside the ChatCompletionToolChoice as a ChatCompletionToolMode
+func (t ChatCompletionToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
-func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
+// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionToolChoice as the provided ChatCompletionToolMode
+func (t *ChatCompletionToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
-func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
+// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionToolChoice, using the provided ChatCompletionToolMode
+func (t *ChatCompletionToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4038,22 +3971,22 @@ func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
 	return err
 }
 
-// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
-func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
-	var body EmbeddingBase64
+// AsChatCompletionToolName returns the union data inside the ChatCompletionToolChoice as a ChatCompletionToolName
+func (t ChatCompletionToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
+	var body ChatCompletionToolName
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
-func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
+// FromChatCompletionToolName overwrites any union data inside the ChatCompletionToolChoice as the provided ChatCompletionToolName
+func (t *ChatCompletionToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
-func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
+// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionToolChoice, using the provided ChatCompletionToolName
+func (t *ChatCompletionToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4064,32 +3997,32 @@ func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
 	return err
 }
 
-func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionToolChoice) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionToolChoice) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
-func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+// AsEmbeddingText returns the union data inside the EmbeddingInput as a EmbeddingText
+func (t EmbeddingInput) AsEmbeddingText() (EmbeddingText, error) {
 	var body EmbeddingText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
-func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+// FromEmbeddingText overwrites any union data inside the EmbeddingInput as the provided EmbeddingText
+func (t *EmbeddingInput) FromEmbeddingText(v EmbeddingText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
-func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingText
+func (t *EmbeddingInput) MergeEmbeddingText(v EmbeddingText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4100,22 +4033,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
 	return err
 }
 
-// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
-func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+// AsEmbeddingTexts returns the union data inside the EmbeddingInput as a EmbeddingTexts
+func (t EmbeddingInput) AsEmbeddingTexts() (EmbeddingTexts, error) {
 	var body EmbeddingTexts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
-func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingInput as the provided EmbeddingTexts
+func (t *EmbeddingInput) FromEmbeddingTexts(v EmbeddingTexts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
-func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTexts
+func (t *EmbeddingInput) MergeEmbeddingTexts(v EmbeddingTexts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4126,22 +4059,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
 	return err
 }
 
-// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
-func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+// AsEmbeddingTokens returns the union data inside the EmbeddingInput as a EmbeddingTokens
+func (t EmbeddingInput) AsEmbeddingTokens() (EmbeddingTokens, error) {
 	var body EmbeddingTokens
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
-func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingInput as the provided EmbeddingTokens
+func (t *EmbeddingInput) FromEmbeddingTokens(v EmbeddingTokens) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
-func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTokens
+func (t *EmbeddingInput) MergeEmbeddingTokens(v EmbeddingTokens) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4152,22 +4085,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
 	return err
 }
 
-// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
-func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingInput as a EmbeddingTokenLists
+func (t EmbeddingInput) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
 	var body EmbeddingTokenLists
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
-func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingInput as the provided EmbeddingTokenLists
+func (t *EmbeddingInput) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
-func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTokenLists
+func (t *EmbeddingInput) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4178,32 +4111,32 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists)
 	return err
 }
 
-func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+func (t EmbeddingInput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+func (t *EmbeddingInput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionToolMode returns the union data inside the ModelResponse_ToolChoice as a ChatCompletionToolMode
-func (t ModelResponse_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
-	var body ChatCompletionToolMode
+// AsEmbeddingFloats returns the union data inside the EmbeddingVector as a EmbeddingFloats
+func (t EmbeddingVector) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionToolMode overwrites any union data inside the ModelResponse_ToolChoice as the provided ChatCompletionToolMode
-func (t *ModelResponse_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+// FromEmbeddingFloats overwrites any union data inside the EmbeddingVector as the provided EmbeddingFloats
+func (t *EmbeddingVector) FromEmbeddingFloats(v EmbeddingFloats) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+// MergeEmbeddingFloats performs a merge with any union data inside the EmbeddingVector, using the provided EmbeddingFloats
+func (t *EmbeddingVector) MergeEmbeddingFloats(v EmbeddingFloats) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4214,22 +4147,22 @@ func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionT
 	return err
 }
 
-// AsResponseToolName returns the union data inside the ModelResponse_ToolChoice as a ResponseToolName
-func (t ModelResponse_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
-	var body ResponseToolName
+// AsEmbeddingBase64 returns the union data inside the EmbeddingVector as a EmbeddingBase64
+func (t EmbeddingVector) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseToolName overwrites any union data inside the ModelResponse_ToolChoice as the provided ResponseToolName
-func (t *ModelResponse_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+// FromEmbeddingBase64 overwrites any union data inside the EmbeddingVector as the provided EmbeddingBase64
+func (t *EmbeddingVector) FromEmbeddingBase64(v EmbeddingBase64) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseToolName performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ResponseToolName
-func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+// MergeEmbeddingBase64 performs a merge with any union data inside the EmbeddingVector, using the provided EmbeddingBase64
+func (t *EmbeddingVector) MergeEmbeddingBase64(v EmbeddingBase64) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4240,136 +4173,12 @@ func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) err
 	return err
 }
 
-func (t ModelResponse_ToolChoice) MarshalJSON() ([]byte, error) {
+func (t EmbeddingVector) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ModelResponse_ToolChoice) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsResponseInputText returns the union data inside the ModelResponseRequest_Input as a ResponseInputText
-func (t ModelResponseRequest_Input) AsResponseInputText() (ResponseInputText, error) {
-	var body ResponseInputText
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromResponseInputText overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputText
-func (t *ModelResponseRequest_Input) FromResponseInputText(v ResponseInputText) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeResponseInputText performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputText
-func (t *ModelResponseRequest_Input) MergeResponseInputText(v ResponseInputText) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsResponseInputItems returns the union data inside the ModelResponseRequest_Input as a ResponseInputItems
-func (t ModelResponseRequest_Input) AsResponseInputItems() (ResponseInputItems, error) {
-	var body ResponseInputItems
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromResponseInputItems overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputItems
-func (t *ModelResponseRequest_Input) FromResponseInputItems(v ResponseInputItems) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeResponseInputItems performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputItems
-func (t *ModelResponseRequest_Input) MergeResponseInputItems(v ResponseInputItems) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t ModelResponseRequest_Input) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *ModelResponseRequest_Input) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsChatCompletionToolMode returns the union data inside the ModelResponseRequest_ToolChoice as a ChatCompletionToolMode
-func (t ModelResponseRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
-	var body ChatCompletionToolMode
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromChatCompletionToolMode overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ChatCompletionToolMode
-func (t *ModelResponseRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ModelResponseRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsResponseToolName returns the union data inside the ModelResponseRequest_ToolChoice as a ResponseToolName
-func (t ModelResponseRequest_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
-	var body ResponseToolName
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromResponseToolName overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ResponseToolName
-func (t *ModelResponseRequest_ToolChoice) FromResponseToolName(v ResponseToolName) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeResponseToolName performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ResponseToolName
-func (t *ModelResponseRequest_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t ModelResponseRequest_ToolChoice) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *ModelResponseRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+func (t *EmbeddingVector) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -4943,22 +4752,22 @@ func (t *ModelResponseStreamEvent) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// AsResponseInputText returns the union data inside the ResponseInputItem_Content as a ResponseInputText
-func (t ResponseInputItem_Content) AsResponseInputText() (ResponseInputText, error) {
+// AsResponseInputText returns the union data inside the ResponseInput as a ResponseInputText
+func (t ResponseInput) AsResponseInputText() (ResponseInputText, error) {
 	var body ResponseInputText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputText overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputText
-func (t *ResponseInputItem_Content) FromResponseInputText(v ResponseInputText) error {
+// FromResponseInputText overwrites any union data inside the ResponseInput as the provided ResponseInputText
+func (t *ResponseInput) FromResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputText
-func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) error {
+// MergeResponseInputText performs a merge with any union data inside the ResponseInput, using the provided ResponseInputText
+func (t *ResponseInput) MergeResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4969,22 +4778,22 @@ func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) 
 	return err
 }
 
-// AsResponseInputParts returns the union data inside the ResponseInputItem_Content as a ResponseInputParts
-func (t ResponseInputItem_Content) AsResponseInputParts() (ResponseInputParts, error) {
-	var body ResponseInputParts
+// AsResponseInputItems returns the union data inside the ResponseInput as a ResponseInputItems
+func (t ResponseInput) AsResponseInputItems() (ResponseInputItems, error) {
+	var body ResponseInputItems
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputParts
-func (t *ResponseInputItem_Content) FromResponseInputParts(v ResponseInputParts) error {
+// FromResponseInputItems overwrites any union data inside the ResponseInput as the provided ResponseInputItems
+func (t *ResponseInput) FromResponseInputItems(v ResponseInputItems) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputParts
-func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts) error {
+// MergeResponseInputItems performs a merge with any union data inside the ResponseInput, using the provided ResponseInputItems
+func (t *ResponseInput) MergeResponseInputItems(v ResponseInputItems) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -4995,32 +4804,32 @@ func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts
 	return err
 }
 
-func (t ResponseInputItem_Content) MarshalJSON() ([]byte, error) {
+func (t ResponseInput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ResponseInputItem_Content) UnmarshalJSON(b []byte) error {
+func (t *ResponseInput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsResponseInputText returns the union data inside the ResponseInputItem_Output as a ResponseInputText
-func (t ResponseInputItem_Output) AsResponseInputText() (ResponseInputText, error) {
+// AsResponseInputText returns the union data inside the ResponseInputContent as a ResponseInputText
+func (t ResponseInputContent) AsResponseInputText() (ResponseInputText, error) {
 	var body ResponseInputText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputText overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputText
-func (t *ResponseInputItem_Output) FromResponseInputText(v ResponseInputText) error {
+// FromResponseInputText overwrites any union data inside the ResponseInputContent as the provided ResponseInputText
+func (t *ResponseInputContent) FromResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputText
-func (t *ResponseInputItem_Output) MergeResponseInputText(v ResponseInputText) error {
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputContent, using the provided ResponseInputText
+func (t *ResponseInputContent) MergeResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5031,22 +4840,22 @@ func (t *ResponseInputItem_Output) MergeResponseInputText(v ResponseInputText) e
 	return err
 }
 
-// AsResponseInputParts returns the union data inside the ResponseInputItem_Output as a ResponseInputParts
-func (t ResponseInputItem_Output) AsResponseInputParts() (ResponseInputParts, error) {
+// AsResponseInputParts returns the union data inside the ResponseInputContent as a ResponseInputParts
+func (t ResponseInputContent) AsResponseInputParts() (ResponseInputParts, error) {
 	var body ResponseInputParts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputParts
-func (t *ResponseInputItem_Output) FromResponseInputParts(v ResponseInputParts) error {
+// FromResponseInputParts overwrites any union data inside the ResponseInputContent as the provided ResponseInputParts
+func (t *ResponseInputContent) FromResponseInputParts(v ResponseInputParts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputParts
-func (t *ResponseInputItem_Output) MergeResponseInputParts(v ResponseInputParts) error {
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputContent, using the provided ResponseInputParts
+func (t *ResponseInputContent) MergeResponseInputParts(v ResponseInputParts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5057,12 +4866,136 @@ func (t *ResponseInputItem_Output) MergeResponseInputParts(v ResponseInputParts)
 	return err
 }
 
-func (t ResponseInputItem_Output) MarshalJSON() ([]byte, error) {
+func (t ResponseInputContent) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ResponseInputItem_Output) UnmarshalJSON(b []byte) error {
+func (t *ResponseInputContent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsChatCompletionToolMode returns the union data inside the ResponseToolChoice as a ChatCompletionToolMode
+func (t ResponseToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+	var body ChatCompletionToolMode
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionToolMode overwrites any union data inside the ResponseToolChoice as the provided ChatCompletionToolMode
+func (t *ResponseToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionToolMode performs a merge with any union data inside the ResponseToolChoice, using the provided ChatCompletionToolMode
+func (t *ResponseToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseToolName returns the union data inside the ResponseToolChoice as a ResponseToolName
+func (t ResponseToolChoice) AsResponseToolName() (ResponseToolName, error) {
+	var body ResponseToolName
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseToolName overwrites any union data inside the ResponseToolChoice as the provided ResponseToolName
+func (t *ResponseToolChoice) FromResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseToolName performs a merge with any union data inside the ResponseToolChoice, using the provided ResponseToolName
+func (t *ResponseToolChoice) MergeResponseToolName(v ResponseToolName) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseToolChoice) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseToolChoice) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsResponseInputText returns the union data inside the ResponseToolOutput as a ResponseInputText
+func (t ResponseToolOutput) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseToolOutput as the provided ResponseInputText
+func (t *ResponseToolOutput) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseToolOutput, using the provided ResponseInputText
+func (t *ResponseToolOutput) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseToolOutput as a ResponseInputParts
+func (t ResponseToolOutput) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseToolOutput as the provided ResponseInputParts
+func (t *ResponseToolOutput) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseToolOutput, using the provided ResponseInputParts
+func (t *ResponseToolOutput) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseToolOutput) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseToolOutput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

@@ -1831,10 +1831,10 @@ type ProjectType string
 
 // ProjectAnalysisReport Figures over time; members are absent unless asked for.
 type ProjectAnalysisReport struct {
-	// Queries Questions.
+	// Queries Questions of each day or week.
 	Queries []ProjectInterval `json:"queries,omitempty"`
 
-	// Conversations Conversations.
+	// Conversations Conversations that began on each day or in each week.
 	Conversations []ProjectInterval `json:"conversations,omitempty"`
 
 	// QueriesPerConversation Questions per conversation.
@@ -2261,10 +2261,15 @@ type ProjectCompletionRequest struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// ProjectCompletionStreamData A chunk, a failure, or the end.
+type ProjectCompletionStreamData struct {
+	union json.RawMessage
+}
+
 // ProjectCompletionStreamEvent One event of the stream. It has no name.
 type ProjectCompletionStreamEvent struct {
 	// Data A chunk, a failure, or the end.
-	Data ProjectCompletionStreamEvent_Data `json:"data"`
+	Data ProjectCompletionStreamData `json:"data"`
 
 	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 	//
@@ -2275,11 +2280,6 @@ type ProjectCompletionStreamEvent struct {
 	//
 	// Example: 2000
 	Retry *EventRetry `json:"retry,omitempty"`
-}
-
-// ProjectCompletionStreamEvent_Data A chunk, a failure, or the end.
-type ProjectCompletionStreamEvent_Data struct {
-	union json.RawMessage
 }
 
 // ProjectCompletionUsage What the answer took.
@@ -2760,7 +2760,7 @@ type ProjectLicenseAnswer struct {
 // Example: success
 type ProjectLicenseAnswerStatus string
 
-// ProjectLicenseList Licenses.
+// ProjectLicenseList The licenses of a project, the newest first.
 type ProjectLicenseList struct {
 	// Data The licenses.
 	Data []ProjectLicense `json:"data"`
@@ -5700,22 +5700,22 @@ func (a ProjectCompletionRequest) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionChunk
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
+// AsProjectCompletionChunk returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionChunk
+func (t ProjectCompletionStreamData) AsProjectCompletionChunk() (ProjectCompletionChunk, error) {
 	var body ProjectCompletionChunk
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionChunk
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
+// FromProjectCompletionChunk overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) FromProjectCompletionChunk(v ProjectCompletionChunk) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionChunk
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
+// MergeProjectCompletionChunk performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionChunk
+func (t *ProjectCompletionStreamData) MergeProjectCompletionChunk(v ProjectCompletionChunk) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5726,22 +5726,22 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionChunk(v Projec
 	return err
 }
 
-// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionFailure
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
+// AsProjectCompletionFailure returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionFailure
+func (t ProjectCompletionStreamData) AsProjectCompletionFailure() (ProjectCompletionFailure, error) {
 	var body ProjectCompletionFailure
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionFailure
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
+// FromProjectCompletionFailure overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) FromProjectCompletionFailure(v ProjectCompletionFailure) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionFailure
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
+// MergeProjectCompletionFailure performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionFailure
+func (t *ProjectCompletionStreamData) MergeProjectCompletionFailure(v ProjectCompletionFailure) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5752,22 +5752,22 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionFailure(v Proj
 	return err
 }
 
-// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamEvent_Data as a ProjectCompletionEnd
-func (t ProjectCompletionStreamEvent_Data) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
+// AsProjectCompletionEnd returns the union data inside the ProjectCompletionStreamData as a ProjectCompletionEnd
+func (t ProjectCompletionStreamData) AsProjectCompletionEnd() (ProjectCompletionEnd, error) {
 	var body ProjectCompletionEnd
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamEvent_Data as the provided ProjectCompletionEnd
-func (t *ProjectCompletionStreamEvent_Data) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
+// FromProjectCompletionEnd overwrites any union data inside the ProjectCompletionStreamData as the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) FromProjectCompletionEnd(v ProjectCompletionEnd) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamEvent_Data, using the provided ProjectCompletionEnd
-func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
+// MergeProjectCompletionEnd performs a merge with any union data inside the ProjectCompletionStreamData, using the provided ProjectCompletionEnd
+func (t *ProjectCompletionStreamData) MergeProjectCompletionEnd(v ProjectCompletionEnd) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5778,12 +5778,12 @@ func (t *ProjectCompletionStreamEvent_Data) MergeProjectCompletionEnd(v ProjectC
 	return err
 }
 
-func (t ProjectCompletionStreamEvent_Data) MarshalJSON() ([]byte, error) {
+func (t ProjectCompletionStreamData) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ProjectCompletionStreamEvent_Data) UnmarshalJSON(b []byte) error {
+func (t *ProjectCompletionStreamData) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

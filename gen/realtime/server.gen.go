@@ -75,21 +75,6 @@ func (e RealtimeBetaSessionObject) Valid() bool {
 	}
 }
 
-// Defines values for RealtimeClientSecretCreateExpiresAfterAnchor.
-const (
-	RealtimeClientSecretCreateExpiresAfterAnchorCreatedAt RealtimeClientSecretCreateExpiresAfterAnchor = "created_at"
-)
-
-// Valid indicates whether the value is a known member of the RealtimeClientSecretCreateExpiresAfterAnchor enum.
-func (e RealtimeClientSecretCreateExpiresAfterAnchor) Valid() bool {
-	switch e {
-	case RealtimeClientSecretCreateExpiresAfterAnchorCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for RealtimeFormatType.
 const (
 	RealtimeFormatTypeAudioPcm  RealtimeFormatType = "audio/pcm"
@@ -240,6 +225,21 @@ func (e RealtimePartType) Valid() bool {
 	case RealtimePartTypeOutputAudio:
 		return true
 	case RealtimePartTypeOutputText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RealtimeSecretExpiryAnchor.
+const (
+	RealtimeSecretExpiryAnchorCreatedAt RealtimeSecretExpiryAnchor = "created_at"
+)
+
+// Valid indicates whether the value is a known member of the RealtimeSecretExpiryAnchor enum.
+func (e RealtimeSecretExpiryAnchor) Valid() bool {
+	switch e {
+	case RealtimeSecretExpiryAnchorCreatedAt:
 		return true
 	default:
 		return false
@@ -426,18 +426,23 @@ type RealtimeAudio struct {
 	// Input What is heard.
 	//
 	// Example: {"format":{"rate":24000,"type":"audio/pcm"}}
-	Input *RealtimeAudio_Input `json:"input,omitempty"`
+	Input *RealtimeAudioInput `json:"input,omitempty"`
 
 	// Output What is spoken.
 	//
 	// Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
-	Output *RealtimeAudio_Output `json:"output,omitempty"`
+	Output *RealtimeAudioOutput `json:"output,omitempty"`
 }
 
-// RealtimeAudio_Input What is heard.
+// RealtimeAudioFormat How audio is encoded in the beta's shape.
+//
+// Example: pcm16
+type RealtimeAudioFormat string
+
+// RealtimeAudioInput What is heard.
 //
 // Example: {"format":{"rate":24000,"type":"audio/pcm"}}
-type RealtimeAudio_Input struct {
+type RealtimeAudioInput struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
 
@@ -448,10 +453,10 @@ type RealtimeAudio_Input struct {
 	TurnDetection *RealtimeTurnDetection `json:"turn_detection,omitempty"`
 }
 
-// RealtimeAudio_Output What is spoken.
+// RealtimeAudioOutput What is spoken.
 //
 // Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
-type RealtimeAudio_Output struct {
+type RealtimeAudioOutput struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
 
@@ -466,10 +471,20 @@ type RealtimeAudio_Output struct {
 	Speed *RealtimeSpeed `json:"speed,omitempty"`
 }
 
-// RealtimeAudioFormat How audio is encoded in the beta's shape.
+// RealtimeBetaSecret The secret.
 //
-// Example: pcm16
-type RealtimeAudioFormat string
+// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
+type RealtimeBetaSecret struct {
+	// Value The secret. It is shown this once.
+	//
+	// Example: ek_Example9Rna21
+	Value RealtimeSecretText `json:"value"`
+
+	// ExpiresAt When the secret ends, in Unix seconds.
+	//
+	// Example: 1756310470
+	ExpiresAt int64 `json:"expires_at"`
+}
 
 // RealtimeBetaSession A session in the beta's shape.
 type RealtimeBetaSession struct {
@@ -543,28 +558,13 @@ type RealtimeBetaSession struct {
 	// ClientSecret The secret.
 	//
 	// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
-	ClientSecret RealtimeBetaSession_ClientSecret `json:"client_secret"`
+	ClientSecret RealtimeBetaSecret `json:"client_secret"`
 }
 
 // RealtimeBetaSessionObject Says that this is a session.
 //
 // Example: realtime.session
 type RealtimeBetaSessionObject string
-
-// RealtimeBetaSession_ClientSecret The secret.
-//
-// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
-type RealtimeBetaSession_ClientSecret struct {
-	// Value The secret. It is shown this once.
-	//
-	// Example: ek_Example9Rna21
-	Value RealtimeSecretText `json:"value"`
-
-	// ExpiresAt When the secret ends, in Unix seconds.
-	//
-	// Example: 1756310470
-	ExpiresAt int64 `json:"expires_at"`
-}
 
 // RealtimeClientSecret An ephemeral secret.
 type RealtimeClientSecret struct {
@@ -587,30 +587,10 @@ type RealtimeClientSecretCreate struct {
 	// ExpiresAfter When the secret ends.
 	//
 	// Example: {"anchor":"created_at","seconds":600}
-	ExpiresAfter *RealtimeClientSecretCreate_ExpiresAfter `json:"expires_after,omitempty"`
+	ExpiresAfter *RealtimeSecretExpiry `json:"expires_after,omitempty"`
 
 	// Session The settings of a session.
 	Session *RealtimeSessionSettings `json:"session,omitempty"`
-}
-
-// RealtimeClientSecretCreateExpiresAfterAnchor From when the seconds count.
-//
-// Example: created_at
-type RealtimeClientSecretCreateExpiresAfterAnchor string
-
-// RealtimeClientSecretCreate_ExpiresAfter When the secret ends.
-//
-// Example: {"anchor":"created_at","seconds":600}
-type RealtimeClientSecretCreate_ExpiresAfter struct {
-	// Anchor From when the seconds count.
-	//
-	// Example: created_at
-	Anchor *RealtimeClientSecretCreateExpiresAfterAnchor `json:"anchor,omitempty"`
-
-	// Seconds How many seconds the secret works.
-	//
-	// Example: 600
-	Seconds *int32 `json:"seconds,omitempty"`
 }
 
 // RealtimeFormat How audio is encoded.
@@ -813,6 +793,26 @@ type RealtimePart struct {
 //
 // Example: input_text
 type RealtimePartType string
+
+// RealtimeSecretExpiry When the secret ends.
+//
+// Example: {"anchor":"created_at","seconds":600}
+type RealtimeSecretExpiry struct {
+	// Anchor From when the seconds count.
+	//
+	// Example: created_at
+	Anchor *RealtimeSecretExpiryAnchor `json:"anchor,omitempty"`
+
+	// Seconds How many seconds the secret works.
+	//
+	// Example: 600
+	Seconds *int32 `json:"seconds,omitempty"`
+}
+
+// RealtimeSecretExpiryAnchor From when the seconds count.
+//
+// Example: created_at
+type RealtimeSecretExpiryAnchor string
 
 // RealtimeSecretText The secret. It is shown this once.
 //

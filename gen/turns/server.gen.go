@@ -217,7 +217,7 @@ type TurnStreamEvent struct {
 	Event *string `json:"event,omitempty"`
 
 	// Data The event's data as its surface describes it.
-	Data TurnStreamEvent_Data `json:"data"`
+	Data TurnStreamValue `json:"data"`
 
 	// ID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
 	//
@@ -230,8 +230,8 @@ type TurnStreamEvent struct {
 	Retry *EventRetry `json:"retry,omitempty"`
 }
 
-// TurnStreamEvent_Data The event's data as its surface describes it.
-type TurnStreamEvent_Data struct {
+// TurnStreamValue The event's data as its surface describes it.
+type TurnStreamValue struct {
 	union json.RawMessage
 }
 
@@ -371,22 +371,22 @@ type StreamTurnEventsParams struct {
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
 }
 
-// AsTurnStreamData returns the union data inside the TurnStreamEvent_Data as a TurnStreamData
-func (t TurnStreamEvent_Data) AsTurnStreamData() (TurnStreamData, error) {
+// AsTurnStreamData returns the union data inside the TurnStreamValue as a TurnStreamData
+func (t TurnStreamValue) AsTurnStreamData() (TurnStreamData, error) {
 	var body TurnStreamData
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromTurnStreamData overwrites any union data inside the TurnStreamEvent_Data as the provided TurnStreamData
-func (t *TurnStreamEvent_Data) FromTurnStreamData(v TurnStreamData) error {
+// FromTurnStreamData overwrites any union data inside the TurnStreamValue as the provided TurnStreamData
+func (t *TurnStreamValue) FromTurnStreamData(v TurnStreamData) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeTurnStreamData performs a merge with any union data inside the TurnStreamEvent_Data, using the provided TurnStreamData
-func (t *TurnStreamEvent_Data) MergeTurnStreamData(v TurnStreamData) error {
+// MergeTurnStreamData performs a merge with any union data inside the TurnStreamValue, using the provided TurnStreamData
+func (t *TurnStreamValue) MergeTurnStreamData(v TurnStreamData) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -397,22 +397,22 @@ func (t *TurnStreamEvent_Data) MergeTurnStreamData(v TurnStreamData) error {
 	return err
 }
 
-// AsChatCompletionStreamEnd returns the union data inside the TurnStreamEvent_Data as a ChatCompletionStreamEnd
-func (t TurnStreamEvent_Data) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
+// AsChatCompletionStreamEnd returns the union data inside the TurnStreamValue as a ChatCompletionStreamEnd
+func (t TurnStreamValue) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
 	var body ChatCompletionStreamEnd
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStreamEnd overwrites any union data inside the TurnStreamEvent_Data as the provided ChatCompletionStreamEnd
-func (t *TurnStreamEvent_Data) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+// FromChatCompletionStreamEnd overwrites any union data inside the TurnStreamValue as the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStreamEnd performs a merge with any union data inside the TurnStreamEvent_Data, using the provided ChatCompletionStreamEnd
-func (t *TurnStreamEvent_Data) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+// MergeChatCompletionStreamEnd performs a merge with any union data inside the TurnStreamValue, using the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -423,12 +423,12 @@ func (t *TurnStreamEvent_Data) MergeChatCompletionStreamEnd(v ChatCompletionStre
 	return err
 }
 
-func (t TurnStreamEvent_Data) MarshalJSON() ([]byte, error) {
+func (t TurnStreamValue) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *TurnStreamEvent_Data) UnmarshalJSON(b []byte) error {
+func (t *TurnStreamValue) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

@@ -3,6 +3,7 @@ package apitest_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,11 +117,17 @@ func filesWith(t *testing.T, folder, text string) []string {
 // blobsOf counts the stored files of an account.
 func blobsOf(t *testing.T, s *testkit.Server, account string) int {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(s.Blobs, account, "*", "*"))
+	n := 0
+	err := s.App.Blobs.EachRaw(t.Context(), func(key string, _ int64, _ io.Reader) error {
+		if strings.HasPrefix(key, account+"/") {
+			n++
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(found)
+	return n
 }
 
 // What an account said, through every operation that there is, is nowhere after

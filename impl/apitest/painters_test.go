@@ -74,6 +74,37 @@ func TestPicturesComeFromProvidersOfBothKinds(t *testing.T) {
 	}
 }
 
+// A slow picture tells how far it is. Called off, it is called off at its provider, too, and costs nothing.
+func TestASlowPictureTellsHowFarItIsAndIsCalledOff(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	p, gate := providertest.NewPainter(t), make(chan struct{})
+	t.Cleanup(func() { close(gate) })
+	p.Answers(func(http.ResponseWriter, providertest.Received) { <-gate })
+	x.offered(t, model.ProviderWebUI, p.URL, "sd_xl_base")
+	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/sd_xl_base", Body: map[string]any{"image_micros": imagePrice}}).Want(t, http.StatusOK)
+	before := x.Money(t)
+	got := x.do(t, testkit.Request{
+		Path: "/api/v1/images", Body: map[string]any{"prompt": "A lighthouse", "sd_model_id": "sd_xl_base"}, Header: map[string]string{"Prefer": "respond-async, wait=0"},
+	}).Want(t, http.StatusAccepted)
+	if held := x.Money(t).HeldMicros; held != imagePrice {
+		t.Errorf("%d are held", held)
+	}
+	var shown characters.ImageProgress
+	eventually(t, "it tells how far it is", func() bool {
+		x.do(t, testkit.Request{Path: got.Header.Get("Location")}).Want(t, http.StatusAccepted).JSON(t, &shown)
+		return shown.Progress == 39
+	})
+	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/api/v1/turns/" + got.Header.Get("Parley-Turn") + "/cancel"}).Want(t, http.StatusOK)
+	eventually(t, "it is called off at its provider", func() bool { return p.Interrupted() == 1 })
+	eventually(t, "it is over", func() bool {
+		return x.do(t, testkit.Request{Path: got.Header.Get("Location")}).Status != http.StatusAccepted
+	})
+	if after := x.Money(t); after != before {
+		t.Errorf("money before %+v, after %+v", before, after)
+	}
+}
+
 // What a provider sends is not trusted: what is no picture is none, and costs nothing.
 func TestAFailingProviderCostsNothingAndLeavesNothing(t *testing.T) {
 	t.Parallel()

@@ -169,6 +169,9 @@ func TestUploadsTogetherStayWithinThePlan(t *testing.T) {
 	if after, _, err := x.server.DB.StoredBytes(t.Context(), x.ID); err != nil || after != most {
 		t.Errorf("%d bytes stored of %d, %v", after, most, err)
 	}
+	if n := blobsOf(t, x.server, x.ID); n != 4 {
+		t.Errorf("%d files are kept of 4 pictures", n)
+	}
 }
 
 func TestADeletedAccountsUploadsAreGone(t *testing.T) {

@@ -71,11 +71,11 @@ func TestUsageIsTheAppsByModelAndExact(t *testing.T) {
 	x.spend(t, x.Key(t).AppID, "others", day, 100, 100, 9_000_000)
 	c := x.server.Client(t, x.key.Text)
 	today := types.Date{Time: day}
-	got, err := c.Webchat.GetWebchatUsageWithResponse(t.Context(), &webchat.GetWebchatUsageParams{StartDate: &today, EndDate: &today})
+	got, err := c.Webchat.GetWebchatUsage(t.Context(), &webchat.GetWebchatUsageParams{StartDate: &today, EndDate: &today})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := got.JSON200
+	report := got
 	want := webchat.WebchatUsageTotals{TotalRequests: 3, TotalInputTokens: 14, TotalOutputTokens: 26, TotalTokens: 40, TotalCost: 4.123458}
 	if report.Usage != want {
 		t.Errorf("totals %+v, want %+v", report.Usage, want)

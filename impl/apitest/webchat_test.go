@@ -74,11 +74,11 @@ func TestStreamedAnswerIsWhatIsStored(t *testing.T) {
 			sessionID = event.End.SessionID
 		}
 	}
-	got, err := c.Webchat.GetSessionWithResponse(t.Context(), sessionID, nil)
+	got, err := c.Webchat.GetSession(t.Context(), sessionID, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := got.JSON200.Session
+	session := got.Session
 	if pieces < 2 || len(session.Messages) != 2 || session.Messages[1].Content != text {
 		t.Errorf("streamed %q in %d pieces, stored %+v", text, pieces, session.Messages)
 	}

@@ -130,6 +130,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
 		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: now,
+		StepTime: cfg.ChatStepTime, RunTime: cfg.ChatRunTime,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
@@ -235,12 +236,12 @@ const lastWords = 2 * time.Second
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	server := httpd.NewServer(a.Handler, a.log)
 	serve := server.Serve
-	if a.cfg.TLSCert != "" {
-		certificate, err := httpd.LoadCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
-		if err != nil {
-			return err
-		}
-		server.TLSConfig = certificate.Config()
+	config, err := a.tlsConfig()
+	if err != nil {
+		return err
+	}
+	if config != nil {
+		server.TLSConfig = config
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
@@ -251,6 +252,9 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	a.stopping.Store(true)
+	if err := a.lingers(failed); err != nil {
+		return err
+	}
 	a.Chats.Stop()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
@@ -260,7 +264,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	go func() { a.Handler.Drain(grace); close(drained) }()
 	// Requests that have arrived may still begin turns, and streams end when their
 	// turns do; what remains are turns whose clients have left.
-	err := server.Shutdown(grace)
+	err = server.Shutdown(grace)
 	<-drained
 	a.turns.Stop(grace)
 	<-stopped
@@ -271,6 +275,19 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		err = server.Shutdown(telling)
 	}
 	return errors.Join(err, server.Close())
+}
+
+// lingers goes on serving for the configured time, so that balancers that ask
+// /readyz have looked away before connections are refused.
+func (a *App) lingers(failed <-chan error) error {
+	timer := time.NewTimer(a.cfg.ShutdownDelay)
+	defer timer.Stop()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Close ends what New started and the database. It may follow Serve.

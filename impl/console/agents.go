@@ -41,11 +41,12 @@ func (v *visit) showAgents(status int, page view, data agentsPage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Characters.ListAgentsWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Characters.ListAgents(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data.Agents, data.Next = *got.JSON200, v.next(got.HTTPResponse)
+	data.Agents, data.Next = got, v.next(&response)
 	page.Title, page.Nav, page.Data = "Agents", "agents", data
 	return v.show(status, "agents", page)
 }
@@ -55,15 +56,15 @@ func (c *Console) createAgent(v *visit) error {
 	appearance, personality, description := v.field("appearance"), v.field("personality"), v.field("description")
 	create := characters.AgentCreate{Name: v.field("name"), AppearancePrompt: &appearance, PersonalityPrompt: &personality, Description: &description}
 	if v.field("picture") != "" {
-		painters, err := v.api.Characters.ListModelsWithResponse(v.Context(), &characters.ListModelsParams{Type: characters.ListModelsParamsTypeSD})
+		painters, err := v.api.Characters.ListModels(v.Context(), &characters.ListModelsParams{Type: characters.ListModelsParamsTypeSD})
 		if err != nil {
 			return err
 		}
-		for _, painter := range (*painters.JSON200)[:min(1, len(*painters.JSON200))] {
+		for _, painter := range painters[:min(1, len(painters))] {
 			create.SDModelID = &painter.ID
 		}
 	}
-	if _, err := v.api.Characters.CreateAgentWithResponse(v.Context(), &characters.CreateAgentParams{}, create, client.IdempotencyKey(v.attempt())); err != nil {
+	if _, err := v.api.Characters.CreateAgent(v.Context(), &characters.CreateAgentParams{}, create, client.IdempotencyKey(v.attempt())); err != nil {
 		status, text, other := refusal(err)
 		if other != nil {
 			return other
@@ -79,10 +80,10 @@ func (c *Console) changeAgent(v *visit) error {
 	var err error
 	if v.field("do") == "delete" {
 		done = "deleted"
-		_, err = v.api.Characters.DeleteAgentWithResponse(v.Context(), id)
+		err = v.api.Characters.DeleteAgent(v.Context(), id)
 	} else {
 		name, personality, description := v.field("name"), v.field("personality"), v.field("description")
-		_, err = v.api.Characters.UpdateAgentWithResponse(v.Context(), id, &characters.UpdateAgentParams{}, characters.AgentUpdate{Name: &name, PersonalityPrompt: &personality, Description: &description})
+		_, err = v.api.Characters.UpdateAgent(v.Context(), id, &characters.UpdateAgentParams{}, characters.AgentUpdate{Name: &name, PersonalityPrompt: &personality, Description: &description})
 	}
 	if err != nil {
 		status, text, other := refusal(err)
@@ -112,13 +113,13 @@ func (c *Console) showTalks(v *visit) error {
 	if v.URL.Query().Get("of") == "webchat" {
 		data.Of = "webchat"
 		number, size, all := v.pageNumber(), int32(sessionsShown), true
-		got, err := v.api.Webchat.ListSessionsWithResponse(v.Context(), &webchat.ListSessionsParams{Page: &number, PerPage: &size, IncludeAll: &all})
+		got, err := v.api.Webchat.ListSessions(v.Context(), &webchat.ListSessionsParams{Page: &number, PerPage: &size, IncludeAll: &all})
 		if err != nil {
 			return err
 		}
-		data.Sessions = got.JSON200.Sessions
+		data.Sessions = got.Sessions
 		last := int64(number)
-		if got.JSON200.Meta.HasMore {
+		if got.Meta.HasMore {
 			last++
 		}
 		data.Newer, data.Older = v.neighbours(int64(number), last)
@@ -130,11 +131,12 @@ func (c *Console) showTalks(v *visit) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Characters.ListConversationsWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Characters.ListConversations(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data.Conversations, data.Next = *got.JSON200, v.next(got.HTTPResponse)
+	data.Conversations, data.Next = got, v.next(&response)
 	page.Data = data
 	return v.show(http.StatusOK, "conversations", page)
 }
@@ -151,7 +153,7 @@ func (talkPage) Picture(i *characters.MessageImage) string { return own(&i.URL) 
 
 func (c *Console) showTalk(v *visit) error {
 	id := v.PathValue("id")
-	got, err := v.api.Characters.GetConversationWithResponse(v.Context(), id)
+	got, err := v.api.Characters.GetConversation(v.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -160,11 +162,12 @@ func (c *Console) showTalk(v *visit) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	messages, err := v.api.Characters.ListMessagesWithResponse(v.Context(), id, params)
+	var response http.Response
+	messages, err := v.api.Characters.ListMessages(v.Context(), id, params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data := talkPage{Conversation: *got.JSON200, Messages: *messages.JSON200, Next: v.next(messages.HTTPResponse)}
+	data := talkPage{Conversation: *got, Messages: messages, Next: v.next(&response)}
 	title := data.Conversation.Title
 	if title == "" {
 		title = "Untitled"

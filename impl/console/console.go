@@ -152,11 +152,11 @@ func (c *Console) open(pattern string, h handler) {
 // person registers a page for people who signed in; others are sent to do so.
 func (c *Console) person(pattern string, h handler) {
 	c.handle(pattern, func(v *visit) error {
-		me, err := v.api.Platform.GetMeWithResponse(v.Context())
+		me, err := v.api.Platform.GetMe(v.Context())
 		if err != nil {
 			return err
 		}
-		v.me = me.JSON200
+		v.me = me
 		return h(v)
 	})
 }
@@ -230,4 +230,4 @@ func (v *visit) field(name string) string { return strings.TrimSpace(v.PostFormV
 func (v *visit) attempt() string { return cmp.Or(v.field("once"), newOnce()) }
 
 // once is attempt as the clients take it.
-func (v *visit) once() platform.RequestEditorFn { return client.IdempotencyKey(v.attempt()) }
+func (v *visit) once() client.RequestOption { return client.IdempotencyKey(v.attempt()) }

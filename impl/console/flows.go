@@ -27,19 +27,20 @@ func (v *visit) showFlows(status int, page view, data flowsPage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	flows, err := v.api.Chats.ListFlowsWithResponse(v.Context(), params)
+	var response http.Response
+	flows, err := v.api.Chats.ListFlows(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	templates, err := v.api.Chats.ListFlowTemplatesWithResponse(v.Context())
+	templates, err := v.api.Chats.ListFlowTemplates(v.Context())
 	if err != nil {
 		return err
 	}
-	newest, err := v.api.Chats.ListChatsWithResponse(v.Context(), &chats.ListChatsParams{Limit: &few})
+	newest, err := v.api.Chats.ListChats(v.Context(), &chats.ListChatsParams{Limit: &few})
 	if err != nil {
 		return err
 	}
-	data.Flows, data.Next, data.Templates, data.Chats = *flows.JSON200, v.next(flows.HTTPResponse), *templates.JSON200, *newest.JSON200
+	data.Flows, data.Next, data.Templates, data.Chats = flows, v.next(&response), templates, newest
 	page.Title, page.Nav, page.Data = "Flows", "flows", data
 	return v.show(status, "flows", page)
 }
@@ -49,11 +50,11 @@ func (c *Console) createFlow(v *visit) error {
 	data := flowsPage{Name: v.field("name"), Text: v.field("definition")}
 	input := chats.FlowInput{Name: data.Name}
 	if template := v.field("template"); template != "" {
-		all, err := v.api.Chats.ListFlowTemplatesWithResponse(v.Context())
+		all, err := v.api.Chats.ListFlowTemplates(v.Context())
 		if err != nil {
 			return err
 		}
-		for _, t := range *all.JSON200 {
+		for _, t := range all {
 			if t.ID == template {
 				input.Flow, input.Description = t.Flow, &t.Description
 			}
@@ -67,7 +68,7 @@ func (c *Console) createFlow(v *visit) error {
 	if input.Flow.Edges == nil {
 		input.Flow.Edges = []chats.FlowElement{}
 	}
-	made, err := v.api.Chats.CreateFlowWithResponse(v.Context(), input, client.IdempotencyKey(v.attempt()))
+	made, err := v.api.Chats.CreateFlow(v.Context(), input, client.IdempotencyKey(v.attempt()))
 	if err != nil {
 		status, text, other := refusal(err)
 		if other != nil {
@@ -75,7 +76,7 @@ func (c *Console) createFlow(v *visit) error {
 		}
 		return v.showFlows(status, view{Error: text}, data)
 	}
-	return v.see("/flows/"+made.JSON200.ID, "created")
+	return v.see("/flows/"+made.ID, "created")
 }
 
 // flowPage is the page of one flow.
@@ -85,11 +86,11 @@ type flowPage struct {
 }
 
 func (c *Console) showFlow(v *visit) error {
-	got, err := v.api.Chats.GetFlowWithResponse(v.Context(), v.PathValue("id"))
+	got, err := v.api.Chats.GetFlow(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	f := *got.JSON200
+	f := *got
 	return v.show(http.StatusOK, "flow", view{Title: f.Name, Nav: "flows", Data: flowPage{f, drawn(f.Flow)}})
 }
 
@@ -97,17 +98,17 @@ func (c *Console) showFlow(v *visit) error {
 func (c *Console) changeFlow(v *visit) error {
 	id := v.PathValue("id")
 	if v.field("do") == "delete" {
-		if _, err := v.api.Chats.DeleteFlowWithResponse(v.Context(), id); err != nil {
+		if _, err := v.api.Chats.DeleteFlow(v.Context(), id); err != nil {
 			return err
 		}
 		return v.see("/flows", "deleted")
 	}
 	from := chats.ChatCreationFromType("flow")
-	made, err := v.api.Chats.CreateChatWithResponse(v.Context(), chats.ChatCreation{Name: v.field("name"), FromType: &from, FromFlow: &id}, client.IdempotencyKey(v.attempt()))
+	made, err := v.api.Chats.CreateChat(v.Context(), chats.ChatCreation{Name: v.field("name"), FromType: &from, FromFlow: &id}, client.IdempotencyKey(v.attempt()))
 	if err != nil {
 		return err
 	}
-	return v.see("/chats/"+made.JSON200.ID, "created")
+	return v.see("/chats/"+made.ID, "created")
 }
 
 // chatPage is the page of one chat of a flow.
@@ -128,21 +129,21 @@ func (c *Console) showChat(v *visit) error { return v.showChat(http.StatusOK, vi
 
 func (v *visit) showChat(status int, page view, text string) error {
 	id := v.PathValue("id")
-	got, err := v.api.Chats.GetChatWithResponse(v.Context(), id, &chats.GetChatParams{})
+	got, err := v.api.Chats.GetChat(v.Context(), id, &chats.GetChatParams{})
 	if err != nil {
 		return err
 	}
-	messages, err := v.api.Chats.ListChatMessagesWithResponse(v.Context(), id, &chats.ListChatMessagesParams{})
+	messages, err := v.api.Chats.ListChatMessages(v.Context(), id, &chats.ListChatMessagesParams{})
 	if err != nil {
 		return err
 	}
-	data := chatPage{Chat: *got.JSON200, Messages: *messages.JSON200, Text: text}
+	data := chatPage{Chat: *got, Messages: messages, Text: text}
 	if data.Chat.FromFlow != nil {
-		flow, err := v.api.Chats.GetFlowWithResponse(v.Context(), *data.Chat.FromFlow)
+		flow, err := v.api.Chats.GetFlow(v.Context(), *data.Chat.FromFlow)
 		if p := explain(err); err != nil && p.status != http.StatusNotFound { // the chat outlives its flow
 			return err
 		} else if err == nil {
-			data.Graph = drawn(flow.JSON200.Flow)
+			data.Graph = drawn(flow.Flow)
 		}
 	}
 	page.Title, page.Nav, page.Data, page.Module = data.Chat.Name, "flows", data, "chat.js"
@@ -155,15 +156,15 @@ func (c *Console) changeChat(v *visit) error {
 	var err error
 	switch v.field("do") {
 	case "cancel":
-		_, err = v.api.Chats.CancelChatWithResponse(v.Context(), id)
+		_, err = v.api.Chats.CancelChat(v.Context(), id)
 	case "delete":
-		if _, err = v.api.Chats.DeleteChatWithResponse(v.Context(), id); err == nil {
+		if _, err = v.api.Chats.DeleteChat(v.Context(), id); err == nil {
 			return v.see("/flows", "deleted")
 		}
 	case "answer":
-		_, err = v.api.Chats.SendChatInputWithResponse(v.Context(), id, chats.ChatHumanInput{Message: &text}, client.IdempotencyKey(v.attempt()))
+		_, err = v.api.Chats.SendChatInput(v.Context(), id, chats.ChatHumanInput{Message: &text}, client.IdempotencyKey(v.attempt()))
 	default:
-		_, err = v.api.Chats.SendChatMessageWithResponse(v.Context(), id, nil, chats.ChatText{Message: &text}, client.IdempotencyKey(v.attempt()))
+		_, err = v.api.Chats.SendChatMessage(v.Context(), id, nil, chats.ChatText{Message: &text}, client.IdempotencyKey(v.attempt()))
 	}
 	if err != nil {
 		status, reason, other := refusal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -65,11 +66,12 @@ func (v *visit) showKeys(status int, page view, data keyPage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Platform.ListKeysWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Platform.ListKeys(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data.Keys, data.Next, data.Scopes = *got.JSON200, v.next(got.HTTPResponse), surfaceScopes
+	data.Keys, data.Next, data.Scopes = got, v.next(&response), surfaceScopes
 	for _, e := range endpoints {
 		e.URL = v.origin() + e.Path
 		data.Endpoints = append(data.Endpoints, e)
@@ -117,7 +119,7 @@ func (c *Console) createKey(v *visit) error {
 	if create.ExpiresAt, err = endOf(form.Expires); err != nil {
 		return v.showKeys(http.StatusBadRequest, view{Error: "The end is a date."}, keyPage{Form: form})
 	}
-	made, err := v.api.Platform.CreateKeyWithResponse(v.Context(), create, v.once())
+	made, err := v.api.Platform.CreateKey(v.Context(), create, v.once())
 	if err != nil {
 		status, text, other := refusal(err)
 		if other != nil {
@@ -125,7 +127,7 @@ func (c *Console) createKey(v *visit) error {
 		}
 		return v.showKeys(status, view{Error: text}, keyPage{Form: form})
 	}
-	return v.showKeys(http.StatusCreated, view{}, keyPage{Made: made.JSON201})
+	return v.showKeys(http.StatusCreated, view{}, keyPage{Made: made})
 }
 
 func scopesOf(names []string) platform.KeyScopes {
@@ -171,11 +173,11 @@ func (p onePage) More() []platform.KeyScope {
 func (c *Console) showKey(v *visit) error { return v.showKey(http.StatusOK, view{}, nil) }
 
 func (v *visit) showKey(status int, page view, made *platform.KeyWithText) error {
-	got, err := v.api.Platform.GetKeyWithResponse(v.Context(), v.PathValue("id"))
+	got, err := v.api.Platform.GetKey(v.Context(), v.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	data := onePage{Key: *got.JSON200, Made: made, Scopes: surfaceScopes}
+	data := onePage{Key: *got, Made: made, Scopes: surfaceScopes}
 	if data.Key.ExpiresAt != nil {
 		data.Expires = data.Key.ExpiresAt.UTC().Format(time.DateOnly)
 	}
@@ -189,7 +191,7 @@ func (c *Console) changeKey(v *visit) error {
 	var err error
 	switch v.field("do") {
 	case "delete":
-		if _, err = v.api.Platform.DeleteKeyWithResponse(v.Context(), id); err == nil {
+		if err = v.api.Platform.DeleteKey(v.Context(), id); err == nil {
 			return v.see("/keys", "deleted")
 		}
 	case "activate", "deactivate":
@@ -197,7 +199,7 @@ func (c *Console) changeKey(v *visit) error {
 		if v.field("do") == "deactivate" {
 			status, done = platform.KeyStatusInactive, "deactivated"
 		}
-		if _, err = v.api.Platform.UpdateKeyWithResponse(v.Context(), id, platform.KeyUpdate{Status: &status}); err == nil {
+		if _, err = v.api.Platform.UpdateKey(v.Context(), id, platform.KeyUpdate{Status: &status}); err == nil {
 			return v.see("/keys", done)
 		}
 	case "rotate":
@@ -223,11 +225,11 @@ func (v *visit) rotateKey(id string) error {
 		return v.showKey(http.StatusBadRequest, view{Error: "How long the old key works is a number of seconds."}, nil)
 	}
 	seconds := int32(grace)
-	made, err := v.api.Platform.RotateKeyWithResponse(v.Context(), id, platform.KeyRotation{GraceSeconds: &seconds}, v.once())
+	made, err := v.api.Platform.RotateKey(v.Context(), id, platform.KeyRotation{GraceSeconds: &seconds}, v.once())
 	if err != nil {
 		return err
 	}
-	return v.showKey(http.StatusOK, view{}, made.JSON200)
+	return v.showKey(http.StatusOK, view{}, made)
 }
 
 func (v *visit) saveKey(id string) error {
@@ -241,6 +243,6 @@ func (v *visit) saveKey(id string) error {
 		never := platform.KeyUpdateNeverExpires(true)
 		update.NeverExpires = &never
 	}
-	_, err = v.api.Platform.UpdateKeyWithResponse(v.Context(), id, update)
+	_, err = v.api.Platform.UpdateKey(v.Context(), id, update)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -36,15 +37,16 @@ func (v *visit) showModels(status int, page view, data modelPage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	models, err := v.api.Platform.ListOfferedModelsWithResponse(v.Context(), params)
+	var response http.Response
+	models, err := v.api.Platform.ListOfferedModels(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	providers, err := v.api.Platform.ListProvidersWithResponse(v.Context(), &platform.ListProvidersParams{})
+	providers, err := v.api.Platform.ListProviders(v.Context(), &platform.ListProvidersParams{})
 	if err != nil {
 		return err
 	}
-	data.Models, data.Next, data.Providers = *models.JSON200, v.next(models.HTTPResponse), *providers.JSON200
+	data.Models, data.Next, data.Providers = models, v.next(&response), providers
 	page.Title, page.Nav, page.Data = "Models", "models", data
 	return v.show(status, "models", page)
 }
@@ -64,7 +66,7 @@ func (c *Console) createProvider(v *visit) error {
 	if key := v.field("key"); key != "" {
 		create.Key = &key
 	}
-	if _, err := v.api.Platform.CreateProviderWithResponse(v.Context(), create, v.once()); err != nil {
+	if _, err := v.api.Platform.CreateProvider(v.Context(), create, v.once()); err != nil {
 		return v.refusedModels(err)
 	}
 	return v.see("/models", "created")
@@ -74,17 +76,17 @@ func (c *Console) createProvider(v *visit) error {
 func (c *Console) changeProvider(v *visit) error {
 	id := v.PathValue("id")
 	if v.field("do") == "delete" {
-		if _, err := v.api.Platform.DeleteProviderWithResponse(v.Context(), id); err != nil {
+		if err := v.api.Platform.DeleteProvider(v.Context(), id); err != nil {
 			return v.refusedModels(err)
 		}
 		return v.see("/models", "deleted")
 	}
 	offer := v.field("do") == "offer"
-	tested, err := v.api.Platform.TestProviderWithResponse(v.Context(), id, platform.ProviderTestOrder{Offer: &offer})
+	tested, err := v.api.Platform.TestProvider(v.Context(), id, platform.ProviderTestOrder{Offer: &offer})
 	if err != nil {
 		return v.refusedModels(err)
 	}
-	return v.showModels(http.StatusOK, view{}, modelPage{Tested: tested.JSON200, Of: id})
+	return v.showModels(http.StatusOK, view{}, modelPage{Tested: tested, Of: id})
 }
 
 // changeModel stores what the row of a model says.
@@ -102,7 +104,7 @@ func (c *Console) changeModel(v *visit) error {
 	default:
 		update.Enabled = &enabled
 	}
-	if _, err := v.api.Platform.UpdateOfferedModelWithResponse(v.Context(), v.PathValue("id"), update); err != nil {
+	if _, err := v.api.Platform.UpdateOfferedModel(v.Context(), v.PathValue("id"), update); err != nil {
 		return v.refusedModels(err)
 	}
 	return v.see("/models", "saved")

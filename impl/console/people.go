@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -25,11 +26,12 @@ func (v *visit) showPeople(status int, page view, data peoplePage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Platform.ListUsersWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Platform.ListUsers(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data.People, data.Next = *got.JSON200, v.next(got.HTTPResponse)
+	data.People, data.Next = got, v.next(&response)
 	page.Title, page.Nav, page.Data = "People", "people", data
 	return v.show(status, "people", page)
 }
@@ -38,11 +40,11 @@ func (v *visit) showPeople(status int, page view, data peoplePage) error {
 func (c *Console) invite(v *visit) error {
 	name := v.field("name")
 	create := platform.UserCreate{Email: v.field("email"), Name: &name, Role: platform.UserRole(v.field("role"))}
-	made, err := v.api.Platform.CreateUserWithResponse(v.Context(), create, v.once())
+	made, err := v.api.Platform.CreateUser(v.Context(), create, v.once())
 	if err != nil {
 		return v.refusedPeople(err, map[string]string{"email": create.Email, "name": name})
 	}
-	return v.showPeople(http.StatusCreated, view{}, v.linked(made.JSON201))
+	return v.showPeople(http.StatusCreated, view{}, v.linked(made))
 }
 
 func (v *visit) linked(to *platform.UserInvitation) peoplePage {
@@ -65,25 +67,25 @@ func (c *Console) changePerson(v *visit) error {
 	var err error
 	switch do := v.field("do"); do {
 	case "link":
-		made, err := v.api.Platform.CreateUserLinkWithResponse(v.Context(), id, v.once())
+		made, err := v.api.Platform.CreateUserLink(v.Context(), id, v.once())
 		if err != nil {
 			return v.refusedPeople(err, nil)
 		}
-		return v.showPeople(http.StatusCreated, view{}, v.linked(made.JSON201))
+		return v.showPeople(http.StatusCreated, view{}, v.linked(made))
 	case "delete":
 		done = "deleted"
-		_, err = v.api.Platform.DeleteUserWithResponse(v.Context(), id)
+		err = v.api.Platform.DeleteUser(v.Context(), id)
 	case "activate", "deactivate":
 		status := platform.KeyStatusActive
 		if do == "deactivate" {
 			status = platform.KeyStatusInactive
 		}
 		update.Status = &status
-		_, err = v.api.Platform.UpdateUserWithResponse(v.Context(), id, update)
+		_, err = v.api.Platform.UpdateUser(v.Context(), id, update)
 	default:
 		role := platform.UserRole(v.field("role"))
 		update.Role = &role
-		_, err = v.api.Platform.UpdateUserWithResponse(v.Context(), id, update)
+		_, err = v.api.Platform.UpdateUser(v.Context(), id, update)
 	}
 	if err != nil {
 		return v.refusedPeople(err, nil)
@@ -108,11 +110,12 @@ func (c *Console) showAudit(v *visit) error {
 	if cursor := query.Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Platform.ListAuditEventsWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Platform.ListAuditEvents(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data := auditPage{Events: *got.JSON200, Next: v.next(got.HTTPResponse), Action: query.Get("action")}
+	data := auditPage{Events: got, Next: v.next(&response), Action: query.Get("action")}
 	return v.show(http.StatusOK, "audit", view{Title: "Audit log", Nav: "audit", Data: data})
 }
 

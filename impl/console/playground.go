@@ -6,9 +6,9 @@ import "net/http"
 // page sends it from the browser to the API alone.
 func (c *Console) showPlayground(v *visit) error {
 	if v.signedIn() {
-		me, err := v.api.Platform.GetMeWithResponse(v.Context())
+		me, err := v.api.Platform.GetMe(v.Context())
 		if err == nil {
-			v.me = me.JSON200
+			v.me = me
 		} else if explain(err).status != http.StatusUnauthorized {
 			return err
 		}

@@ -27,11 +27,11 @@ func (v *visit) showProjects(status int, page view, data projectsPage) error {
 	if data.Search = v.URL.Query().Get("name"); data.Search != "" {
 		params.Name = &data.Search
 	}
-	got, err := v.api.Projects.ListProjectsWithResponse(v.Context(), params)
+	got, err := v.api.Projects.ListProjects(v.Context(), params)
 	if err != nil {
 		return err
 	}
-	list := got.JSON200.Data
+	list := got.Data
 	data.Projects = list.Data
 	data.Newer, data.Older = v.neighbours(list.CurrentPage, list.LastPage)
 	page.Title, page.Nav, page.Data = "Projects", "projects", data
@@ -67,7 +67,7 @@ func (v *visit) neighbours(present, last int64) (before, after string) {
 func (c *Console) createProject(v *visit) error {
 	sitemap := v.field("sitemap")
 	create := projects.ProjectCreation{ProjectName: v.field("name"), SitemapPath: &sitemap}
-	made, err := v.api.Projects.CreateProjectWithResponse(v.Context(), create, client.IdempotencyKey(v.attempt()))
+	made, err := v.api.Projects.CreateProject(v.Context(), create, client.IdempotencyKey(v.attempt()))
 	if err != nil {
 		status, text, other := refusal(err)
 		if other != nil {
@@ -75,12 +75,12 @@ func (c *Console) createProject(v *visit) error {
 		}
 		return v.showProjects(status, view{Error: text}, projectsPage{Name: create.ProjectName, Sitemap: sitemap})
 	}
-	return v.see(fmt.Sprintf("/projects/%d", made.JSON201.Data.ID), "created")
+	return v.see(fmt.Sprintf("/projects/%d", made.Data.ID), "created")
 }
 
 // createProjectOfFile hands a form with a file on as it comes: the API reads it.
 func (c *Console) createProjectOfFile(v *visit) error {
-	made, err := v.api.Projects.CreateProjectWithBodyWithResponse(v.Context(), v.Header.Get("Content-Type"), v.Body)
+	made, err := v.api.Projects.CreateProjectForm(v.Context(), client.EncodedForm(v.Header.Get("Content-Type"), v.Body))
 	if err != nil {
 		status, text, other := refusal(err)
 		if other != nil {
@@ -88,7 +88,7 @@ func (c *Console) createProjectOfFile(v *visit) error {
 		}
 		return v.showProjects(status, view{Error: text}, projectsPage{})
 	}
-	return v.see(fmt.Sprintf("/projects/%d", made.JSON201.Data.ID), "created")
+	return v.see(fmt.Sprintf("/projects/%d", made.Data.ID), "created")
 }
 
 // projectPage is the page of one project.
@@ -121,20 +121,20 @@ func (v *visit) showProject(status int, page view, data projectPage) error {
 		return err
 	}
 	number, limit := v.pageNumber(), int32(pageSize)
-	pages, err := v.api.Projects.ListProjectPagesWithResponse(v.Context(), id, &projects.ListProjectPagesParams{Page: &number, Limit: &limit})
+	pages, err := v.api.Projects.ListProjectPages(v.Context(), id, &projects.ListProjectPagesParams{Page: &number, Limit: &limit})
 	if err != nil {
 		return err
 	}
-	sources, err := v.api.Projects.ListProjectSourcesWithResponse(v.Context(), id)
+	sources, err := v.api.Projects.ListProjectSources(v.Context(), id)
 	if err != nil {
 		return err
 	}
-	progress, err := v.api.Projects.GetProjectProgressWithResponse(v.Context(), id, &projects.GetProjectProgressParams{})
+	progress, err := v.api.Projects.GetProjectProgress(v.Context(), id, &projects.GetProjectProgressParams{})
 	if err != nil {
 		return err
 	}
-	data.Project, data.Pages = pages.JSON200.Data.Project, pages.JSON200.Data.Pages
-	data.Sources, data.Progress = sources.JSON200.Data, progress.JSON200.Data
+	data.Project, data.Pages = pages.Data.Project, pages.Data.Pages
+	data.Sources, data.Progress = sources.Data, progress.Data
 	data.Newer, data.Older = v.neighbours(data.Pages.CurrentPage, data.Pages.LastPage)
 	page.Title, page.Nav, page.Data, page.Module = data.Project.ProjectName, "projects", data, "project.js"
 	return v.show(status, "project", page)
@@ -150,7 +150,7 @@ func (c *Console) changeProject(v *visit) error {
 	case "ask":
 		return v.ask(id)
 	case "delete":
-		if _, err = v.api.Projects.DeleteProjectWithResponse(v.Context(), id); err == nil {
+		if _, err = v.api.Projects.DeleteProject(v.Context(), id); err == nil {
 			return v.see("/projects", "deleted")
 		}
 	case "sync", "drop":
@@ -159,13 +159,13 @@ func (c *Console) changeProject(v *visit) error {
 			return errNoPage
 		}
 		if v.field("do") == "sync" {
-			_, err = v.api.Projects.SyncProjectSourceWithResponse(v.Context(), id, source)
+			_, err = v.api.Projects.SyncProjectSource(v.Context(), id, source)
 		} else {
-			_, err = v.api.Projects.DeleteProjectSourceWithResponse(v.Context(), id, source)
+			_, err = v.api.Projects.DeleteProjectSource(v.Context(), id, source)
 		}
 	default:
 		sitemap := v.field("sitemap")
-		_, err = v.api.Projects.CreateProjectSourceWithResponse(v.Context(), id, projects.ProjectSourceCreation{SitemapPath: &sitemap}, client.IdempotencyKey(v.attempt()))
+		_, err = v.api.Projects.CreateProjectSource(v.Context(), id, projects.ProjectSourceCreation{SitemapPath: &sitemap}, client.IdempotencyKey(v.attempt()))
 	}
 	if err != nil {
 		return v.refusedProject(err, projectPage{})
@@ -187,7 +187,7 @@ func (c *Console) addFile(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.api.Projects.CreateProjectSourceWithBodyWithResponse(v.Context(), id, v.Header.Get("Content-Type"), v.Body); err != nil {
+	if _, err := v.api.Projects.CreateProjectSourceForm(v.Context(), id, client.EncodedForm(v.Header.Get("Content-Type"), v.Body)); err != nil {
 		return v.refusedProject(err, projectPage{})
 	}
 	return v.see(fmt.Sprintf("/projects/%d", id), "saved")
@@ -197,22 +197,22 @@ func (c *Console) addFile(v *visit) error {
 func (v *visit) ask(id int64) error {
 	data := projectPage{Question: v.field("question")}
 	name := "Console"
-	conversation, err := v.api.Projects.CreateProjectConversationWithResponse(v.Context(), id, projects.ProjectConversationCreation{Name: &name}, client.IdempotencyKey(v.attempt()))
+	conversation, err := v.api.Projects.CreateProjectConversation(v.Context(), id, projects.ProjectConversationCreation{Name: &name}, client.IdempotencyKey(v.attempt()))
 	if err != nil {
 		return v.refusedProject(err, data)
 	}
-	sent, err := v.api.Projects.SendProjectMessageWithResponse(v.Context(), id, conversation.JSON201.Data.SessionID, &projects.SendProjectMessageParams{},
+	sent, err := v.api.Projects.SendProjectMessage(v.Context(), id, conversation.Data.SessionID, &projects.SendProjectMessageParams{},
 		projects.ProjectMessageRequest{Prompt: data.Question}, client.IdempotencyKey("m"+v.attempt()))
 	if err != nil {
 		return v.refusedProject(err, data)
 	}
-	data.Answer = &sent.JSON200.Data
+	data.Answer = &sent.Data
 	for _, citation := range data.Answer.Citations[:min(len(data.Answer.Citations), 10)] {
-		cited, err := v.api.Projects.GetProjectCitationWithResponse(v.Context(), id, citation)
+		cited, err := v.api.Projects.GetProjectCitation(v.Context(), id, citation)
 		if err != nil {
 			return err
 		}
-		data.Citations = append(data.Citations, cited.JSON200.Data)
+		data.Citations = append(data.Citations, cited.Data)
 	}
 	return v.showProject(http.StatusOK, view{}, data)
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -21,11 +22,12 @@ func (c *Console) showSignIn(v *visit) error { return v.showSignIn() }
 // signIn begins a session. A refusal shows the form again, without the password.
 func (c *Console) signIn(v *visit) error {
 	e := entrance{To: to(v.field("to")), Email: v.field("email"), OIDC: c.OIDC}
-	got, err := v.api.Platform.SignInWithResponse(v.Context(), platform.SignIn{Email: e.Email, Password: v.PostFormValue("password")})
+	var response http.Response
+	_, err := v.api.Platform.SignIn(v.Context(), platform.SignIn{Email: e.Email, Password: v.PostFormValue("password")}, client.Into(&response))
 	if err != nil {
 		return v.again(err, "sign-in", view{Title: "Sign in", Data: e})
 	}
-	v.keepCookies(got.HTTPResponse)
+	v.keepCookies(&response)
 	http.Redirect(v.w, v.Request, e.To, http.StatusSeeOther)
 	return nil
 }
@@ -66,11 +68,12 @@ func (c *Console) setPassword(v *visit) error {
 		present := v.PostFormValue("password")
 		change.Email, change.Password = &e.Email, &present
 	}
-	got, err := v.api.Platform.SetPasswordWithResponse(v.Context(), change)
+	var response http.Response
+	_, err := v.api.Platform.SetPassword(v.Context(), change, client.Into(&response))
 	if err != nil {
 		return v.again(err, "password", page)
 	}
-	v.keepCookies(got.HTTPResponse)
+	v.keepCookies(&response)
 	return v.see("/", "password")
 }
 
@@ -87,11 +90,12 @@ func (c *Console) setUp(v *visit) error {
 		page.Error = "The two passwords differ."
 		return v.show(http.StatusBadRequest, "set-up", page)
 	}
-	got, err := v.api.Platform.SetUpWithResponse(v.Context(), platform.SetUp{Token: e.Token, Email: e.Email, Name: &e.Name, Password: password})
+	var response http.Response
+	_, err := v.api.Platform.SetUp(v.Context(), platform.SetUp{Token: e.Token, Email: e.Email, Name: &e.Name, Password: password}, client.Into(&response))
 	if err != nil {
 		return v.again(err, "set-up", page)
 	}
-	v.keepCookies(got.HTTPResponse)
+	v.keepCookies(&response)
 	return v.see("/", "set-up")
 }
 
@@ -103,11 +107,12 @@ func (c *Console) signOut(v *visit) error {
 	}
 	everywhere := v.field("everywhere") != ""
 	params.Everywhere = &everywhere
-	got, err := v.api.Platform.SignOutWithResponse(v.Context(), params)
+	var response http.Response
+	err := v.api.Platform.SignOut(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	v.keepCookies(got.HTTPResponse)
+	v.keepCookies(&response)
 	return v.see("/sign-in", "signed-out")
 }
 

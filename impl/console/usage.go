@@ -9,6 +9,7 @@ import (
 
 	"github.com/oapi-codegen/runtime/types"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -68,15 +69,16 @@ func (c *Console) showUsage(v *visit) error {
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	from, to := types.Date{Time: today.AddDate(0, 0, 1-data.Days)}, types.Date{Time: today}
 	limit := int32(1000)
-	byDay, err := v.api.Platform.ListUsageWithResponse(v.Context(), &platform.ListUsageParams{
+	byDay, err := v.api.Platform.ListUsage(v.Context(), &platform.ListUsageParams{
 		From: &from, To: &to, GroupBy: []platform.UsageDimension{platform.UsageDimensionDay}, Limit: &limit,
 	})
 	if err != nil {
 		return err
 	}
-	split, err := v.api.Platform.ListUsageWithResponse(v.Context(), &platform.ListUsageParams{
+	var response http.Response
+	split, err := v.api.Platform.ListUsage(v.Context(), &platform.ListUsageParams{
 		From: &from, To: &to, GroupBy: []platform.UsageDimension{data.Part.dimension}, Limit: &limit,
-	})
+	}, client.Into(&response))
 	if err != nil {
 		return err
 	}
@@ -84,14 +86,14 @@ func (c *Console) showUsage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	account, err := v.api.Platform.GetOwnAccountWithResponse(v.Context())
+	account, err := v.api.Platform.GetOwnAccount(v.Context())
 	if err != nil {
 		return err
 	}
-	data.Account, data.More = *account.JSON200, cursorOf(split.HTTPResponse.Header.Get("Link")) != ""
-	data.Chart = dayChart(*byDay.JSON200, from.Time, data)
-	data.Split = partChart(*split.JSON200, names, data)
-	for _, row := range *byDay.JSON200 {
+	data.Account, data.More = *account, cursorOf(response.Header.Get("Link")) != ""
+	data.Chart = dayChart(byDay, from.Time, data)
+	data.Split = partChart(split, names, data)
+	for _, row := range byDay {
 		data.Total.Requests += row.Requests
 		data.Total.InputTokens += row.InputTokens
 		data.Total.OutputTokens += row.OutputTokens
@@ -122,11 +124,11 @@ func (v *visit) keyNames(wanted bool) (map[string]string, error) {
 	if !wanted {
 		return names, nil
 	}
-	got, err := v.api.Platform.ListKeysWithResponse(v.Context(), &platform.ListKeysParams{})
+	got, err := v.api.Platform.ListKeys(v.Context(), &platform.ListKeysParams{})
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range *got.JSON200 {
+	for _, k := range got {
 		names[k.ID] = k.Name
 	}
 	return names, nil
@@ -215,14 +217,15 @@ func (c *Console) showLedger(v *visit) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	entries, err := v.api.Platform.ListLedgerEntriesWithResponse(v.Context(), params)
+	var response http.Response
+	entries, err := v.api.Platform.ListLedgerEntries(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	account, err := v.api.Platform.GetOwnAccountWithResponse(v.Context())
+	account, err := v.api.Platform.GetOwnAccount(v.Context())
 	if err != nil {
 		return err
 	}
-	data := ledgerPage{Account: *account.JSON200, Entries: *entries.JSON200, Next: v.next(entries.HTTPResponse)}
+	data := ledgerPage{Account: *account, Entries: entries, Next: v.next(&response)}
 	return v.show(http.StatusOK, "balance", view{Title: "Balance", Nav: "balance", Data: data})
 }

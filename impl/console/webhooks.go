@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"parley/gen/client"
 	"parley/gen/client/platform"
 )
 
@@ -40,11 +41,12 @@ func (v *visit) showWebhooks(status int, page view, data webhooksPage) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	got, err := v.api.Platform.ListWebhooksWithResponse(v.Context(), params)
+	var response http.Response
+	got, err := v.api.Platform.ListWebhooks(v.Context(), params, client.Into(&response))
 	if err != nil {
 		return err
 	}
-	data.Webhooks, data.Next, data.Kinds = *got.JSON200, v.next(got.HTTPResponse), eventKinds
+	data.Webhooks, data.Next, data.Kinds = got, v.next(&response), eventKinds
 	page.Title, page.Nav, page.Data = "Webhooks", "webhooks", data
 	return v.show(status, "webhooks", page)
 }
@@ -57,7 +59,7 @@ func (c *Console) createWebhook(v *visit) error {
 	for _, kind := range v.PostForm["events"] {
 		create.Events = append(create.Events, platform.WebhookEventKind(kind))
 	}
-	made, err := v.api.Platform.CreateWebhookWithResponse(v.Context(), create, v.once())
+	made, err := v.api.Platform.CreateWebhook(v.Context(), create, v.once())
 	if err != nil {
 		status, reason, other := refusal(err)
 		if other != nil {
@@ -65,7 +67,7 @@ func (c *Console) createWebhook(v *visit) error {
 		}
 		return v.showWebhooks(status, view{Error: reason}, webhooksPage{URL: create.URL, Chosen: v.PostForm["events"]})
 	}
-	return v.showWebhooks(http.StatusCreated, view{}, webhooksPage{Made: made.JSON201})
+	return v.showWebhooks(http.StatusCreated, view{}, webhooksPage{Made: made})
 }
 
 // webhookPage is the page of one webhook.
@@ -81,7 +83,7 @@ func (c *Console) showWebhook(v *visit) error { return v.showWebhook(http.Status
 
 func (v *visit) showWebhook(status int, page view, secret string) error {
 	id := v.PathValue("id")
-	hook, err := v.api.Platform.GetWebhookWithResponse(v.Context(), id)
+	hook, err := v.api.Platform.GetWebhook(v.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -90,12 +92,13 @@ func (v *visit) showWebhook(status int, page view, secret string) error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	deliveries, err := v.api.Platform.ListWebhookDeliveriesWithResponse(v.Context(), id, params)
+	var response http.Response
+	deliveries, err := v.api.Platform.ListWebhookDeliveries(v.Context(), id, params, client.Into(&response))
 	if err != nil {
 		return err
 	}
 	page.Title, page.Nav = "Webhook", "webhooks"
-	page.Data = webhookPage{Webhook: *hook.JSON200, Deliveries: *deliveries.JSON200, Next: v.next(deliveries.HTTPResponse), Secret: secret}
+	page.Data = webhookPage{Webhook: *hook, Deliveries: deliveries, Next: v.next(&response), Secret: secret}
 	return v.show(status, "webhook", page)
 }
 
@@ -105,28 +108,28 @@ func (c *Console) changeWebhook(v *visit) error {
 	var err error
 	switch do := v.field("do"); do {
 	case "delete":
-		if _, err = v.api.Platform.DeleteWebhookWithResponse(v.Context(), id); err == nil {
+		if err = v.api.Platform.DeleteWebhook(v.Context(), id); err == nil {
 			return v.see("/webhooks", "deleted")
 		}
 	case "test":
 		done = "sent"
-		_, err = v.api.Platform.SendWebhookTestWithResponse(v.Context(), id, v.once())
+		_, err = v.api.Platform.SendWebhookTest(v.Context(), id, v.once())
 	case "redeliver":
 		done = "sent"
-		_, err = v.api.Platform.RepeatWebhookDeliveryWithResponse(v.Context(), id, v.field("delivery"), v.once())
+		_, err = v.api.Platform.RepeatWebhookDelivery(v.Context(), id, v.field("delivery"), v.once())
 	case "rotate":
 		grace := int32((24 * time.Hour).Seconds())
-		made, err := v.api.Platform.RotateWebhookSecretWithResponse(v.Context(), id, platform.WebhookRotation{GraceSeconds: &grace}, v.once())
+		made, err := v.api.Platform.RotateWebhookSecret(v.Context(), id, platform.WebhookRotation{GraceSeconds: &grace}, v.once())
 		if err != nil {
 			return err
 		}
-		return v.showWebhook(http.StatusOK, view{}, made.JSON200.Secret)
+		return v.showWebhook(http.StatusOK, view{}, made.Secret)
 	default:
 		status := platform.WebhookStatusDisabled
 		if do == "enable" {
 			status = platform.WebhookStatusEnabled
 		}
-		_, err = v.api.Platform.UpdateWebhookWithResponse(v.Context(), id, platform.WebhookUpdate{Status: &status})
+		_, err = v.api.Platform.UpdateWebhook(v.Context(), id, platform.WebhookUpdate{Status: &status})
 	}
 	if err == nil {
 		return v.see("/webhooks/"+id, done)
@@ -151,13 +154,14 @@ type healthPage struct {
 // showHealth tells whether the server can serve, and how much of the plan is left.
 func (c *Console) showHealth(v *visit) error {
 	began := time.Now()
-	_, err := v.api.Platform.GetReadinessWithResponse(v.Context())
+	_, err := v.api.Platform.GetReadiness(v.Context())
 	data := healthPage{Ready: err == nil, Took: time.Since(began)}
-	account, err := v.api.Platform.GetOwnAccountWithResponse(v.Context())
+	var response http.Response
+	account, err := v.api.Platform.GetOwnAccount(v.Context(), client.Into(&response))
 	if err != nil {
 		return err
 	}
-	h := account.HTTPResponse.Header
-	data.Account, data.Limit, data.Remaining, data.Plan = *account.JSON200, h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining"), v.me.Plan
+	h := response.Header
+	data.Account, data.Limit, data.Remaining, data.Plan = *account, h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining"), v.me.Plan
 	return v.show(http.StatusOK, "health", view{Title: "System", Nav: "health", Data: data})
 }

@@ -23,7 +23,13 @@ func serve(t *testing.T, handler http.HandlerFunc) *client.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	c, err := client.New(server.URL, client.WithKey("k"), client.WithHTTPClient(server.Client()))
+	return connect(t, server, client.WithRetries(0, 0, 0))
+}
+
+// connect returns a client of a server, as options change it.
+func connect(t *testing.T, server *httptest.Server, options ...client.Option) *client.Client {
+	t.Helper()
+	c, err := client.New(server.URL, append([]client.Option{client.WithKey("k"), client.WithHTTPClient(server.Client())}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,16 +192,14 @@ func TestPlainCallsShareKeyAndErrors(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"error":"No such agent."}`)
 	})
-	result, err := c.Characters.GetAgentWithResponse(t.Context(), "agent_1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if result.JSON404 == nil || result.JSON404.Error != "No such agent." {
-		t.Errorf("typed error is %+v", result.JSON404)
+	_, err := c.Characters.GetAgent(t.Context(), "agent_1")
+	var typed *characters.Error
+	if !errors.As(err, &typed) || typed.Answer == nil || typed.Answer.Error != "No such agent." {
+		t.Errorf("typed error is %+v", typed)
 	}
 	var refused *client.Error
-	if err := client.Check(result.HTTPResponse, result.Body); !errors.As(err, &refused) || refused.StatusCode != 404 {
-		t.Errorf("Check = %v", err)
+	if !errors.As(err, &refused) || refused.StatusCode != 404 {
+		t.Errorf("error = %v", err)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Command clientgen writes the parts of the Go client that oapi-codegen does
-// not: the facade gen/client, a method that yields typed events for every operation with
-// a text/event-stream answer, and the package gen/client/wire that those share.
+// Command clientgen writes the parts of the Go client that tools/codegen does
+// not: the facade gen/client, the types of the events that operations stream,
+// and the package gen/client/wire that all surfaces share.
 //
 // What it knows of events it reads from the bundled document: the answer's
 // schema is a union discriminated by "event"; each branch has the event's name
@@ -23,7 +23,7 @@ import (
 	"parley/tools/internal/tree"
 )
 
-//go:embed templates/*.tmpl wire/reader.go wire/error.go wire/stream.go
+//go:embed templates/*.tmpl wire/reader.go wire/error.go wire/stream.go wire/call.go wire/caller.go wire/retry.go wire/form.go wire/pages.go
 var sources embed.FS
 
 var templates = template.Must(template.ParseFS(sources, "templates/*.tmpl"))
@@ -52,7 +52,7 @@ func run(in, out string) error {
 		return err
 	}
 	for _, surface := range model.Surfaces {
-		if len(surface.Streams) == 0 {
+		if len(surface.Unions) == 0 {
 			continue
 		}
 		if err := render("stream.go.tmpl", surface, filepath.Join(out, surface.Name, "stream.gen.go")); err != nil {
@@ -80,7 +80,7 @@ func render(name string, data any, path string) error {
 // copyWire puts the tested package wire where users of the client can import it
 // without importing a tool.
 func copyWire(out string) error {
-	for _, name := range []string{"reader", "error", "stream"} {
+	for _, name := range []string{"reader", "error", "stream", "call", "caller", "retry", "form", "pages"} {
 		code, err := sources.ReadFile("wire/" + name + ".go")
 		if err != nil {
 			return fmt.Errorf("read wire: %w", err)

@@ -20,10 +20,9 @@ type model struct {
 }
 
 type surface struct {
-	Name    string // tag and package
-	Field   string // member of the facade
-	Unions  []union
-	Streams []stream
+	Name   string // tag and package
+	Field  string // member of the facade
+	Unions []union
 }
 
 // union is the schema of a stream's events. Without branches it is open: the
@@ -50,13 +49,6 @@ func (u union) Names() string {
 type branch struct {
 	Event, Field, Data, Description string
 	Last                            bool
-}
-
-// stream is an operation that can answer with events.
-type stream struct {
-	Method, Summary, Union string
-	Endless                bool // no event is known to be the last
-	Params                 []param
 }
 
 // reader turns a document into a model.
@@ -87,7 +79,7 @@ func (r reader) surface(name string) (surface, error) {
 	for _, item := range tree.Pairs(tree.Member(r.document, "paths")) {
 		for _, operation := range tree.Pairs(item) {
 			if ref := eventsOf(operation); ref != "" && tagged(operation, name) {
-				if err := r.add(&s, code, operation, path.Base(ref)); err != nil {
+				if err := r.add(&s, code, path.Base(ref)); err != nil {
 					return surface{}, fmt.Errorf("%s: %w", tree.Text(operation, "operationId"), err)
 				}
 			}
@@ -96,21 +88,15 @@ func (r reader) surface(name string) (surface, error) {
 	return s, nil
 }
 
-func (r reader) add(s *surface, code source, operation *yaml.Node, schema string) error {
-	method, params, err := code.method(tree.Text(operation, "operationId"))
-	if err != nil {
-		return err
+func (r reader) add(s *surface, code source, schema string) error {
+	if slices.ContainsFunc(s.Unions, func(known union) bool { return known.GoName == schema }) {
+		return nil
 	}
 	u, err := r.union(code, schema)
 	if err != nil {
 		return fmt.Errorf("events %s: %w", schema, err)
 	}
-	s.Streams = append(s.Streams, stream{
-		Method: method, Params: params, Union: schema, Endless: u.Open() && u.LastData == "", Summary: tree.Text(operation, "summary") + ".",
-	})
-	if !slices.ContainsFunc(s.Unions, func(known union) bool { return known.GoName == schema }) {
-		s.Unions = append(s.Unions, u)
-	}
+	s.Unions = append(s.Unions, u)
 	return nil
 }
 

@@ -24,6 +24,9 @@ var edgeHeaders = []string{
 // Go client sets them by its options.
 var edgeParameters = []string{"IdempotencyKeyHeader", "EndUserHeader"}
 
+// keyed is the member that marks, for the client's template, operations that took an Idempotency-Key.
+const keyed = "x-keyed"
+
 // numberProperties writes down the place of every schema property, because the
 // generator otherwise sorts the members of its structs, and so of the JSON
 // that they become, by name.
@@ -69,6 +72,11 @@ func dropParameters(operation *yaml.Node) {
 	parameters := tree.Member(operation, "parameters")
 	if parameters == nil {
 		return
+	}
+	for _, p := range parameters.Content {
+		if path.Base(tree.Text(p, "$ref")) == "IdempotencyKeyHeader" {
+			tree.Set(operation, keyed, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+		}
 	}
 	parameters.Content = slices.DeleteFunc(parameters.Content, func(p *yaml.Node) bool {
 		return slices.Contains(edgeParameters, path.Base(tree.Text(p, "$ref")))

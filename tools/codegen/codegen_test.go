@@ -78,7 +78,7 @@ func TestNewTagGetsServerAndClientWithoutConfiguration(t *testing.T) {
 	if !strings.Contains(server, "Location string") {
 		t.Error("handlers cannot fill a header of their own")
 	}
-	if client := read(t, filepath.Join(folder, "client", "things", "client.gen.go")); !strings.Contains(client, "CreateThingWithResponse(") {
+	if client := read(t, filepath.Join(folder, "client", "things", "client.gen.go")); !strings.Contains(client, "CreateThing(ctx") {
 		t.Error("the client lacks the operation")
 	}
 }

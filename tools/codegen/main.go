@@ -9,6 +9,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -81,10 +82,13 @@ func client(source []byte, surface, path string) error {
 	}
 	config := configuration(surface)
 	config.Generate = codegen.GenerateOptions{Models: true, Client: true}
+	config.OutputOptions.UserTemplates = map[string]string{"client.tmpl": clientTemplate, "client-with-responses.tmpl": "{{/* all is in the other */}}{{`\n`}}\n"}
+	config.AdditionalImports = []codegen.AdditionalImport{{Package: "parley/gen/client/wire"}, {Package: "iter"}}
+	maps.Copy(codegen.TemplateFunctions, methods{withEvents(document)}.functions())
 	// clientgen writes better types for events than a union of objects.
 	config.OutputOptions.ExcludeSchemas = eventSchemas(document)
 	config.OutputOptions.ExcludeOperationIDs = webSockets(document)
-	// A caller finds the edge's headers in HTTPResponse.Header; a struct of them per status would triple the package.
+	// A caller finds the edge's headers by the option Into; a struct of them per status would triple the package.
 	return generate(source, config, path, withoutEdgeHeaders)
 }
 

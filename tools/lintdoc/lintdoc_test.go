@@ -32,6 +32,21 @@ func TestDocumentPassesGoLinter(t *testing.T) {
 	}
 }
 
+func TestDocumentPassesHouseLinter(t *testing.T) {
+	exceptions, err := readExceptions("exceptions.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged, err := inspect(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(judged.report())
+	for _, complaint := range judge("house", judged.found, exceptions) {
+		t.Error(complaint)
+	}
+}
+
 // What no linter knows: the promises that README and clients rely on.
 func TestEveryOperationKeepsHouseRules(t *testing.T) {
 	source, err := os.ReadFile(bundle)

@@ -1,10 +1,10 @@
-// Command lintdoc holds the bundled document against three linters: Redocly
-// (recommended-strict and more), Spectral (OpenAPI and OWASP rules, all of them) and
-// speakeasy-api's Go linter (all rules). Every finding fails, whatever its severity,
-// unless exceptions.yaml excuses it with a reason; an exception that excuses
-// nothing fails too.
+// Command lintdoc holds the bundled document against four linters: Redocly
+// (recommended-strict and more), Spectral (OpenAPI and OWASP rules, all of them),
+// speakeasy-api's Go linter (all rules), and the rules of this project. Every finding
+// fails, whatever its severity, unless exceptions.yaml excuses it with a reason; an
+// exception that excuses nothing fails too.
 //
-// The Go linter also runs as a test of this package, which needs no Node.
+// The last two also run as tests of this package, which need no Node.
 package main
 
 import (
@@ -32,7 +32,7 @@ func run(ctx context.Context, in, home string) error {
 	linters := []struct {
 		name string
 		lint func(ctx context.Context, in, home string) ([]finding, error)
-	}{{"go", lintGo}, {"redocly", lintRedocly}, {"spectral", lintSpectral}}
+	}{{"house", lintHouse}, {"go", lintGo}, {"redocly", lintRedocly}, {"spectral", lintSpectral}}
 	failed := 0
 	for _, linter := range linters {
 		found, err := linter.lint(ctx, in, home)

@@ -119,6 +119,8 @@ def describe_event_data_as_text(schemas: dict[str, Any]) -> None:
 
 def as_text(data: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """Describes text that holds a JSON value, or is one of the literals that the value's alternatives name."""
+    if "$ref" in data and "oneOf" in (union := schemas[data["$ref"].rsplit("/", 1)[-1]]):
+        data = union
     branches = data.get("oneOf", [])
     literals = [b for b in branches if schemas[b["$ref"].rsplit("/", 1)[-1]].get("type") == "string"]
     if literals:

@@ -3,10 +3,7 @@
 package characters
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -42,28 +39,4 @@ func decodeMessageStreamEvent(raw wire.Event) (event MessageStreamEvent, last bo
 		return event, true, json.Unmarshal(raw.Data, event.Error)
 	}
 	return event, false, nil
-}
-
-// StreamCreateCompletion is CreateCompletion with the answer as a stream of events: Answer a list of messages.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateCompletion(ctx context.Context, body CreateCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[MessageStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateCompletion(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeMessageStreamEvent)
-}
-
-// StreamSendMessage is SendMessage with the answer as a stream of events: Send a message and receive the answer.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamSendMessage(ctx context.Context, conversationID ConversationIDPath, body SendMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[MessageStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.SendMessage(ctx, conversationID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeMessageStreamEvent)
 }

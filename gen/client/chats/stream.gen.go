@@ -3,10 +3,7 @@
 package chats
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -50,16 +47,4 @@ func decodeChatStreamEvent(raw wire.Event) (event ChatStreamEvent, last bool, er
 		return event, true, json.Unmarshal(raw.Data, event.End)
 	}
 	return event, false, nil
-}
-
-// StreamStreamChatEvents is StreamChatEvents with the answer as a stream of events: Follow a chat.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamStreamChatEvents(ctx context.Context, chatID ChatIDPath, params *StreamChatEventsParams, reqEditors ...RequestEditorFn) iter.Seq2[ChatStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.StreamChatEvents(ctx, chatID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeChatStreamEvent)
 }

@@ -3,10 +3,7 @@
 package engagement
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -38,28 +35,4 @@ func decodeEngagementStreamEvent(raw wire.Event) (event EngagementStreamEvent, l
 		return event, true, json.Unmarshal(raw.Data, event.Error)
 	}
 	return event, false, nil
-}
-
-// StreamInteractWithAgent is InteractWithAgent with the answer as a stream of events: Talk to an agent, for a user.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamInteractWithAgent(ctx context.Context, agentID AgentIDPath, body InteractWithAgentJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[EngagementStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.InteractWithAgent(ctx, agentID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeEngagementStreamEvent)
-}
-
-// StreamGenerateEngagement is GenerateEngagement with the answer as a stream of events: Let an agent answer a prompt.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamGenerateEngagement(ctx context.Context, params *GenerateEngagementParams, body GenerateEngagementJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[EngagementStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.GenerateEngagement(ctx, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeEngagementStreamEvent)
 }

@@ -4,14 +4,12 @@
 package openai
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
+
+	"iter"
+	"parley/gen/client/wire"
 
 	"github.com/oapi-codegen/runtime"
 )
@@ -100,6 +98,27 @@ func (e ChatCompletionDeltaRole) Valid() bool {
 	}
 }
 
+// Defines values for ChatCompletionFormatType.
+const (
+	ChatCompletionFormatTypeJSONObject ChatCompletionFormatType = "json_object"
+	ChatCompletionFormatTypeJSONSchema ChatCompletionFormatType = "json_schema"
+	ChatCompletionFormatTypeText       ChatCompletionFormatType = "text"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionFormatType enum.
+func (e ChatCompletionFormatType) Valid() bool {
+	switch e {
+	case ChatCompletionFormatTypeJSONObject:
+		return true
+	case ChatCompletionFormatTypeJSONSchema:
+		return true
+	case ChatCompletionFormatTypeText:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatCompletionMessageRole.
 const (
 	ChatCompletionMessageRoleAssistant ChatCompletionMessageRole = "assistant"
@@ -142,27 +161,6 @@ func (e ChatCompletionPartType) Valid() bool {
 	case ChatCompletionPartTypeRefusal:
 		return true
 	case ChatCompletionPartTypeText:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ChatCompletionRequestResponseFormatType.
-const (
-	ChatCompletionRequestResponseFormatTypeJSONObject ChatCompletionRequestResponseFormatType = "json_object"
-	ChatCompletionRequestResponseFormatTypeJSONSchema ChatCompletionRequestResponseFormatType = "json_schema"
-	ChatCompletionRequestResponseFormatTypeText       ChatCompletionRequestResponseFormatType = "text"
-)
-
-// Valid indicates whether the value is a known member of the ChatCompletionRequestResponseFormatType enum.
-func (e ChatCompletionRequestResponseFormatType) Valid() bool {
-	switch e {
-	case ChatCompletionRequestResponseFormatTypeJSONObject:
-		return true
-	case ChatCompletionRequestResponseFormatTypeJSONSchema:
-		return true
-	case ChatCompletionRequestResponseFormatTypeText:
 		return true
 	default:
 		return false
@@ -1015,6 +1013,11 @@ type ChatCompletionChunkChoice struct {
 	FinishReason *string `json:"finish_reason"`
 }
 
+// ChatCompletionContent The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
+type ChatCompletionContent struct {
+	union json.RawMessage
+}
+
 // ChatCompletionDelta What the piece adds.
 type ChatCompletionDelta struct {
 	// Role The model speaks; only in the first chunk.
@@ -1040,6 +1043,24 @@ type ChatCompletionDelta struct {
 //
 // Example: assistant
 type ChatCompletionDeltaRole string
+
+// ChatCompletionFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
+type ChatCompletionFormat struct {
+	// Type The form of the answer.
+	//
+	// Example: json_schema
+	Type ChatCompletionFormatType `json:"type"`
+
+	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
+	//
+	// Example: {"required":["city"],"type":"object"}
+	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
+}
+
+// ChatCompletionFormatType The form of the answer.
+//
+// Example: json_schema
+type ChatCompletionFormatType string
 
 // ChatCompletionFunction What is called.
 type ChatCompletionFunction struct {
@@ -1086,7 +1107,7 @@ type ChatCompletionMessage struct {
 	Role ChatCompletionMessageRole `json:"role"`
 
 	// Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
-	Content *ChatCompletionMessage_Content `json:"content,omitempty"`
+	Content *ChatCompletionContent `json:"content,omitempty"`
 
 	// ToolCalls The calls that the assistant made.
 	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
@@ -1101,11 +1122,6 @@ type ChatCompletionMessage struct {
 //
 // Example: user
 type ChatCompletionMessageRole string
-
-// ChatCompletionMessage_Content The text, whole or in parts. Only an assistant's message with calls or other members may lack it.
-type ChatCompletionMessage_Content struct {
-	union json.RawMessage
-}
 
 // ChatCompletionPart A part of a message. Members that do not stand here are passed on.
 type ChatCompletionPart struct {
@@ -1122,7 +1138,7 @@ type ChatCompletionPart struct {
 	// ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 	//
 	// Example: {"url":"https://example.com/cat.png"}
-	ImageURL *ChatCompletionPart_ImageURL `json:"image_url,omitempty"`
+	ImageURL *ChatCompletionPicture `json:"image_url,omitempty"`
 
 	// Refusal The text of a refusal.
 	//
@@ -1135,18 +1151,18 @@ type ChatCompletionPart struct {
 // Example: text
 type ChatCompletionPartType string
 
-// ChatCompletionPart_ImageURL The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
+// ChatCompletionParts The text of a message in parts.
+type ChatCompletionParts = []ChatCompletionPart
+
+// ChatCompletionPicture The picture of an `image_url` part; required there. A model that is known to see none is 400; of others the provider decides.
 //
 // Example: {"url":"https://example.com/cat.png"}
-type ChatCompletionPart_ImageURL struct {
+type ChatCompletionPicture struct {
 	// URL Where the provider finds the picture, or the picture itself.
 	//
 	// Example: https://example.com/cat.png
 	URL string `json:"url"`
 }
-
-// ChatCompletionParts The text of a message in parts.
-type ChatCompletionParts = []ChatCompletionPart
 
 // ChatCompletionRequest Messages to answer.
 type ChatCompletionRequest struct {
@@ -1169,7 +1185,7 @@ type ChatCompletionRequest struct {
 	Store *bool `json:"store,omitempty"`
 
 	// StreamOptions What the stream shall hold.
-	StreamOptions *ChatCompletionRequest_StreamOptions `json:"stream_options,omitempty"`
+	StreamOptions *ChatCompletionStreamOptions `json:"stream_options,omitempty"`
 
 	// Temperature How freely the model chooses its words.
 	//
@@ -1187,7 +1203,7 @@ type ChatCompletionRequest struct {
 	MaxCompletionTokens *int32 `json:"max_completion_tokens,omitempty"`
 
 	// Stop Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
-	Stop *ChatCompletionRequest_Stop `json:"stop,omitempty"`
+	Stop *ChatCompletionStopSetting `json:"stop,omitempty"`
 
 	// N How many answers: one. More are not supported.
 	//
@@ -1203,7 +1219,7 @@ type ChatCompletionRequest struct {
 	Tools []ChatCompletionTool `json:"tools,omitempty"`
 
 	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
-	ToolChoice *ChatCompletionRequest_ToolChoice `json:"tool_choice,omitempty"`
+	ToolChoice *ChatCompletionToolChoice `json:"tool_choice,omitempty"`
 
 	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
@@ -1211,7 +1227,7 @@ type ChatCompletionRequest struct {
 	ParallelToolCalls *bool `json:"parallel_tool_calls,omitempty"`
 
 	// ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
-	ResponseFormat *ChatCompletionRequest_ResponseFormat `json:"response_format,omitempty"`
+	ResponseFormat *ChatCompletionFormat `json:"response_format,omitempty"`
 
 	// ReasoningEffort How much a reasoning model thinks. Passed on.
 	//
@@ -1268,42 +1284,6 @@ type ChatCompletionRequest struct {
 	Audio map[string]interface{} `json:"audio,omitempty"`
 }
 
-// ChatCompletionRequest_StreamOptions What the stream shall hold.
-type ChatCompletionRequest_StreamOptions struct {
-	// IncludeUsage Whether a chunk with the usage and without choices comes before the end.
-	//
-	// Example: true
-	IncludeUsage *bool `json:"include_usage,omitempty"`
-}
-
-// ChatCompletionRequest_Stop Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
-type ChatCompletionRequest_Stop struct {
-	union json.RawMessage
-}
-
-// ChatCompletionRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
-type ChatCompletionRequest_ToolChoice struct {
-	union json.RawMessage
-}
-
-// ChatCompletionRequestResponseFormatType The form of the answer.
-//
-// Example: json_schema
-type ChatCompletionRequestResponseFormatType string
-
-// ChatCompletionRequest_ResponseFormat The form of the answer: text, JSON, or JSON of a schema. Passed on.
-type ChatCompletionRequest_ResponseFormat struct {
-	// Type The form of the answer.
-	//
-	// Example: json_schema
-	Type ChatCompletionRequestResponseFormatType `json:"type"`
-
-	// JSONSchema An object that the model or its provider reads or writes, and that passes through as it is: a JSON Schema, the tokens behind a word.
-	//
-	// Example: {"required":["city"],"type":"object"}
-	JSONSchema *OpenaiRaw `json:"json_schema,omitempty"`
-}
-
 // ChatCompletionRequestModalities What the answer is made of.
 //
 // Example: text
@@ -1314,8 +1294,18 @@ type ChatCompletionRequestModalities string
 // Example: END
 type ChatCompletionStop = string
 
+// ChatCompletionStopSetting Where the answer ends, at the latest: one text or up to four. They are not part of the answer.
+type ChatCompletionStopSetting struct {
+	union json.RawMessage
+}
+
 // ChatCompletionStops Texts before which the answer ends.
 type ChatCompletionStops = []string
+
+// ChatCompletionStreamData A chunk, an error, or the end.
+type ChatCompletionStreamData struct {
+	union json.RawMessage
+}
 
 // ChatCompletionStreamEnd The end of the stream. It is not JSON.
 //
@@ -1326,6 +1316,14 @@ type ChatCompletionStreamEnd string
 type ChatCompletionStreamError struct {
 	// Error The error itself.
 	Error OpenaiError `json:"error"`
+}
+
+// ChatCompletionStreamOptions What the stream shall hold.
+type ChatCompletionStreamOptions struct {
+	// IncludeUsage Whether a chunk with the usage and without choices comes before the end.
+	//
+	// Example: true
+	IncludeUsage *bool `json:"include_usage,omitempty"`
 }
 
 // ChatCompletionText The whole text of a message.
@@ -1397,6 +1395,11 @@ type ChatCompletionToolCallPiece struct {
 //
 // Example: function
 type ChatCompletionToolCallPieceType string
+
+// ChatCompletionToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name. Passed on.
+type ChatCompletionToolChoice struct {
+	union json.RawMessage
+}
 
 // ChatCompletionToolFunction What the tool is to the model.
 type ChatCompletionToolFunction struct {
@@ -1494,18 +1497,13 @@ type Embedding struct {
 	Index int32 `json:"index"`
 
 	// Embedding The vector.
-	Embedding Embedding_Embedding `json:"embedding"`
+	Embedding EmbeddingVector `json:"embedding"`
 }
 
 // EmbeddingObject Says what this is.
 //
 // Example: embedding
 type EmbeddingObject string
-
-// Embedding_Embedding The vector.
-type Embedding_Embedding struct {
-	union json.RawMessage
-}
 
 // EmbeddingBase64 A vector as little-endian floats of four bytes, in base64.
 //
@@ -1514,6 +1512,11 @@ type EmbeddingBase64 = []byte
 
 // EmbeddingFloats A vector as numbers.
 type EmbeddingFloats = []float32
+
+// EmbeddingInput A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
+type EmbeddingInput struct {
+	union json.RawMessage
+}
 
 // EmbeddingList Vectors, in the order of the texts.
 type EmbeddingList struct {
@@ -1547,7 +1550,7 @@ type EmbeddingRequest struct {
 	Model string `json:"model"`
 
 	// Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
-	Input EmbeddingRequest_Input `json:"input"`
+	Input EmbeddingInput `json:"input"`
 
 	// EncodingFormat How a vector is written.
 	//
@@ -1565,11 +1568,6 @@ type EmbeddingRequest struct {
 	User *string `json:"user,omitempty"`
 }
 
-// EmbeddingRequest_Input A text, up to 2,048 texts, a text as tokens, or up to 2,048 of those.
-type EmbeddingRequest_Input struct {
-	union json.RawMessage
-}
-
 // EmbeddingRequestEncodingFormat How a vector is written.
 //
 // Example: float
@@ -1580,7 +1578,7 @@ type EmbeddingRequestEncodingFormat string
 // Example: Tell me about AI.
 type EmbeddingText = string
 
-// EmbeddingTexts Texts.
+// EmbeddingTexts Texts, each of which gets a vector.
 type EmbeddingTexts = []EmbeddingText
 
 // EmbeddingToken A token's number in cl100k_base.
@@ -1605,6 +1603,11 @@ type EmbeddingUsage struct {
 	//
 	// Example: 5
 	TotalTokens int64 `json:"total_tokens"`
+}
+
+// EmbeddingVector The vector.
+type EmbeddingVector struct {
+	union json.RawMessage
 }
 
 // EventID The event's position in the stream; send the last one as `Last-Event-ID` to go on from there.
@@ -1704,8 +1707,8 @@ type ModelResponse struct {
 	// Text The form of the answer.
 	Text *ResponseText `json:"text"`
 
-	// ToolChoice Whether the model calls tools.
-	ToolChoice ModelResponse_ToolChoice `json:"tool_choice"`
+	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+	ToolChoice ResponseToolChoice `json:"tool_choice"`
 
 	// Tools What the model might call.
 	Tools []ResponseTool `json:"tools"`
@@ -1738,11 +1741,6 @@ type ModelResponseObject string
 //
 // Example: completed
 type ModelResponseStatus string
-
-// ModelResponse_ToolChoice Whether the model calls tools.
-type ModelResponse_ToolChoice struct {
-	union json.RawMessage
-}
 
 // ModelResponseCut Why the answer was cut; null when it was not.
 type ModelResponseCut struct {
@@ -1794,7 +1792,7 @@ type ModelResponseRequest struct {
 	Model string `json:"model"`
 
 	// Input What to answer: a text of the user, or items, the oldest first.
-	Input ModelResponseRequest_Input `json:"input"`
+	Input ResponseInput `json:"input"`
 
 	// Instructions What the model shall keep to; it stands before everything else.
 	//
@@ -1850,7 +1848,7 @@ type ModelResponseRequest struct {
 	Tools []ResponseTool `json:"tools,omitempty"`
 
 	// ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
-	ToolChoice *ModelResponseRequest_ToolChoice `json:"tool_choice,omitempty"`
+	ToolChoice *ResponseToolChoice `json:"tool_choice,omitempty"`
 
 	// ParallelToolCalls Whether the model may call several tools at once. Passed on.
 	//
@@ -1873,16 +1871,6 @@ type ModelResponseRequest struct {
 
 	// Prompt Not supported: only null or an empty object.
 	Prompt map[string]interface{} `json:"prompt,omitempty"`
-}
-
-// ModelResponseRequest_Input What to answer: a text of the user, or items, the oldest first.
-type ModelResponseRequest_Input struct {
-	union json.RawMessage
-}
-
-// ModelResponseRequest_ToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
-type ModelResponseRequest_ToolChoice struct {
-	union json.RawMessage
 }
 
 // ModelResponseUsage What the response took; null before its end.
@@ -1999,7 +1987,7 @@ type OpenaiImageRequestSize string
 // Example: url
 type OpenaiImageRequestResponseFormat string
 
-// OpenaiImages Pictures.
+// OpenaiImages The pictures that were made.
 type OpenaiImages struct {
 	// Created When the picture was asked for, in Unix seconds.
 	//
@@ -2211,6 +2199,16 @@ type ResponseFormat struct {
 // Example: json_schema
 type ResponseFormatType string
 
+// ResponseInput What to answer: a text of the user, or items, the oldest first.
+type ResponseInput struct {
+	union json.RawMessage
+}
+
+// ResponseInputContent Of a message: the text, whole or in parts; required there.
+type ResponseInputContent struct {
+	union json.RawMessage
+}
+
 // ResponseInputItem A message, a call of a tool, its result, or reasoning of before, which is not sent to the model. Items of an earlier output may be sent as they are.
 type ResponseInputItem struct {
 	// Type What the item is; a message unless this says otherwise.
@@ -2229,7 +2227,7 @@ type ResponseInputItem struct {
 	Role *ResponseInputItemRole `json:"role,omitempty"`
 
 	// Content Of a message: the text, whole or in parts; required there.
-	Content *ResponseInputItem_Content `json:"content,omitempty"`
+	Content *ResponseInputContent `json:"content,omitempty"`
 
 	// CallID Of a call and its result: which call it is; required there.
 	//
@@ -2247,7 +2245,7 @@ type ResponseInputItem struct {
 	Arguments *string `json:"arguments,omitempty"`
 
 	// Output Of a result: what the tool gave; required there.
-	Output *ResponseInputItem_Output `json:"output,omitempty"`
+	Output *ResponseToolOutput `json:"output,omitempty"`
 }
 
 // ResponseInputItemType What the item is; a message unless this says otherwise.
@@ -2259,16 +2257,6 @@ type ResponseInputItemType string
 //
 // Example: user
 type ResponseInputItemRole string
-
-// ResponseInputItem_Content Of a message: the text, whole or in parts; required there.
-type ResponseInputItem_Content struct {
-	union json.RawMessage
-}
-
-// ResponseInputItem_Output Of a result: what the tool gave; required there.
-type ResponseInputItem_Output struct {
-	union json.RawMessage
-}
 
 // ResponseInputItems Items, the oldest first.
 type ResponseInputItems = []ResponseInputItem
@@ -2636,6 +2624,11 @@ type ResponseTool struct {
 // Example: function
 type ResponseToolType string
 
+// ResponseToolChoice Whether the model calls tools: `none`, `auto`, `required`, or one by its name.
+type ResponseToolChoice struct {
+	union json.RawMessage
+}
+
 // ResponseToolName The one tool that the model shall call.
 type ResponseToolName struct {
 	// Type What kind of tool it is.
@@ -2653,6 +2646,11 @@ type ResponseToolName struct {
 //
 // Example: function
 type ResponseToolNameType string
+
+// ResponseToolOutput Of a result: what the tool gave; required there.
+type ResponseToolOutput struct {
+	union json.RawMessage
+}
 
 // ResponseToolParameters The JSON Schema of the tool's arguments.
 //
@@ -3097,22 +3095,22 @@ func (a ResponseListedItem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// AsChatCompletionText returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionText
-func (t ChatCompletionMessage_Content) AsChatCompletionText() (ChatCompletionText, error) {
+// AsChatCompletionText returns the union data inside the ChatCompletionContent as a ChatCompletionText
+func (t ChatCompletionContent) AsChatCompletionText() (ChatCompletionText, error) {
 	var body ChatCompletionText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionText overwrites any union data inside the ChatCompletionMessage_Content as the provided ChatCompletionText
-func (t *ChatCompletionMessage_Content) FromChatCompletionText(v ChatCompletionText) error {
+// FromChatCompletionText overwrites any union data inside the ChatCompletionContent as the provided ChatCompletionText
+func (t *ChatCompletionContent) FromChatCompletionText(v ChatCompletionText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionText performs a merge with any union data inside the ChatCompletionMessage_Content, using the provided ChatCompletionText
-func (t *ChatCompletionMessage_Content) MergeChatCompletionText(v ChatCompletionText) error {
+// MergeChatCompletionText performs a merge with any union data inside the ChatCompletionContent, using the provided ChatCompletionText
+func (t *ChatCompletionContent) MergeChatCompletionText(v ChatCompletionText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3123,22 +3121,22 @@ func (t *ChatCompletionMessage_Content) MergeChatCompletionText(v ChatCompletion
 	return err
 }
 
-// AsChatCompletionParts returns the union data inside the ChatCompletionMessage_Content as a ChatCompletionParts
-func (t ChatCompletionMessage_Content) AsChatCompletionParts() (ChatCompletionParts, error) {
+// AsChatCompletionParts returns the union data inside the ChatCompletionContent as a ChatCompletionParts
+func (t ChatCompletionContent) AsChatCompletionParts() (ChatCompletionParts, error) {
 	var body ChatCompletionParts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionParts overwrites any union data inside the ChatCompletionMessage_Content as the provided ChatCompletionParts
-func (t *ChatCompletionMessage_Content) FromChatCompletionParts(v ChatCompletionParts) error {
+// FromChatCompletionParts overwrites any union data inside the ChatCompletionContent as the provided ChatCompletionParts
+func (t *ChatCompletionContent) FromChatCompletionParts(v ChatCompletionParts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionParts performs a merge with any union data inside the ChatCompletionMessage_Content, using the provided ChatCompletionParts
-func (t *ChatCompletionMessage_Content) MergeChatCompletionParts(v ChatCompletionParts) error {
+// MergeChatCompletionParts performs a merge with any union data inside the ChatCompletionContent, using the provided ChatCompletionParts
+func (t *ChatCompletionContent) MergeChatCompletionParts(v ChatCompletionParts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3149,32 +3147,32 @@ func (t *ChatCompletionMessage_Content) MergeChatCompletionParts(v ChatCompletio
 	return err
 }
 
-func (t ChatCompletionMessage_Content) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionContent) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionMessage_Content) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionContent) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionStop returns the union data inside the ChatCompletionRequest_Stop as a ChatCompletionStop
-func (t ChatCompletionRequest_Stop) AsChatCompletionStop() (ChatCompletionStop, error) {
+// AsChatCompletionStop returns the union data inside the ChatCompletionStopSetting as a ChatCompletionStop
+func (t ChatCompletionStopSetting) AsChatCompletionStop() (ChatCompletionStop, error) {
 	var body ChatCompletionStop
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStop overwrites any union data inside the ChatCompletionRequest_Stop as the provided ChatCompletionStop
-func (t *ChatCompletionRequest_Stop) FromChatCompletionStop(v ChatCompletionStop) error {
+// FromChatCompletionStop overwrites any union data inside the ChatCompletionStopSetting as the provided ChatCompletionStop
+func (t *ChatCompletionStopSetting) FromChatCompletionStop(v ChatCompletionStop) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStop performs a merge with any union data inside the ChatCompletionRequest_Stop, using the provided ChatCompletionStop
-func (t *ChatCompletionRequest_Stop) MergeChatCompletionStop(v ChatCompletionStop) error {
+// MergeChatCompletionStop performs a merge with any union data inside the ChatCompletionStopSetting, using the provided ChatCompletionStop
+func (t *ChatCompletionStopSetting) MergeChatCompletionStop(v ChatCompletionStop) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3185,22 +3183,22 @@ func (t *ChatCompletionRequest_Stop) MergeChatCompletionStop(v ChatCompletionSto
 	return err
 }
 
-// AsChatCompletionStops returns the union data inside the ChatCompletionRequest_Stop as a ChatCompletionStops
-func (t ChatCompletionRequest_Stop) AsChatCompletionStops() (ChatCompletionStops, error) {
+// AsChatCompletionStops returns the union data inside the ChatCompletionStopSetting as a ChatCompletionStops
+func (t ChatCompletionStopSetting) AsChatCompletionStops() (ChatCompletionStops, error) {
 	var body ChatCompletionStops
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionStops overwrites any union data inside the ChatCompletionRequest_Stop as the provided ChatCompletionStops
-func (t *ChatCompletionRequest_Stop) FromChatCompletionStops(v ChatCompletionStops) error {
+// FromChatCompletionStops overwrites any union data inside the ChatCompletionStopSetting as the provided ChatCompletionStops
+func (t *ChatCompletionStopSetting) FromChatCompletionStops(v ChatCompletionStops) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionStops performs a merge with any union data inside the ChatCompletionRequest_Stop, using the provided ChatCompletionStops
-func (t *ChatCompletionRequest_Stop) MergeChatCompletionStops(v ChatCompletionStops) error {
+// MergeChatCompletionStops performs a merge with any union data inside the ChatCompletionStopSetting, using the provided ChatCompletionStops
+func (t *ChatCompletionStopSetting) MergeChatCompletionStops(v ChatCompletionStops) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3211,32 +3209,120 @@ func (t *ChatCompletionRequest_Stop) MergeChatCompletionStops(v ChatCompletionSt
 	return err
 }
 
-func (t ChatCompletionRequest_Stop) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionStopSetting) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionRequest_Stop) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionStopSetting) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionToolMode returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolMode
-func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+// AsChatCompletionChunk returns the union data inside the ChatCompletionStreamData as a ChatCompletionChunk
+func (t ChatCompletionStreamData) AsChatCompletionChunk() (ChatCompletionChunk, error) {
+	var body ChatCompletionChunk
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionChunk overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionChunk
+func (t *ChatCompletionStreamData) FromChatCompletionChunk(v ChatCompletionChunk) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionChunk performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionChunk
+func (t *ChatCompletionStreamData) MergeChatCompletionChunk(v ChatCompletionChunk) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChatCompletionStreamError returns the union data inside the ChatCompletionStreamData as a ChatCompletionStreamError
+func (t ChatCompletionStreamData) AsChatCompletionStreamError() (ChatCompletionStreamError, error) {
+	var body ChatCompletionStreamError
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionStreamError overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionStreamError
+func (t *ChatCompletionStreamData) FromChatCompletionStreamError(v ChatCompletionStreamError) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionStreamError performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionStreamError
+func (t *ChatCompletionStreamData) MergeChatCompletionStreamError(v ChatCompletionStreamError) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsChatCompletionStreamEnd returns the union data inside the ChatCompletionStreamData as a ChatCompletionStreamEnd
+func (t ChatCompletionStreamData) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
+	var body ChatCompletionStreamEnd
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromChatCompletionStreamEnd overwrites any union data inside the ChatCompletionStreamData as the provided ChatCompletionStreamEnd
+func (t *ChatCompletionStreamData) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeChatCompletionStreamEnd performs a merge with any union data inside the ChatCompletionStreamData, using the provided ChatCompletionStreamEnd
+func (t *ChatCompletionStreamData) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ChatCompletionStreamData) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ChatCompletionStreamData) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsChatCompletionToolMode returns the union data inside the ChatCompletionToolChoice as a ChatCompletionToolMode
+func (t ChatCompletionToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
 	var body ChatCompletionToolMode
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolMode
-func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+// FromChatCompletionToolMode overwrites any union data inside the ChatCompletionToolChoice as the provided ChatCompletionToolMode
+func (t *ChatCompletionToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+// MergeChatCompletionToolMode performs a merge with any union data inside the ChatCompletionToolChoice, using the provided ChatCompletionToolMode
+func (t *ChatCompletionToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3247,22 +3333,22 @@ func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCom
 	return err
 }
 
-// AsChatCompletionToolName returns the union data inside the ChatCompletionRequest_ToolChoice as a ChatCompletionToolName
-func (t ChatCompletionRequest_ToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
+// AsChatCompletionToolName returns the union data inside the ChatCompletionToolChoice as a ChatCompletionToolName
+func (t ChatCompletionToolChoice) AsChatCompletionToolName() (ChatCompletionToolName, error) {
 	var body ChatCompletionToolName
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionToolName overwrites any union data inside the ChatCompletionRequest_ToolChoice as the provided ChatCompletionToolName
-func (t *ChatCompletionRequest_ToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
+// FromChatCompletionToolName overwrites any union data inside the ChatCompletionToolChoice as the provided ChatCompletionToolName
+func (t *ChatCompletionToolChoice) FromChatCompletionToolName(v ChatCompletionToolName) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionRequest_ToolChoice, using the provided ChatCompletionToolName
-func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
+// MergeChatCompletionToolName performs a merge with any union data inside the ChatCompletionToolChoice, using the provided ChatCompletionToolName
+func (t *ChatCompletionToolChoice) MergeChatCompletionToolName(v ChatCompletionToolName) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3273,94 +3359,32 @@ func (t *ChatCompletionRequest_ToolChoice) MergeChatCompletionToolName(v ChatCom
 	return err
 }
 
-func (t ChatCompletionRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+func (t ChatCompletionToolChoice) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ChatCompletionRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+func (t *ChatCompletionToolChoice) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsEmbeddingFloats returns the union data inside the Embedding_Embedding as a EmbeddingFloats
-func (t Embedding_Embedding) AsEmbeddingFloats() (EmbeddingFloats, error) {
-	var body EmbeddingFloats
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromEmbeddingFloats overwrites any union data inside the Embedding_Embedding as the provided EmbeddingFloats
-func (t *Embedding_Embedding) FromEmbeddingFloats(v EmbeddingFloats) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeEmbeddingFloats performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingFloats
-func (t *Embedding_Embedding) MergeEmbeddingFloats(v EmbeddingFloats) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsEmbeddingBase64 returns the union data inside the Embedding_Embedding as a EmbeddingBase64
-func (t Embedding_Embedding) AsEmbeddingBase64() (EmbeddingBase64, error) {
-	var body EmbeddingBase64
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromEmbeddingBase64 overwrites any union data inside the Embedding_Embedding as the provided EmbeddingBase64
-func (t *Embedding_Embedding) FromEmbeddingBase64(v EmbeddingBase64) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeEmbeddingBase64 performs a merge with any union data inside the Embedding_Embedding, using the provided EmbeddingBase64
-func (t *Embedding_Embedding) MergeEmbeddingBase64(v EmbeddingBase64) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t Embedding_Embedding) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *Embedding_Embedding) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsEmbeddingText returns the union data inside the EmbeddingRequest_Input as a EmbeddingText
-func (t EmbeddingRequest_Input) AsEmbeddingText() (EmbeddingText, error) {
+// AsEmbeddingText returns the union data inside the EmbeddingInput as a EmbeddingText
+func (t EmbeddingInput) AsEmbeddingText() (EmbeddingText, error) {
 	var body EmbeddingText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingText overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingText
-func (t *EmbeddingRequest_Input) FromEmbeddingText(v EmbeddingText) error {
+// FromEmbeddingText overwrites any union data inside the EmbeddingInput as the provided EmbeddingText
+func (t *EmbeddingInput) FromEmbeddingText(v EmbeddingText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingText performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingText
-func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
+// MergeEmbeddingText performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingText
+func (t *EmbeddingInput) MergeEmbeddingText(v EmbeddingText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3371,22 +3395,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingText(v EmbeddingText) error {
 	return err
 }
 
-// AsEmbeddingTexts returns the union data inside the EmbeddingRequest_Input as a EmbeddingTexts
-func (t EmbeddingRequest_Input) AsEmbeddingTexts() (EmbeddingTexts, error) {
+// AsEmbeddingTexts returns the union data inside the EmbeddingInput as a EmbeddingTexts
+func (t EmbeddingInput) AsEmbeddingTexts() (EmbeddingTexts, error) {
 	var body EmbeddingTexts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTexts overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTexts
-func (t *EmbeddingRequest_Input) FromEmbeddingTexts(v EmbeddingTexts) error {
+// FromEmbeddingTexts overwrites any union data inside the EmbeddingInput as the provided EmbeddingTexts
+func (t *EmbeddingInput) FromEmbeddingTexts(v EmbeddingTexts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTexts
-func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
+// MergeEmbeddingTexts performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTexts
+func (t *EmbeddingInput) MergeEmbeddingTexts(v EmbeddingTexts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3397,22 +3421,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTexts(v EmbeddingTexts) error {
 	return err
 }
 
-// AsEmbeddingTokens returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokens
-func (t EmbeddingRequest_Input) AsEmbeddingTokens() (EmbeddingTokens, error) {
+// AsEmbeddingTokens returns the union data inside the EmbeddingInput as a EmbeddingTokens
+func (t EmbeddingInput) AsEmbeddingTokens() (EmbeddingTokens, error) {
 	var body EmbeddingTokens
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTokens overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokens
-func (t *EmbeddingRequest_Input) FromEmbeddingTokens(v EmbeddingTokens) error {
+// FromEmbeddingTokens overwrites any union data inside the EmbeddingInput as the provided EmbeddingTokens
+func (t *EmbeddingInput) FromEmbeddingTokens(v EmbeddingTokens) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokens
-func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
+// MergeEmbeddingTokens performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTokens
+func (t *EmbeddingInput) MergeEmbeddingTokens(v EmbeddingTokens) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3423,22 +3447,22 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTokens(v EmbeddingTokens) error {
 	return err
 }
 
-// AsEmbeddingTokenLists returns the union data inside the EmbeddingRequest_Input as a EmbeddingTokenLists
-func (t EmbeddingRequest_Input) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
+// AsEmbeddingTokenLists returns the union data inside the EmbeddingInput as a EmbeddingTokenLists
+func (t EmbeddingInput) AsEmbeddingTokenLists() (EmbeddingTokenLists, error) {
 	var body EmbeddingTokenLists
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingRequest_Input as the provided EmbeddingTokenLists
-func (t *EmbeddingRequest_Input) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
+// FromEmbeddingTokenLists overwrites any union data inside the EmbeddingInput as the provided EmbeddingTokenLists
+func (t *EmbeddingInput) FromEmbeddingTokenLists(v EmbeddingTokenLists) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingRequest_Input, using the provided EmbeddingTokenLists
-func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
+// MergeEmbeddingTokenLists performs a merge with any union data inside the EmbeddingInput, using the provided EmbeddingTokenLists
+func (t *EmbeddingInput) MergeEmbeddingTokenLists(v EmbeddingTokenLists) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3449,32 +3473,32 @@ func (t *EmbeddingRequest_Input) MergeEmbeddingTokenLists(v EmbeddingTokenLists)
 	return err
 }
 
-func (t EmbeddingRequest_Input) MarshalJSON() ([]byte, error) {
+func (t EmbeddingInput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *EmbeddingRequest_Input) UnmarshalJSON(b []byte) error {
+func (t *EmbeddingInput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionToolMode returns the union data inside the ModelResponse_ToolChoice as a ChatCompletionToolMode
-func (t ModelResponse_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
-	var body ChatCompletionToolMode
+// AsEmbeddingFloats returns the union data inside the EmbeddingVector as a EmbeddingFloats
+func (t EmbeddingVector) AsEmbeddingFloats() (EmbeddingFloats, error) {
+	var body EmbeddingFloats
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionToolMode overwrites any union data inside the ModelResponse_ToolChoice as the provided ChatCompletionToolMode
-func (t *ModelResponse_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+// FromEmbeddingFloats overwrites any union data inside the EmbeddingVector as the provided EmbeddingFloats
+func (t *EmbeddingVector) FromEmbeddingFloats(v EmbeddingFloats) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+// MergeEmbeddingFloats performs a merge with any union data inside the EmbeddingVector, using the provided EmbeddingFloats
+func (t *EmbeddingVector) MergeEmbeddingFloats(v EmbeddingFloats) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3485,22 +3509,22 @@ func (t *ModelResponse_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionT
 	return err
 }
 
-// AsResponseToolName returns the union data inside the ModelResponse_ToolChoice as a ResponseToolName
-func (t ModelResponse_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
-	var body ResponseToolName
+// AsEmbeddingBase64 returns the union data inside the EmbeddingVector as a EmbeddingBase64
+func (t EmbeddingVector) AsEmbeddingBase64() (EmbeddingBase64, error) {
+	var body EmbeddingBase64
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseToolName overwrites any union data inside the ModelResponse_ToolChoice as the provided ResponseToolName
-func (t *ModelResponse_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+// FromEmbeddingBase64 overwrites any union data inside the EmbeddingVector as the provided EmbeddingBase64
+func (t *EmbeddingVector) FromEmbeddingBase64(v EmbeddingBase64) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseToolName performs a merge with any union data inside the ModelResponse_ToolChoice, using the provided ResponseToolName
-func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+// MergeEmbeddingBase64 performs a merge with any union data inside the EmbeddingVector, using the provided EmbeddingBase64
+func (t *EmbeddingVector) MergeEmbeddingBase64(v EmbeddingBase64) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3511,32 +3535,32 @@ func (t *ModelResponse_ToolChoice) MergeResponseToolName(v ResponseToolName) err
 	return err
 }
 
-func (t ModelResponse_ToolChoice) MarshalJSON() ([]byte, error) {
+func (t EmbeddingVector) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ModelResponse_ToolChoice) UnmarshalJSON(b []byte) error {
+func (t *EmbeddingVector) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsResponseInputText returns the union data inside the ModelResponseRequest_Input as a ResponseInputText
-func (t ModelResponseRequest_Input) AsResponseInputText() (ResponseInputText, error) {
+// AsResponseInputText returns the union data inside the ResponseInput as a ResponseInputText
+func (t ResponseInput) AsResponseInputText() (ResponseInputText, error) {
 	var body ResponseInputText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputText overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputText
-func (t *ModelResponseRequest_Input) FromResponseInputText(v ResponseInputText) error {
+// FromResponseInputText overwrites any union data inside the ResponseInput as the provided ResponseInputText
+func (t *ResponseInput) FromResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputText performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputText
-func (t *ModelResponseRequest_Input) MergeResponseInputText(v ResponseInputText) error {
+// MergeResponseInputText performs a merge with any union data inside the ResponseInput, using the provided ResponseInputText
+func (t *ResponseInput) MergeResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3547,22 +3571,22 @@ func (t *ModelResponseRequest_Input) MergeResponseInputText(v ResponseInputText)
 	return err
 }
 
-// AsResponseInputItems returns the union data inside the ModelResponseRequest_Input as a ResponseInputItems
-func (t ModelResponseRequest_Input) AsResponseInputItems() (ResponseInputItems, error) {
+// AsResponseInputItems returns the union data inside the ResponseInput as a ResponseInputItems
+func (t ResponseInput) AsResponseInputItems() (ResponseInputItems, error) {
 	var body ResponseInputItems
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputItems overwrites any union data inside the ModelResponseRequest_Input as the provided ResponseInputItems
-func (t *ModelResponseRequest_Input) FromResponseInputItems(v ResponseInputItems) error {
+// FromResponseInputItems overwrites any union data inside the ResponseInput as the provided ResponseInputItems
+func (t *ResponseInput) FromResponseInputItems(v ResponseInputItems) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputItems performs a merge with any union data inside the ModelResponseRequest_Input, using the provided ResponseInputItems
-func (t *ModelResponseRequest_Input) MergeResponseInputItems(v ResponseInputItems) error {
+// MergeResponseInputItems performs a merge with any union data inside the ResponseInput, using the provided ResponseInputItems
+func (t *ResponseInput) MergeResponseInputItems(v ResponseInputItems) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3573,32 +3597,94 @@ func (t *ModelResponseRequest_Input) MergeResponseInputItems(v ResponseInputItem
 	return err
 }
 
-func (t ModelResponseRequest_Input) MarshalJSON() ([]byte, error) {
+func (t ResponseInput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ModelResponseRequest_Input) UnmarshalJSON(b []byte) error {
+func (t *ResponseInput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsChatCompletionToolMode returns the union data inside the ModelResponseRequest_ToolChoice as a ChatCompletionToolMode
-func (t ModelResponseRequest_ToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
+// AsResponseInputText returns the union data inside the ResponseInputContent as a ResponseInputText
+func (t ResponseInputContent) AsResponseInputText() (ResponseInputText, error) {
+	var body ResponseInputText
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputText overwrites any union data inside the ResponseInputContent as the provided ResponseInputText
+func (t *ResponseInputContent) FromResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputText performs a merge with any union data inside the ResponseInputContent, using the provided ResponseInputText
+func (t *ResponseInputContent) MergeResponseInputText(v ResponseInputText) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResponseInputParts returns the union data inside the ResponseInputContent as a ResponseInputParts
+func (t ResponseInputContent) AsResponseInputParts() (ResponseInputParts, error) {
+	var body ResponseInputParts
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResponseInputParts overwrites any union data inside the ResponseInputContent as the provided ResponseInputParts
+func (t *ResponseInputContent) FromResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResponseInputParts performs a merge with any union data inside the ResponseInputContent, using the provided ResponseInputParts
+func (t *ResponseInputContent) MergeResponseInputParts(v ResponseInputParts) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ResponseInputContent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ResponseInputContent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsChatCompletionToolMode returns the union data inside the ResponseToolChoice as a ChatCompletionToolMode
+func (t ResponseToolChoice) AsChatCompletionToolMode() (ChatCompletionToolMode, error) {
 	var body ChatCompletionToolMode
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromChatCompletionToolMode overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ChatCompletionToolMode
-func (t *ModelResponseRequest_ToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
+// FromChatCompletionToolMode overwrites any union data inside the ResponseToolChoice as the provided ChatCompletionToolMode
+func (t *ResponseToolChoice) FromChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeChatCompletionToolMode performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ChatCompletionToolMode
-func (t *ModelResponseRequest_ToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
+// MergeChatCompletionToolMode performs a merge with any union data inside the ResponseToolChoice, using the provided ChatCompletionToolMode
+func (t *ResponseToolChoice) MergeChatCompletionToolMode(v ChatCompletionToolMode) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3609,22 +3695,22 @@ func (t *ModelResponseRequest_ToolChoice) MergeChatCompletionToolMode(v ChatComp
 	return err
 }
 
-// AsResponseToolName returns the union data inside the ModelResponseRequest_ToolChoice as a ResponseToolName
-func (t ModelResponseRequest_ToolChoice) AsResponseToolName() (ResponseToolName, error) {
+// AsResponseToolName returns the union data inside the ResponseToolChoice as a ResponseToolName
+func (t ResponseToolChoice) AsResponseToolName() (ResponseToolName, error) {
 	var body ResponseToolName
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseToolName overwrites any union data inside the ModelResponseRequest_ToolChoice as the provided ResponseToolName
-func (t *ModelResponseRequest_ToolChoice) FromResponseToolName(v ResponseToolName) error {
+// FromResponseToolName overwrites any union data inside the ResponseToolChoice as the provided ResponseToolName
+func (t *ResponseToolChoice) FromResponseToolName(v ResponseToolName) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseToolName performs a merge with any union data inside the ModelResponseRequest_ToolChoice, using the provided ResponseToolName
-func (t *ModelResponseRequest_ToolChoice) MergeResponseToolName(v ResponseToolName) error {
+// MergeResponseToolName performs a merge with any union data inside the ResponseToolChoice, using the provided ResponseToolName
+func (t *ResponseToolChoice) MergeResponseToolName(v ResponseToolName) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3635,32 +3721,32 @@ func (t *ModelResponseRequest_ToolChoice) MergeResponseToolName(v ResponseToolNa
 	return err
 }
 
-func (t ModelResponseRequest_ToolChoice) MarshalJSON() ([]byte, error) {
+func (t ResponseToolChoice) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ModelResponseRequest_ToolChoice) UnmarshalJSON(b []byte) error {
+func (t *ResponseToolChoice) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsResponseInputText returns the union data inside the ResponseInputItem_Content as a ResponseInputText
-func (t ResponseInputItem_Content) AsResponseInputText() (ResponseInputText, error) {
+// AsResponseInputText returns the union data inside the ResponseToolOutput as a ResponseInputText
+func (t ResponseToolOutput) AsResponseInputText() (ResponseInputText, error) {
 	var body ResponseInputText
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputText overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputText
-func (t *ResponseInputItem_Content) FromResponseInputText(v ResponseInputText) error {
+// FromResponseInputText overwrites any union data inside the ResponseToolOutput as the provided ResponseInputText
+func (t *ResponseToolOutput) FromResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputText
-func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) error {
+// MergeResponseInputText performs a merge with any union data inside the ResponseToolOutput, using the provided ResponseInputText
+func (t *ResponseToolOutput) MergeResponseInputText(v ResponseInputText) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3671,22 +3757,22 @@ func (t *ResponseInputItem_Content) MergeResponseInputText(v ResponseInputText) 
 	return err
 }
 
-// AsResponseInputParts returns the union data inside the ResponseInputItem_Content as a ResponseInputParts
-func (t ResponseInputItem_Content) AsResponseInputParts() (ResponseInputParts, error) {
+// AsResponseInputParts returns the union data inside the ResponseToolOutput as a ResponseInputParts
+func (t ResponseToolOutput) AsResponseInputParts() (ResponseInputParts, error) {
 	var body ResponseInputParts
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Content as the provided ResponseInputParts
-func (t *ResponseInputItem_Content) FromResponseInputParts(v ResponseInputParts) error {
+// FromResponseInputParts overwrites any union data inside the ResponseToolOutput as the provided ResponseInputParts
+func (t *ResponseToolOutput) FromResponseInputParts(v ResponseInputParts) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Content, using the provided ResponseInputParts
-func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts) error {
+// MergeResponseInputParts performs a merge with any union data inside the ResponseToolOutput, using the provided ResponseInputParts
+func (t *ResponseToolOutput) MergeResponseInputParts(v ResponseInputParts) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -3697,3696 +3783,204 @@ func (t *ResponseInputItem_Content) MergeResponseInputParts(v ResponseInputParts
 	return err
 }
 
-func (t ResponseInputItem_Content) MarshalJSON() ([]byte, error) {
+func (t ResponseToolOutput) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *ResponseInputItem_Content) UnmarshalJSON(b []byte) error {
+func (t *ResponseToolOutput) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsResponseInputText returns the union data inside the ResponseInputItem_Output as a ResponseInputText
-func (t ResponseInputItem_Output) AsResponseInputText() (ResponseInputText, error) {
-	var body ResponseInputText
-	err := json.Unmarshal(t.union, &body)
-	return body, err
+// Client calls the operations of this surface; package parley/gen/client makes one.
+type Client struct{ caller *wire.Caller }
+
+// New returns a client whose calls go through caller.
+func New(caller *wire.Caller) *Client { return &Client{caller.Refusing(refuse)} }
+
+// Error is an answer of this surface that is not a success. Find it with errors.As.
+type Error struct {
+	wire.Refusal
+	Answer *OpenaiErrorBody // what the server said; nil when it was not in this shape, as from a proxy
 }
 
-// FromResponseInputText overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputText
-func (t *ResponseInputItem_Output) FromResponseInputText(v ResponseInputText) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
+// Unwrap gives what all surfaces' refusals share.
+func (e *Error) Unwrap() error { return &e.Refusal }
+
+// refuse puts a refusal into the shape of this surface.
+func refuse(refusal *wire.Refusal) error {
+	e := &Error{Refusal: *refusal}
+	switch refusal.StatusCode {
+	default:
+		wire.Shape(refusal.Body, &e.Answer)
+	}
+	return e
 }
 
-// MergeResponseInputText performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputText
-func (t *ResponseInputItem_Output) MergeResponseInputText(v ResponseInputText) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
+func callCreateChatCompletion() *wire.Call {
+	call := wire.NewCall("POST", "/v1/chat/completions")
+	call.Keyed = true
+	call.ResumesAt("/api/v1/turns/{}/events", "Parley-Turn")
+	return call
 }
 
-// AsResponseInputParts returns the union data inside the ResponseInputItem_Output as a ResponseInputParts
-func (t ResponseInputItem_Output) AsResponseInputParts() (ResponseInputParts, error) {
-	var body ResponseInputParts
-	err := json.Unmarshal(t.union, &body)
-	return body, err
+// CreateChatCompletion: Answer a list of messages as OpenAI does. (POST /v1/chat/completions)
+func (c *Client) CreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, options ...wire.Option) (*ChatCompletion, error) {
+	call := callCreateChatCompletion()
+	call.JSON(body)
+	return wire.JSON[*ChatCompletion](ctx, c.caller, call, options)
 }
 
-// FromResponseInputParts overwrites any union data inside the ResponseInputItem_Output as the provided ResponseInputParts
-func (t *ResponseInputItem_Output) FromResponseInputParts(v ResponseInputParts) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
+// StreamCreateChatCompletion is CreateChatCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does. (POST /v1/chat/completions)
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is an *Error when the server refused. Cancel ctx or break off to
+// stop it. A connection that broke is made anew, and the stream goes on after the last event that was yielded.
+func (c *Client) StreamCreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, options ...wire.Option) iter.Seq2[ChatCompletionStreamEvent, error] {
+	call := callCreateChatCompletion()
+	call.JSON(body)
+	return wire.Stream(ctx, c.caller, call, options, false, decodeChatCompletionStreamEvent)
 }
 
-// MergeResponseInputParts performs a merge with any union data inside the ResponseInputItem_Output, using the provided ResponseInputParts
-func (t *ResponseInputItem_Output) MergeResponseInputParts(v ResponseInputParts) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
+func callCreateEmbedding() *wire.Call {
+	call := wire.NewCall("POST", "/v1/embeddings")
+	call.Keyed = true
+	return call
 }
 
-func (t ResponseInputItem_Output) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
+// CreateEmbedding: Turn texts into vectors as OpenAI does. (POST /v1/embeddings)
+func (c *Client) CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, options ...wire.Option) (*EmbeddingList, error) {
+	call := callCreateEmbedding()
+	call.JSON(body)
+	return wire.JSON[*EmbeddingList](ctx, c.caller, call, options)
 }
 
-func (t *ResponseInputItem_Output) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
+func callCreateOpenaiImage() *wire.Call {
+	call := wire.NewCall("POST", "/v1/images/generations")
+	call.Keyed = true
+	return call
 }
 
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
-
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
+// CreateOpenaiImage: Make a picture as OpenAI does. (POST /v1/images/generations)
+func (c *Client) CreateOpenaiImage(ctx context.Context, body CreateOpenaiImageJSONRequestBody, options ...wire.Option) (*OpenaiImages, error) {
+	call := callCreateOpenaiImage()
+	call.JSON(body)
+	return wire.JSON[*OpenaiImages](ctx, c.caller, call, options)
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
-	Server string
-
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
+func callListOpenaiModels() *wire.Call {
+	call := wire.NewCall("GET", "/v1/models")
+	return call
 }
 
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
-
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
+// ListOpenaiModels: List models and agents. (GET /v1/models)
+func (c *Client) ListOpenaiModels(ctx context.Context, options ...wire.Option) (*OpenaiModelList, error) {
+	call := callListOpenaiModels()
+	return wire.JSON[*OpenaiModelList](ctx, c.caller, call, options)
 }
 
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
+func callGetOpenaiModel(modelID string) *wire.Call {
+	call := wire.NewCall("GET", "/v1/models/{}", modelID)
+	return call
 }
 
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
+// GetOpenaiModel: Look up a model or an agent. (GET /v1/models/{})
+func (c *Client) GetOpenaiModel(ctx context.Context, modelID string, options ...wire.Option) (*OpenaiModel, error) {
+	call := callGetOpenaiModel(modelID)
+	return wire.JSON[*OpenaiModel](ctx, c.caller, call, options)
 }
 
-// The interface specification for the client above.
-type ClientInterface interface {
-
-	// CreateChatCompletionWithBody Answer a list of messages as OpenAI does
-	//
-	// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-	// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-	// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-	// `context_length_exceeded`.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-	//
-	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-	// `tool_choice` forces it to, with the smallest arguments that fit.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-	CreateChatCompletionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateChatCompletion Answer a list of messages as OpenAI does
-	//
-	// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-	// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-	// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-	// `context_length_exceeded`.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-	//
-	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-	// `tool_choice` forces it to, with the smallest arguments that fit.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-	CreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
-	//
-	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-	// floats of four bytes.
-	//
-	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-	// more than the model's context.
-	//
-	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-	// `dimensions` says, so that texts that share words are near each other.
-	//
-	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-	CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateEmbedding Turn texts into vectors as OpenAI does
-	//
-	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-	// floats of four bytes.
-	//
-	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-	// more than the model's context.
-	//
-	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-	// `dimensions` says, so that texts that share words are near each other.
-	//
-	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-	CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateOpenaiImageWithBody Make a picture as OpenAI does
-	//
-	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-	// among the account's images.
-	//
-	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-	CreateOpenaiImageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateOpenaiImage Make a picture as OpenAI does
-	//
-	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-	// among the account's images.
-	//
-	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-	CreateOpenaiImage(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListOpenaiModels List models and agents
-	//
-	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
-	//
-	// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
-	ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetOpenaiModel Look up a model or an agent
-	//
-	// What a name stands for. A `/` in an id is sent as `%2F`.
-	//
-	// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
-	GetOpenaiModel(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateModelResponseWithBody Answer as OpenAI's Responses API does
-	//
-	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-	// With `"store": false` nothing of the text is kept.
-	//
-	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-	// response must have ended. A chain ends where a response was deleted.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-	// goes away ends no response, in the background or not.
-	//
-	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-	// provider and not kept; what is passed on may have 1 MiB.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-	CreateModelResponseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateModelResponse Answer as OpenAI's Responses API does
-	//
-	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-	// With `"store": false` nothing of the text is kept.
-	//
-	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-	// response must have ended. A chain ends where a response was deleted.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-	// goes away ends no response, in the background or not.
-	//
-	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-	// provider and not kept; what is passed on may have 1 MiB.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-	CreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteModelResponse Delete a response
-	//
-	// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
-	//
-	// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
-	DeleteModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetModelResponse Read a response
-	//
-	// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
-	// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
-	// the end there is the last event alone.
-	//
-	// Only responses that were stored can be read.
-	//
-	// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
-	GetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CancelModelResponse Stop a response
-	//
-	// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
-	// The response may still be `in_progress` in the answer when another server runs it.
-	//
-	// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
-	CancelModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListModelResponseInputItems List what a response answered
-	//
-	// The items of the request that made the response, without those of responses before it.
-	//
-	// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
-	ListModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+func callCreateModelResponse() *wire.Call {
+	call := wire.NewCall("POST", "/v1/responses")
+	call.Keyed = true
+	call.ResumesAt("/api/v1/turns/{}/events", "Parley-Turn")
+	return call
 }
 
-// CreateChatCompletionWithBody Answer a list of messages as OpenAI does
-//
-// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-// `context_length_exceeded`.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-//
-// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-// `tool_choice` forces it to, with the smallest arguments that fit.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-func (c *Client) CreateChatCompletionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateChatCompletionRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+// CreateModelResponse: Answer as OpenAI's Responses API does. (POST /v1/responses)
+func (c *Client) CreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, options ...wire.Option) (*ModelResponse, error) {
+	call := callCreateModelResponse()
+	call.JSON(body)
+	return wire.JSON[*ModelResponse](ctx, c.caller, call, options)
 }
 
-// CreateChatCompletion Answer a list of messages as OpenAI does
+// StreamCreateModelResponse is CreateModelResponse with the answer as a stream of events: Answer as OpenAI's Responses API does. (POST /v1/responses)
 //
-// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-// `context_length_exceeded`.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-//
-// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-// `tool_choice` forces it to, with the smallest arguments that fit.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-func (c *Client) CreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateChatCompletionRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is an *Error when the server refused. Cancel ctx or break off to
+// stop it. A connection that broke is made anew, and the stream goes on after the last event that was yielded.
+func (c *Client) StreamCreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, options ...wire.Option) iter.Seq2[ModelResponseStreamEvent, error] {
+	call := callCreateModelResponse()
+	call.JSON(body)
+	return wire.Stream(ctx, c.caller, call, options, false, decodeModelResponseStreamEvent)
 }
 
-// CreateEmbeddingWithBody Turn texts into vectors as OpenAI does
-//
-// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-// floats of four bytes.
-//
-// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-// more than the model's context.
-//
-// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-// `dimensions` says, so that texts that share words are near each other.
-//
-// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-func (c *Client) CreateEmbeddingWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateEmbeddingRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+func callDeleteModelResponse(responseID ResponseIDPath) *wire.Call {
+	call := wire.NewCall("DELETE", "/v1/responses/{}", responseID)
+	return call
 }
 
-// CreateEmbedding Turn texts into vectors as OpenAI does
-//
-// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-// floats of four bytes.
-//
-// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-// more than the model's context.
-//
-// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-// `dimensions` says, so that texts that share words are near each other.
-//
-// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-func (c *Client) CreateEmbedding(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateEmbeddingRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+// DeleteModelResponse: Delete a response. (DELETE /v1/responses/{})
+func (c *Client) DeleteModelResponse(ctx context.Context, responseID ResponseIDPath, options ...wire.Option) (*DeletedModelResponse, error) {
+	call := callDeleteModelResponse(responseID)
+	return wire.JSON[*DeletedModelResponse](ctx, c.caller, call, options)
 }
 
-// CreateOpenaiImageWithBody Make a picture as OpenAI does
-//
-// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-// among the account's images.
-//
-// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-func (c *Client) CreateOpenaiImageWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateOpenaiImageRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateOpenaiImage Make a picture as OpenAI does
-//
-// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-// among the account's images.
-//
-// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-func (c *Client) CreateOpenaiImage(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateOpenaiImageRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// ListOpenaiModels List models and agents
-//
-// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
-//
-// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
-func (c *Client) ListOpenaiModels(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListOpenaiModelsRequest(c.Server)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetOpenaiModel Look up a model or an agent
-//
-// What a name stands for. A `/` in an id is sent as `%2F`.
-//
-// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
-func (c *Client) GetOpenaiModel(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOpenaiModelRequest(c.Server, modelID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateModelResponseWithBody Answer as OpenAI's Responses API does
-//
-// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-// With `"store": false` nothing of the text is kept.
-//
-// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-// response must have ended. A chain ends where a response was deleted.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-// goes away ends no response, in the background or not.
-//
-// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-// provider and not kept; what is passed on may have 1 MiB.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-func (c *Client) CreateModelResponseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateModelResponseRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateModelResponse Answer as OpenAI's Responses API does
-//
-// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-// With `"store": false` nothing of the text is kept.
-//
-// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-// response must have ended. A chain ends where a response was deleted.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-// goes away ends no response, in the background or not.
-//
-// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-// provider and not kept; what is passed on may have 1 MiB.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-func (c *Client) CreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateModelResponseRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteModelResponse Delete a response
-//
-// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
-//
-// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
-func (c *Client) DeleteModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteModelResponseRequest(c.Server, responseID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetModelResponse Read a response
-//
-// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
-// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
-// the end there is the last event alone.
-//
-// Only responses that were stored can be read.
-//
-// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
-func (c *Client) GetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetModelResponseRequest(c.Server, responseID, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CancelModelResponse Stop a response
-//
-// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
-// The response may still be `in_progress` in the answer when another server runs it.
-//
-// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
-func (c *Client) CancelModelResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelModelResponseRequest(c.Server, responseID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// ListModelResponseInputItems List what a response answered
-//
-// The items of the request that made the response, without those of responses before it.
-//
-// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
-func (c *Client) ListModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListModelResponseInputItemsRequest(c.Server, responseID, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// NewCreateChatCompletionRequest calls the generic CreateChatCompletion builder with application/json body
-func NewCreateChatCompletionRequest(server string, body CreateChatCompletionJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateChatCompletionRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateChatCompletionRequestWithBody constructs an http.Request for the CreateChatCompletion method, with any body, and a specified content type
-func NewCreateChatCompletionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/chat/completions")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewCreateEmbeddingRequest calls the generic CreateEmbedding builder with application/json body
-func NewCreateEmbeddingRequest(server string, body CreateEmbeddingJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateEmbeddingRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateEmbeddingRequestWithBody constructs an http.Request for the CreateEmbedding method, with any body, and a specified content type
-func NewCreateEmbeddingRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/embeddings")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewCreateOpenaiImageRequest calls the generic CreateOpenaiImage builder with application/json body
-func NewCreateOpenaiImageRequest(server string, body CreateOpenaiImageJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateOpenaiImageRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateOpenaiImageRequestWithBody constructs an http.Request for the CreateOpenaiImage method, with any body, and a specified content type
-func NewCreateOpenaiImageRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/images/generations")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewListOpenaiModelsRequest constructs an http.Request for the ListOpenaiModels method
-func NewListOpenaiModelsRequest(server string) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/models")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewGetOpenaiModelRequest constructs an http.Request for the GetOpenaiModel method
-func NewGetOpenaiModelRequest(server string, modelID string) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "model_id", modelID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/models/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewCreateModelResponseRequest calls the generic CreateModelResponse builder with application/json body
-func NewCreateModelResponseRequest(server string, body CreateModelResponseJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateModelResponseRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateModelResponseRequestWithBody constructs an http.Request for the CreateModelResponse method, with any body, and a specified content type
-func NewCreateModelResponseRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/responses")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewDeleteModelResponseRequest constructs an http.Request for the DeleteModelResponse method
-func NewDeleteModelResponseRequest(server string, responseID ResponseIDPath) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/responses/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewGetModelResponseRequest constructs an http.Request for the GetModelResponse method
-func NewGetModelResponseRequest(server string, responseID ResponseIDPath, params *GetModelResponseParams) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/responses/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
+func callGetModelResponse(responseID ResponseIDPath, params *GetModelResponseParams) *wire.Call {
+	call := wire.NewCall("GET", "/v1/responses/{}", responseID)
 	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Stream != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", *params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.StartingAfter != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "starting_after", *params.StartingAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+		call.Query("stream", params.Stream)
+		call.Query("starting_after", params.StartingAfter)
 	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
+	return call
 }
 
-// NewCancelModelResponseRequest constructs an http.Request for the CancelModelResponse method
-func NewCancelModelResponseRequest(server string, responseID ResponseIDPath) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/responses/%s/cancel", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
+// GetModelResponse: Read a response. (GET /v1/responses/{})
+func (c *Client) GetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, options ...wire.Option) (*ModelResponse, error) {
+	call := callGetModelResponse(responseID, params)
+	return wire.JSON[*ModelResponse](ctx, c.caller, call, options)
 }
 
-// NewListModelResponseInputItemsRequest constructs an http.Request for the ListModelResponseInputItems method
-func NewListModelResponseInputItemsRequest(server string, responseID ResponseIDPath, params *ListModelResponseInputItemsParams) (*http.Request, error) {
-	var err error
+// StreamGetModelResponse is GetModelResponse with the answer as a stream of events: Read a response. (GET /v1/responses/{})
+//
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is an *Error when the server refused. Cancel ctx or break off to
+// stop it.
+func (c *Client) StreamGetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, options ...wire.Option) iter.Seq2[ModelResponseStreamEvent, error] {
+	call := callGetModelResponse(responseID, params)
+	return wire.Stream(ctx, c.caller, call, options, false, decodeModelResponseStreamEvent)
+}
 
-	var pathParam0 string
+func callCancelModelResponse(responseID ResponseIDPath) *wire.Call {
+	call := wire.NewCall("POST", "/v1/responses/{}/cancel", responseID)
+	return call
+}
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "response_id", responseID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
+// CancelModelResponse: Stop a response. (POST /v1/responses/{}/cancel)
+func (c *Client) CancelModelResponse(ctx context.Context, responseID ResponseIDPath, options ...wire.Option) (*ModelResponse, error) {
+	call := callCancelModelResponse(responseID)
+	return wire.JSON[*ModelResponse](ctx, c.caller, call, options)
+}
 
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/responses/%s/input_items", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
+func callListModelResponseInputItems(responseID ResponseIDPath, params *ListModelResponseInputItemsParams) *wire.Call {
+	call := wire.NewCall("GET", "/v1/responses/{}/input_items", responseID)
 	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Limit != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Order != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", *params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.After != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// CreateChatCompletionWithBodyWithResponse Answer a list of messages as OpenAI does
-	//
-	// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-	// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-	// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-	// `context_length_exceeded`.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-	//
-	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-	// `tool_choice` forces it to, with the smallest arguments that fit.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-	CreateChatCompletionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error)
-
-	// CreateChatCompletionWithResponse Answer a list of messages as OpenAI does
-	//
-	// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-	// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-	// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-	// `context_length_exceeded`.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-	// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-	// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-	//
-	// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-	// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-	// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-	// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-	// `tool_choice` forces it to, with the smallest arguments that fit.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-	CreateChatCompletionWithResponse(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error)
-
-	// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
-	//
-	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-	// floats of four bytes.
-	//
-	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-	// more than the model's context.
-	//
-	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-	// `dimensions` says, so that texts that share words are near each other.
-	//
-	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-	CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
-
-	// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
-	//
-	// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-	// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-	// floats of four bytes.
-	//
-	// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-	// more than the model's context.
-	//
-	// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-	// `dimensions` says, so that texts that share words are near each other.
-	//
-	// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-	CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error)
-
-	// CreateOpenaiImageWithBodyWithResponse Make a picture as OpenAI does
-	//
-	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-	// among the account's images.
-	//
-	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-	CreateOpenaiImageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error)
-
-	// CreateOpenaiImageWithResponse Make a picture as OpenAI does
-	//
-	// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-	// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-	// among the account's images.
-	//
-	// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-	CreateOpenaiImageWithResponse(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error)
-
-	// ListOpenaiModelsWithResponse List models and agents
-	//
-	// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-	// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
-	ListOpenaiModelsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOpenaiModelsResult, error)
-
-	// GetOpenaiModelWithResponse Look up a model or an agent
-	//
-	// What a name stands for. A `/` in an id is sent as `%2F`.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
-	GetOpenaiModelWithResponse(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*GetOpenaiModelResult, error)
-
-	// CreateModelResponseWithBodyWithResponse Answer as OpenAI's Responses API does
-	//
-	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-	// With `"store": false` nothing of the text is kept.
-	//
-	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-	// response must have ended. A chain ends where a response was deleted.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-	// goes away ends no response, in the background or not.
-	//
-	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-	// provider and not kept; what is passed on may have 1 MiB.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-	CreateModelResponseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error)
-
-	// CreateModelResponseWithResponse Answer as OpenAI's Responses API does
-	//
-	// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-	// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-	// With `"store": false` nothing of the text is kept.
-	//
-	// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-	// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-	// response must have ended. A chain ends where a response was deleted.
-	//
-	// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-	// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-	// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-	// goes away ends no response, in the background or not.
-	//
-	// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-	// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-	// provider and not kept; what is passed on may have 1 MiB.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-	CreateModelResponseWithResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error)
-
-	// DeleteModelResponseWithResponse Delete a response
-	//
-	// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
-	DeleteModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*DeleteModelResponseResult, error)
-
-	// GetModelResponseWithResponse Read a response
-	//
-	// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
-	// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
-	// the end there is the last event alone.
-	//
-	// Only responses that were stored can be read.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
-	GetModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*GetModelResponseResult, error)
-
-	// CancelModelResponseWithResponse Stop a response
-	//
-	// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
-	// The response may still be `in_progress` in the answer when another server runs it.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
-	CancelModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*CancelModelResponseResult, error)
-
-	// ListModelResponseInputItemsWithResponse List what a response answered
-	//
-	// The items of the request that made the response, without those of responses before it.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
-	ListModelResponseInputItemsWithResponse(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*ListModelResponseInputItemsResult, error)
-}
-
-// CreateChatCompletionResult200Headers the declared response headers of an HTTP 200 response for CreateChatCompletion
-type CreateChatCompletionResult200Headers struct {
-	ParleyTurn string
-}
-
-type CreateChatCompletionResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ChatCompletion
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiNotFound
-	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *OpenaiConflict
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON422 the response for an HTTP 422 `application/json` response
-	JSON422 *OpenaiKeyReused
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiLimited
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON502 the response for an HTTP 502 `application/json` response
-	JSON502 *OpenaiBadGateway
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *CreateChatCompletionResult200Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateChatCompletionResult) GetJSON200() *ChatCompletion {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateChatCompletionResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateChatCompletionResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateChatCompletionResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateChatCompletionResult) GetJSON404() *OpenaiNotFound {
-	return r.JSON404
-}
-
-// GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r CreateChatCompletionResult) GetJSON409() *OpenaiConflict {
-	return r.JSON409
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateChatCompletionResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateChatCompletionResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON422 returns the response for an HTTP 422 `application/json` response
-func (r CreateChatCompletionResult) GetJSON422() *OpenaiKeyReused {
-	return r.JSON422
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateChatCompletionResult) GetJSON429() *OpenaiLimited {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateChatCompletionResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON502 returns the response for an HTTP 502 `application/json` response
-func (r CreateChatCompletionResult) GetJSON502() *OpenaiBadGateway {
-	return r.JSON502
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateChatCompletionResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateChatCompletionResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateChatCompletionResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateChatCompletionResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateChatCompletionResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// CreateEmbeddingResult200Headers the declared response headers of an HTTP 200 response for CreateEmbedding
-type CreateEmbeddingResult200Headers struct {
-	ParleyTurn string
-}
-
-type CreateEmbeddingResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *EmbeddingList
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiNotFound
-	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *OpenaiConflict
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON422 the response for an HTTP 422 `application/json` response
-	JSON422 *OpenaiKeyReused
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiLimited
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON502 the response for an HTTP 502 `application/json` response
-	JSON502 *OpenaiBadGateway
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *CreateEmbeddingResult200Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateEmbeddingResult) GetJSON200() *EmbeddingList {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateEmbeddingResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateEmbeddingResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateEmbeddingResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateEmbeddingResult) GetJSON404() *OpenaiNotFound {
-	return r.JSON404
-}
-
-// GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r CreateEmbeddingResult) GetJSON409() *OpenaiConflict {
-	return r.JSON409
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateEmbeddingResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateEmbeddingResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON422 returns the response for an HTTP 422 `application/json` response
-func (r CreateEmbeddingResult) GetJSON422() *OpenaiKeyReused {
-	return r.JSON422
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateEmbeddingResult) GetJSON429() *OpenaiLimited {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateEmbeddingResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON502 returns the response for an HTTP 502 `application/json` response
-func (r CreateEmbeddingResult) GetJSON502() *OpenaiBadGateway {
-	return r.JSON502
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateEmbeddingResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateEmbeddingResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateEmbeddingResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateEmbeddingResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateEmbeddingResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// CreateOpenaiImageResult200Headers the declared response headers of an HTTP 200 response for CreateOpenaiImage
-type CreateOpenaiImageResult200Headers struct {
-	ParleyTurn string
-}
-
-type CreateOpenaiImageResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OpenaiImages
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiNotFound
-	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *OpenaiConflict
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON422 the response for an HTTP 422 `application/json` response
-	JSON422 *OpenaiKeyReused
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiLimited
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON502 the response for an HTTP 502 `application/json` response
-	JSON502 *OpenaiBadGateway
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *CreateOpenaiImageResult200Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON200() *OpenaiImages {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON404() *OpenaiNotFound {
-	return r.JSON404
-}
-
-// GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON409() *OpenaiConflict {
-	return r.JSON409
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON422 returns the response for an HTTP 422 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON422() *OpenaiKeyReused {
-	return r.JSON422
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON429() *OpenaiLimited {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON502 returns the response for an HTTP 502 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON502() *OpenaiBadGateway {
-	return r.JSON502
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateOpenaiImageResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateOpenaiImageResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateOpenaiImageResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateOpenaiImageResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateOpenaiImageResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type ListOpenaiModelsResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OpenaiModelList
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON200() *OpenaiModelList {
-	return r.JSON200
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r ListOpenaiModelsResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListOpenaiModelsResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListOpenaiModelsResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListOpenaiModelsResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListOpenaiModelsResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type GetOpenaiModelResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *OpenaiModel
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetOpenaiModelResult) GetJSON200() *OpenaiModel {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r GetOpenaiModelResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r GetOpenaiModelResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r GetOpenaiModelResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r GetOpenaiModelResult) GetJSON404() *OpenaiNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r GetOpenaiModelResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r GetOpenaiModelResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r GetOpenaiModelResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetOpenaiModelResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetOpenaiModelResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetOpenaiModelResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetOpenaiModelResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// CreateModelResponseResult200Headers the declared response headers of an HTTP 200 response for CreateModelResponse
-type CreateModelResponseResult200Headers struct {
-	ParleyTurn string
-}
-
-type CreateModelResponseResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ModelResponse
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiNotFound
-	// JSON409 the response for an HTTP 409 `application/json` response
-	JSON409 *OpenaiConflict
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON422 the response for an HTTP 422 `application/json` response
-	JSON422 *OpenaiKeyReused
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiLimited
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON502 the response for an HTTP 502 `application/json` response
-	JSON502 *OpenaiBadGateway
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *CreateModelResponseResult200Headers
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateModelResponseResult) GetJSON200() *ModelResponse {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateModelResponseResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateModelResponseResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateModelResponseResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateModelResponseResult) GetJSON404() *OpenaiNotFound {
-	return r.JSON404
-}
-
-// GetJSON409 returns the response for an HTTP 409 `application/json` response
-func (r CreateModelResponseResult) GetJSON409() *OpenaiConflict {
-	return r.JSON409
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateModelResponseResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateModelResponseResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON422 returns the response for an HTTP 422 `application/json` response
-func (r CreateModelResponseResult) GetJSON422() *OpenaiKeyReused {
-	return r.JSON422
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateModelResponseResult) GetJSON429() *OpenaiLimited {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateModelResponseResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON502 returns the response for an HTTP 502 `application/json` response
-func (r CreateModelResponseResult) GetJSON502() *OpenaiBadGateway {
-	return r.JSON502
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateModelResponseResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateModelResponseResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateModelResponseResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateModelResponseResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateModelResponseResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type DeleteModelResponseResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *DeletedModelResponse
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiResponseNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r DeleteModelResponseResult) GetJSON200() *DeletedModelResponse {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r DeleteModelResponseResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r DeleteModelResponseResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r DeleteModelResponseResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r DeleteModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r DeleteModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r DeleteModelResponseResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r DeleteModelResponseResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r DeleteModelResponseResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r DeleteModelResponseResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r DeleteModelResponseResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DeleteModelResponseResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type GetModelResponseResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ModelResponse
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiResponseNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetModelResponseResult) GetJSON200() *ModelResponse {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r GetModelResponseResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r GetModelResponseResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r GetModelResponseResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r GetModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r GetModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r GetModelResponseResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r GetModelResponseResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetModelResponseResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetModelResponseResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetModelResponseResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetModelResponseResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type CancelModelResponseResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ModelResponse
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiResponseNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CancelModelResponseResult) GetJSON200() *ModelResponse {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CancelModelResponseResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CancelModelResponseResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CancelModelResponseResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CancelModelResponseResult) GetJSON404() *OpenaiResponseNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CancelModelResponseResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CancelModelResponseResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CancelModelResponseResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CancelModelResponseResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CancelModelResponseResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CancelModelResponseResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CancelModelResponseResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type ListModelResponseInputItemsResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *ResponseItemList
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *OpenaiResponseNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON200() *ResponseItemList {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON404() *OpenaiResponseNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r ListModelResponseInputItemsResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListModelResponseInputItemsResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListModelResponseInputItemsResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListModelResponseInputItemsResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListModelResponseInputItemsResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// CreateChatCompletionWithBodyWithResponse Answer a list of messages as OpenAI does
-//
-// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-// `context_length_exceeded`.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-//
-// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-// `tool_choice` forces it to, with the smallest arguments that fit.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-func (c *ClientWithResponses) CreateChatCompletionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error) {
-	rsp, err := c.CreateChatCompletionWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateChatCompletionResult(rsp)
-}
-
-// CreateChatCompletionWithResponse Answer a list of messages as OpenAI does
-//
-// Answers the messages with the model, or the agent, that `model` names; nothing of it becomes a conversation. The answer's
-// `model` is the language model that was really used. Messages that do not fit the model's context are left out, the oldest
-// first; system messages and the last user message stay, and when those alone are too long the answer is 400
-// `context_length_exceeded`.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events without a name whose `data` is a
-// `chat.completion.chunk`; the last one is `data: [DONE]`. When something fails after the stream began, an object with the
-// member `error` comes before it. The stream can be resumed as the turn that `Parley-Turn` names.
-//
-// Tools are the client's to run: the answer's `tool_calls` say what the model wants of them, and the results are sent
-// as messages of the role `tool`. `tools`, `response_format` and every other member of the request that stands below as *passed on*,
-// or not at all, goes to the model's provider as it is; together they may have 1 MiB. So do the members of messages. Those that say *not
-// supported* are refused with 400 when they ask for anything but the default. The built-in model calls a tool only when
-// `tool_choice` forces it to, with the smallest arguments that fit.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/chat/completions (the `CreateChatCompletion` operationId).
-func (c *ClientWithResponses) CreateChatCompletionWithResponse(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateChatCompletionResult, error) {
-	rsp, err := c.CreateChatCompletion(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateChatCompletionResult(rsp)
-}
-
-// CreateEmbeddingWithBodyWithResponse Turn texts into vectors as OpenAI does
-//
-// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-// floats of four bytes.
-//
-// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-// more than the model's context.
-//
-// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-// `dimensions` says, so that texts that share words are near each other.
-//
-// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-func (c *ClientWithResponses) CreateEmbeddingWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
-	rsp, err := c.CreateEmbeddingWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateEmbeddingResult(rsp)
-}
-
-// CreateEmbeddingWithResponse Turn texts into vectors as OpenAI does
-//
-// Gives one vector for each text, near to each other for texts that are alike. The answer's `model` is the one that was
-// really used; vectors of different models cannot be compared. Vectors of `encoding_format` `base64` are little-endian
-// floats of four bytes.
-//
-// Tokens may be sent in place of texts; they are read as those of `cl100k_base`. All inputs together may have 300,000 tokens, each no
-// more than the model's context.
-//
-// The built-in model is no language model: it hashes words and pieces of words into 384 numbers, or as many as
-// `dimensions` says, so that texts that share words are near each other.
-//
-// An answer is kept for a repetition with the same `Idempotency-Key` while it has no more than 4 MiB; a repetition of a larger one is 409 `result_not_stored`.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/embeddings (the `CreateEmbedding` operationId).
-func (c *ClientWithResponses) CreateEmbeddingWithResponse(ctx context.Context, body CreateEmbeddingJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateEmbeddingResult, error) {
-	rsp, err := c.CreateEmbedding(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateEmbeddingResult(rsp)
-}
-
-// CreateOpenaiImageWithBodyWithResponse Make a picture as OpenAI does
-//
-// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-// among the account's images.
-//
-// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-func (c *ClientWithResponses) CreateOpenaiImageWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error) {
-	rsp, err := c.CreateOpenaiImageWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateOpenaiImageResult(rsp)
-}
-
-// CreateOpenaiImageWithResponse Make a picture as OpenAI does
-//
-// Makes a picture of the prompt with the model that `model` names, or the first one that the account may use, and answers when it is stored. Its price is held before and charged
-// after; a picture that could not be made costs nothing. The answer holds an address that needs no key and does not expire, or the picture itself in base64. The picture is also
-// among the account's images.
-//
-// Without an upstream, every name of a model means the built-in one, which draws. Members of OpenAI's that are not named below are ignored.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/images/generations (the `CreateOpenaiImage` operationId).
-func (c *ClientWithResponses) CreateOpenaiImageWithResponse(ctx context.Context, body CreateOpenaiImageJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateOpenaiImageResult, error) {
-	rsp, err := c.CreateOpenaiImage(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateOpenaiImageResult(rsp)
-}
-
-// ListOpenaiModelsWithResponse List models and agents
-//
-// Everything that `model` may name: the language models that the account may use, the default first, then the account's
-// agents, the newest first, then the models for embeddings. There are no pages; of each kind at most 1,000 are listed.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/models (the `ListOpenaiModels` operationId).
-func (c *ClientWithResponses) ListOpenaiModelsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOpenaiModelsResult, error) {
-	rsp, err := c.ListOpenaiModels(ctx, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListOpenaiModelsResult(rsp)
-}
-
-// GetOpenaiModelWithResponse Look up a model or an agent
-//
-// What a name stands for. A `/` in an id is sent as `%2F`.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/models/{model_id} (the `GetOpenaiModel` operationId).
-func (c *ClientWithResponses) GetOpenaiModelWithResponse(ctx context.Context, modelID string, reqEditors ...RequestEditorFn) (*GetOpenaiModelResult, error) {
-	rsp, err := c.GetOpenaiModel(ctx, modelID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetOpenaiModelResult(rsp)
-}
-
-// CreateModelResponseWithBodyWithResponse Answer as OpenAI's Responses API does
-//
-// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-// With `"store": false` nothing of the text is kept.
-//
-// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-// response must have ended. A chain ends where a response was deleted.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-// goes away ends no response, in the background or not.
-//
-// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-// provider and not kept; what is passed on may have 1 MiB.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-func (c *ClientWithResponses) CreateModelResponseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error) {
-	rsp, err := c.CreateModelResponseWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateModelResponseResult(rsp)
-}
-
-// CreateModelResponseWithResponse Answer as OpenAI's Responses API does
-//
-// Answers a text or a list of items with the model, or the agent, that `model` names. A response is kept, with what it answered, until it is
-// deleted: it can be read again, its stream resumed from any event, and another one can follow it with `previous_response_id`.
-// With `"store": false` nothing of the text is kept.
-//
-// `previous_response_id` puts what that response answered, its answer, and those before it in front of the input: up to 100 responses and
-// 4 MiB, the newest first; then what does not fit the model's context is left out, the oldest first. Instructions are not carried over. The
-// response must have ended. A chain ends where a response was deleted.
-//
-// With `"stream": true`, or `Accept: text/event-stream`, the answer comes as events; `sequence_number` counts them from 0 without gaps. The
-// last one is `response.completed`, `response.incomplete` or `response.failed`; a response that was cancelled ends with the last, its status `cancelled`.
-// With `"background": true` the answer is the response `in_progress`; read it until it has ended, or follow it with `stream`. A client that
-// goes away ends no response, in the background or not.
-//
-// Tools are the client's to run: the output's `function_call` items say what the model wants of them, and the results are sent as
-// `function_call_output` items. Tools that OpenAI runs itself are refused with 400. Members that do not stand here are passed on to the model's
-// provider and not kept; what is passed on may have 1 MiB.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/responses (the `CreateModelResponse` operationId).
-func (c *ClientWithResponses) CreateModelResponseWithResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateModelResponseResult, error) {
-	rsp, err := c.CreateModelResponse(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateModelResponseResult(rsp)
-}
-
-// DeleteModelResponseWithResponse Delete a response
-//
-// Forgets what the response answered and its answer; what it cost stays booked. One that still runs is stopped first.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with DELETE /v1/responses/{response_id} (the `DeleteModelResponse` operationId).
-func (c *ClientWithResponses) DeleteModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*DeleteModelResponseResult, error) {
-	rsp, err := c.DeleteModelResponse(ctx, responseID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseDeleteModelResponseResult(rsp)
-}
-
-// GetModelResponseWithResponse Read a response
-//
-// The response as it is now. With `stream=true`, or `Accept: text/event-stream`, its events with the bytes of the first stream: from the
-// beginning, or those with a larger `sequence_number` than `starting_after`; one that still runs is followed to its end. Beyond
-// the end there is the last event alone.
-//
-// Only responses that were stored can be read.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/responses/{response_id} (the `GetModelResponse` operationId).
-func (c *ClientWithResponses) GetModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) (*GetModelResponseResult, error) {
-	rsp, err := c.GetModelResponse(ctx, responseID, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetModelResponseResult(rsp)
-}
-
-// CancelModelResponseWithResponse Stop a response
-//
-// Stops a response that is being made, in the background or not: what was produced is kept and charged. Stopping one that has ended changes nothing.
-// The response may still be `in_progress` in the answer when another server runs it.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/responses/{response_id}/cancel (the `CancelModelResponse` operationId).
-func (c *ClientWithResponses) CancelModelResponseWithResponse(ctx context.Context, responseID ResponseIDPath, reqEditors ...RequestEditorFn) (*CancelModelResponseResult, error) {
-	rsp, err := c.CancelModelResponse(ctx, responseID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCancelModelResponseResult(rsp)
-}
-
-// ListModelResponseInputItemsWithResponse List what a response answered
-//
-// The items of the request that made the response, without those of responses before it.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/responses/{response_id}/input_items (the `ListModelResponseInputItems` operationId).
-func (c *ClientWithResponses) ListModelResponseInputItemsWithResponse(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, reqEditors ...RequestEditorFn) (*ListModelResponseInputItemsResult, error) {
-	rsp, err := c.ListModelResponseInputItems(ctx, responseID, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListModelResponseInputItemsResult(rsp)
-}
-
-// ParseCreateChatCompletionResult parses an HTTP response from a CreateChatCompletionWithResponse call
-func ParseCreateChatCompletionResult(rsp *http.Response) (*CreateChatCompletionResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateChatCompletionResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ChatCompletion
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest OpenaiConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest OpenaiKeyReused
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiLimited
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
-		var dest OpenaiBadGateway
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON502 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	case rsp.StatusCode == 200:
-		// Content-type (text/event-stream) unsupported
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers CreateChatCompletionResult200Headers
-		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ParleyTurn = value
-		}
-		response.Headers200 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseCreateEmbeddingResult parses an HTTP response from a CreateEmbeddingWithResponse call
-func ParseCreateEmbeddingResult(rsp *http.Response) (*CreateEmbeddingResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateEmbeddingResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest EmbeddingList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest OpenaiConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest OpenaiKeyReused
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiLimited
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
-		var dest OpenaiBadGateway
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON502 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers CreateEmbeddingResult200Headers
-		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ParleyTurn = value
-		}
-		response.Headers200 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseCreateOpenaiImageResult parses an HTTP response from a CreateOpenaiImageWithResponse call
-func ParseCreateOpenaiImageResult(rsp *http.Response) (*CreateOpenaiImageResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateOpenaiImageResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OpenaiImages
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest OpenaiConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest OpenaiKeyReused
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiLimited
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
-		var dest OpenaiBadGateway
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON502 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers CreateOpenaiImageResult200Headers
-		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ParleyTurn = value
-		}
-		response.Headers200 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListOpenaiModelsResult parses an HTTP response from a ListOpenaiModelsWithResponse call
-func ParseListOpenaiModelsResult(rsp *http.Response) (*ListOpenaiModelsResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListOpenaiModelsResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OpenaiModelList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseGetOpenaiModelResult parses an HTTP response from a GetOpenaiModelWithResponse call
-func ParseGetOpenaiModelResult(rsp *http.Response) (*GetOpenaiModelResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetOpenaiModelResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest OpenaiModel
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseCreateModelResponseResult parses an HTTP response from a CreateModelResponseWithResponse call
-func ParseCreateModelResponseResult(rsp *http.Response) (*CreateModelResponseResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateModelResponseResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ModelResponse
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
-		var dest OpenaiConflict
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON409 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest OpenaiKeyReused
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiLimited
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
-		var dest OpenaiBadGateway
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON502 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	case rsp.StatusCode == 200:
-		// Content-type (text/event-stream) unsupported
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers CreateModelResponseResult200Headers
-		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ParleyTurn = value
-		}
-		response.Headers200 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseDeleteModelResponseResult parses an HTTP response from a DeleteModelResponseWithResponse call
-func ParseDeleteModelResponseResult(rsp *http.Response) (*DeleteModelResponseResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &DeleteModelResponseResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest DeletedModelResponse
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiResponseNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseGetModelResponseResult parses an HTTP response from a GetModelResponseWithResponse call
-func ParseGetModelResponseResult(rsp *http.Response) (*GetModelResponseResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetModelResponseResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ModelResponse
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiResponseNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	case rsp.StatusCode == 200:
-		// Content-type (text/event-stream) unsupported
-
+		call.Query("limit", params.Limit)
+		call.Query("order", params.Order)
+		call.Query("after", params.After)
 	}
-
-	return response, nil
+	return call
 }
-
-// ParseCancelModelResponseResult parses an HTTP response from a CancelModelResponseWithResponse call
-func ParseCancelModelResponseResult(rsp *http.Response) (*CancelModelResponseResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CancelModelResponseResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ModelResponse
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiResponseNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
 
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
+// ListModelResponseInputItems: List what a response answered. (GET /v1/responses/{}/input_items)
+func (c *Client) ListModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, options ...wire.Option) (*ResponseItemList, error) {
+	call := callListModelResponseInputItems(responseID, params)
+	return wire.JSON[*ResponseItemList](ctx, c.caller, call, options)
 }
-
-// ParseListModelResponseInputItemsResult parses an HTTP response from a ListModelResponseInputItemsWithResponse call
-func ParseListModelResponseInputItemsResult(rsp *http.Response) (*ListModelResponseInputItemsResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListModelResponseInputItemsResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest ResponseItemList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest OpenaiResponseNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
 
-	return response, nil
+// AllModelResponseInputItems yields what ListModelResponseInputItems lists, from the page that params name to the end; further pages are asked for when they are needed.
+// An error comes with a zero item and ends the iteration.
+func (c *Client) AllModelResponseInputItems(ctx context.Context, responseID ResponseIDPath, params *ListModelResponseInputItemsParams, options ...wire.Option) iter.Seq2[ResponseListedItem, error] {
+	return wire.Pages[ResponseListedItem](ctx, c.caller, callListModelResponseInputItems(responseID, params), options, wire.Paging{Items: []string{"data"}, After: "after", More: []string{"has_more"}})
 }

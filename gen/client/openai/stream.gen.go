@@ -3,10 +3,7 @@
 package openai
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -97,40 +94,4 @@ type ChatCompletionStreamEvent struct {
 
 func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
 	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
-}
-
-// StreamCreateModelResponse is CreateModelResponse with the answer as a stream of events: Answer as OpenAI's Responses API does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateModelResponse(ctx context.Context, body CreateModelResponseJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ModelResponseStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateModelResponse(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeModelResponseStreamEvent)
-}
-
-// StreamCreateChatCompletion is CreateChatCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateChatCompletion(ctx context.Context, body CreateChatCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ChatCompletionStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateChatCompletion(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeChatCompletionStreamEvent)
-}
-
-// StreamGetModelResponse is GetModelResponse with the answer as a stream of events: Read a response.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamGetModelResponse(ctx context.Context, responseID ResponseIDPath, params *GetModelResponseParams, reqEditors ...RequestEditorFn) iter.Seq2[ModelResponseStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.GetModelResponse(ctx, responseID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeModelResponseStreamEvent)
 }

@@ -3,10 +3,7 @@
 package projects
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -78,40 +75,4 @@ type ProjectCompletionStreamEvent struct {
 
 func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
 	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
-}
-
-// StreamGetProjectProgress is GetProjectProgress with the answer as a stream of events: Follow how a project's content is being read.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamGetProjectProgress(ctx context.Context, projectID ProjectIDPath, params *GetProjectProgressParams, reqEditors ...RequestEditorFn) iter.Seq2[ProjectProgressStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.GetProjectProgress(ctx, projectID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectProgressStreamEvent)
-}
-
-// StreamSendProjectMessage is SendProjectMessage with the answer as a stream of events: Send a message and receive the answer.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamSendProjectMessage(ctx context.Context, projectID ProjectIDPath, sessionID ProjectSessionIDPath, params *SendProjectMessageParams, body SendProjectMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectMessageStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.SendProjectMessage(ctx, projectID, sessionID, params, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectMessageStreamEvent)
-}
-
-// StreamCreateProjectCompletion is CreateProjectCompletion with the answer as a stream of events: Answer a list of messages as OpenAI does.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamCreateProjectCompletion(ctx context.Context, projectID ProjectIDPath, body CreateProjectCompletionJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[ProjectCompletionStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.CreateProjectCompletion(ctx, projectID, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeProjectCompletionStreamEvent)
 }

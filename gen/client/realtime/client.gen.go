@@ -4,14 +4,11 @@
 package realtime
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
+
+	"iter"
+	"parley/gen/client/wire"
 
 	"github.com/oapi-codegen/runtime"
 )
@@ -70,21 +67,6 @@ const (
 func (e RealtimeBetaSessionObject) Valid() bool {
 	switch e {
 	case RealtimeBetaSessionObjectRealtimeSession:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for RealtimeClientSecretCreateExpiresAfterAnchor.
-const (
-	RealtimeClientSecretCreateExpiresAfterAnchorCreatedAt RealtimeClientSecretCreateExpiresAfterAnchor = "created_at"
-)
-
-// Valid indicates whether the value is a known member of the RealtimeClientSecretCreateExpiresAfterAnchor enum.
-func (e RealtimeClientSecretCreateExpiresAfterAnchor) Valid() bool {
-	switch e {
-	case RealtimeClientSecretCreateExpiresAfterAnchorCreatedAt:
 		return true
 	default:
 		return false
@@ -241,6 +223,21 @@ func (e RealtimePartType) Valid() bool {
 	case RealtimePartTypeOutputAudio:
 		return true
 	case RealtimePartTypeOutputText:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RealtimeSecretExpiryAnchor.
+const (
+	RealtimeSecretExpiryAnchorCreatedAt RealtimeSecretExpiryAnchor = "created_at"
+)
+
+// Valid indicates whether the value is a known member of the RealtimeSecretExpiryAnchor enum.
+func (e RealtimeSecretExpiryAnchor) Valid() bool {
+	switch e {
+	case RealtimeSecretExpiryAnchorCreatedAt:
 		return true
 	default:
 		return false
@@ -427,18 +424,23 @@ type RealtimeAudio struct {
 	// Input What is heard.
 	//
 	// Example: {"format":{"rate":24000,"type":"audio/pcm"}}
-	Input *RealtimeAudio_Input `json:"input,omitempty"`
+	Input *RealtimeAudioInput `json:"input,omitempty"`
 
 	// Output What is spoken.
 	//
 	// Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
-	Output *RealtimeAudio_Output `json:"output,omitempty"`
+	Output *RealtimeAudioOutput `json:"output,omitempty"`
 }
 
-// RealtimeAudio_Input What is heard.
+// RealtimeAudioFormat How audio is encoded in the beta's shape.
+//
+// Example: pcm16
+type RealtimeAudioFormat string
+
+// RealtimeAudioInput What is heard.
 //
 // Example: {"format":{"rate":24000,"type":"audio/pcm"}}
-type RealtimeAudio_Input struct {
+type RealtimeAudioInput struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
 
@@ -449,10 +451,10 @@ type RealtimeAudio_Input struct {
 	TurnDetection *RealtimeTurnDetection `json:"turn_detection,omitempty"`
 }
 
-// RealtimeAudio_Output What is spoken.
+// RealtimeAudioOutput What is spoken.
 //
 // Example: {"format":{"rate":24000,"type":"audio/pcm"},"voice":"alloy"}
-type RealtimeAudio_Output struct {
+type RealtimeAudioOutput struct {
 	// Format How audio is encoded.
 	Format *RealtimeFormat `json:"format,omitempty"`
 
@@ -467,10 +469,20 @@ type RealtimeAudio_Output struct {
 	Speed *RealtimeSpeed `json:"speed,omitempty"`
 }
 
-// RealtimeAudioFormat How audio is encoded in the beta's shape.
+// RealtimeBetaSecret The secret.
 //
-// Example: pcm16
-type RealtimeAudioFormat string
+// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
+type RealtimeBetaSecret struct {
+	// Value The secret. It is shown this once.
+	//
+	// Example: ek_Example9Rna21
+	Value RealtimeSecretText `json:"value"`
+
+	// ExpiresAt When the secret ends, in Unix seconds.
+	//
+	// Example: 1756310470
+	ExpiresAt int64 `json:"expires_at"`
+}
 
 // RealtimeBetaSession A session in the beta's shape.
 type RealtimeBetaSession struct {
@@ -544,28 +556,13 @@ type RealtimeBetaSession struct {
 	// ClientSecret The secret.
 	//
 	// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
-	ClientSecret RealtimeBetaSession_ClientSecret `json:"client_secret"`
+	ClientSecret RealtimeBetaSecret `json:"client_secret"`
 }
 
 // RealtimeBetaSessionObject Says that this is a session.
 //
 // Example: realtime.session
 type RealtimeBetaSessionObject string
-
-// RealtimeBetaSession_ClientSecret The secret.
-//
-// Example: {"expires_at":1756310470,"value":"ek_Example9Rna21"}
-type RealtimeBetaSession_ClientSecret struct {
-	// Value The secret. It is shown this once.
-	//
-	// Example: ek_Example9Rna21
-	Value RealtimeSecretText `json:"value"`
-
-	// ExpiresAt When the secret ends, in Unix seconds.
-	//
-	// Example: 1756310470
-	ExpiresAt int64 `json:"expires_at"`
-}
 
 // RealtimeClientSecret An ephemeral secret.
 type RealtimeClientSecret struct {
@@ -588,30 +585,10 @@ type RealtimeClientSecretCreate struct {
 	// ExpiresAfter When the secret ends.
 	//
 	// Example: {"anchor":"created_at","seconds":600}
-	ExpiresAfter *RealtimeClientSecretCreate_ExpiresAfter `json:"expires_after,omitempty"`
+	ExpiresAfter *RealtimeSecretExpiry `json:"expires_after,omitempty"`
 
 	// Session The settings of a session.
 	Session *RealtimeSessionSettings `json:"session,omitempty"`
-}
-
-// RealtimeClientSecretCreateExpiresAfterAnchor From when the seconds count.
-//
-// Example: created_at
-type RealtimeClientSecretCreateExpiresAfterAnchor string
-
-// RealtimeClientSecretCreate_ExpiresAfter When the secret ends.
-//
-// Example: {"anchor":"created_at","seconds":600}
-type RealtimeClientSecretCreate_ExpiresAfter struct {
-	// Anchor From when the seconds count.
-	//
-	// Example: created_at
-	Anchor *RealtimeClientSecretCreateExpiresAfterAnchor `json:"anchor,omitempty"`
-
-	// Seconds How many seconds the secret works.
-	//
-	// Example: 600
-	Seconds *int32 `json:"seconds,omitempty"`
 }
 
 // RealtimeFormat How audio is encoded.
@@ -814,6 +791,26 @@ type RealtimePart struct {
 //
 // Example: input_text
 type RealtimePartType string
+
+// RealtimeSecretExpiry When the secret ends.
+//
+// Example: {"anchor":"created_at","seconds":600}
+type RealtimeSecretExpiry struct {
+	// Anchor From when the seconds count.
+	//
+	// Example: created_at
+	Anchor *RealtimeSecretExpiryAnchor `json:"anchor,omitempty"`
+
+	// Seconds How many seconds the secret works.
+	//
+	// Example: 600
+	Seconds *int32 `json:"seconds,omitempty"`
+}
+
+// RealtimeSecretExpiryAnchor From when the seconds count.
+//
+// Example: created_at
+type RealtimeSecretExpiryAnchor string
 
 // RealtimeSecretText The secret. It is shown this once.
 //
@@ -1422,1560 +1419,94 @@ func (t *RealtimeToolChoice) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
+// Client calls the operations of this surface; package parley/gen/client makes one.
+type Client struct{ caller *wire.Caller }
 
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
+// New returns a client whose calls go through caller.
+func New(caller *wire.Caller) *Client { return &Client{caller.Refusing(refuse)} }
+
+// Error is an answer of this surface that is not a success. Find it with errors.As.
+type Error struct {
+	wire.Refusal
+	Answer *OpenaiErrorBody // what the server said; nil when it was not in this shape, as from a proxy
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
-	Server string
+// Unwrap gives what all surfaces' refusals share.
+func (e *Error) Unwrap() error { return &e.Refusal }
 
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
+// refuse puts a refusal into the shape of this surface.
+func refuse(refusal *wire.Refusal) error {
+	e := &Error{Refusal: *refusal}
+	switch refusal.StatusCode {
+	default:
+		wire.Shape(refusal.Body, &e.Answer)
+	}
+	return e
 }
 
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
-
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
+func callCreateRealtimeClientSecret() *wire.Call {
+	call := wire.NewCall("POST", "/v1/realtime/client_secrets")
+	return call
 }
 
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
+// CreateRealtimeClientSecret: Create an ephemeral secret. (POST /v1/realtime/client_secrets)
+func (c *Client) CreateRealtimeClientSecret(ctx context.Context, body CreateRealtimeClientSecretJSONRequestBody, options ...wire.Option) (*RealtimeClientSecret, error) {
+	call := callCreateRealtimeClientSecret()
+	call.JSON(body)
+	return wire.JSON[*RealtimeClientSecret](ctx, c.caller, call, options)
 }
 
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
-}
-
-// The interface specification for the client above.
-type ClientInterface interface {
-
-	// CreateRealtimeClientSecretWithBody Create an ephemeral secret
-	//
-	// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-	CreateRealtimeClientSecretWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateRealtimeClientSecret Create an ephemeral secret
-	//
-	// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-	CreateRealtimeClientSecret(ctx context.Context, body CreateRealtimeClientSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListRealtimeSessions List stored sessions
-	//
-	// The sessions of the account that hold an item and were not told to be forgotten, the newest first.
-	//
-	// Corresponds with GET /v1/realtime/sessions (the `ListRealtimeSessions` operationId).
-	ListRealtimeSessions(ctx context.Context, params *ListRealtimeSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateRealtimeSessionWithBody Create an ephemeral secret, beta shape
-	//
-	// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-	// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-	// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-	CreateRealtimeSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateRealtimeSession Create an ephemeral secret, beta shape
-	//
-	// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-	// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-	// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-	CreateRealtimeSession(ctx context.Context, body CreateRealtimeSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteRealtimeSession Delete a stored session
-	//
-	// Deletes a session with its items. A connection that still uses it is told so by an `error` event at its next item, and closed.
-	//
-	// Corresponds with DELETE /v1/realtime/sessions/{session_id} (the `DeleteRealtimeSession` operationId).
-	DeleteRealtimeSession(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetRealtimeSession Read a stored session
-	//
-	// A session with its items in the order of the conversation. A connection goes on with it by its `session_id`.
-	//
-	// Corresponds with GET /v1/realtime/sessions/{session_id} (the `GetRealtimeSession` operationId).
-	GetRealtimeSession(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*http.Response, error)
-}
-
-// CreateRealtimeClientSecretWithBody Create an ephemeral secret
-//
-// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-func (c *Client) CreateRealtimeClientSecretWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRealtimeClientSecretRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateRealtimeClientSecret Create an ephemeral secret
-//
-// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-func (c *Client) CreateRealtimeClientSecret(ctx context.Context, body CreateRealtimeClientSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRealtimeClientSecretRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// ListRealtimeSessions List stored sessions
-//
-// The sessions of the account that hold an item and were not told to be forgotten, the newest first.
-//
-// Corresponds with GET /v1/realtime/sessions (the `ListRealtimeSessions` operationId).
-func (c *Client) ListRealtimeSessions(ctx context.Context, params *ListRealtimeSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListRealtimeSessionsRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateRealtimeSessionWithBody Create an ephemeral secret, beta shape
-//
-// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-func (c *Client) CreateRealtimeSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRealtimeSessionRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateRealtimeSession Create an ephemeral secret, beta shape
-//
-// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-func (c *Client) CreateRealtimeSession(ctx context.Context, body CreateRealtimeSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRealtimeSessionRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteRealtimeSession Delete a stored session
-//
-// Deletes a session with its items. A connection that still uses it is told so by an `error` event at its next item, and closed.
-//
-// Corresponds with DELETE /v1/realtime/sessions/{session_id} (the `DeleteRealtimeSession` operationId).
-func (c *Client) DeleteRealtimeSession(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteRealtimeSessionRequest(c.Server, sessionID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetRealtimeSession Read a stored session
-//
-// A session with its items in the order of the conversation. A connection goes on with it by its `session_id`.
-//
-// Corresponds with GET /v1/realtime/sessions/{session_id} (the `GetRealtimeSession` operationId).
-func (c *Client) GetRealtimeSession(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRealtimeSessionRequest(c.Server, sessionID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// NewCreateRealtimeClientSecretRequest calls the generic CreateRealtimeClientSecret builder with application/json body
-func NewCreateRealtimeClientSecretRequest(server string, body CreateRealtimeClientSecretJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateRealtimeClientSecretRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateRealtimeClientSecretRequestWithBody constructs an http.Request for the CreateRealtimeClientSecret method, with any body, and a specified content type
-func NewCreateRealtimeClientSecretRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/realtime/client_secrets")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewListRealtimeSessionsRequest constructs an http.Request for the ListRealtimeSessions method
-func NewListRealtimeSessionsRequest(server string, params *ListRealtimeSessionsParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/realtime/sessions")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
+func callListRealtimeSessions(params *ListRealtimeSessionsParams) *wire.Call {
+	call := wire.NewCall("GET", "/v1/realtime/sessions")
 	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.Limit != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.After != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+		call.Query("limit", params.Limit)
+		call.Query("after", params.After)
 	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewCreateRealtimeSessionRequest calls the generic CreateRealtimeSession builder with application/json body
-func NewCreateRealtimeSessionRequest(server string, body CreateRealtimeSessionJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateRealtimeSessionRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateRealtimeSessionRequestWithBody constructs an http.Request for the CreateRealtimeSession method, with any body, and a specified content type
-func NewCreateRealtimeSessionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/realtime/sessions")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewDeleteRealtimeSessionRequest constructs an http.Request for the DeleteRealtimeSession method
-func NewDeleteRealtimeSessionRequest(server string, sessionID string) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/realtime/sessions/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewGetRealtimeSessionRequest constructs an http.Request for the GetRealtimeSession method
-func NewGetRealtimeSessionRequest(server string, sessionID string) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/realtime/sessions/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// CreateRealtimeClientSecretWithBodyWithResponse Create an ephemeral secret
-	//
-	// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-	CreateRealtimeClientSecretWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRealtimeClientSecretResult, error)
-
-	// CreateRealtimeClientSecretWithResponse Create an ephemeral secret
-	//
-	// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-	CreateRealtimeClientSecretWithResponse(ctx context.Context, body CreateRealtimeClientSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRealtimeClientSecretResult, error)
-
-	// ListRealtimeSessionsWithResponse List stored sessions
-	//
-	// The sessions of the account that hold an item and were not told to be forgotten, the newest first.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/realtime/sessions (the `ListRealtimeSessions` operationId).
-	ListRealtimeSessionsWithResponse(ctx context.Context, params *ListRealtimeSessionsParams, reqEditors ...RequestEditorFn) (*ListRealtimeSessionsResult, error)
-
-	// CreateRealtimeSessionWithBodyWithResponse Create an ephemeral secret, beta shape
-	//
-	// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-	// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-	// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-	CreateRealtimeSessionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRealtimeSessionResult, error)
-
-	// CreateRealtimeSessionWithResponse Create an ephemeral secret, beta shape
-	//
-	// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-	// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-	// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-	CreateRealtimeSessionWithResponse(ctx context.Context, body CreateRealtimeSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRealtimeSessionResult, error)
-
-	// DeleteRealtimeSessionWithResponse Delete a stored session
-	//
-	// Deletes a session with its items. A connection that still uses it is told so by an `error` event at its next item, and closed.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with DELETE /v1/realtime/sessions/{session_id} (the `DeleteRealtimeSession` operationId).
-	DeleteRealtimeSessionWithResponse(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*DeleteRealtimeSessionResult, error)
-
-	// GetRealtimeSessionWithResponse Read a stored session
-	//
-	// A session with its items in the order of the conversation. A connection goes on with it by its `session_id`.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/realtime/sessions/{session_id} (the `GetRealtimeSession` operationId).
-	GetRealtimeSessionWithResponse(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*GetRealtimeSessionResult, error)
-}
-
-type CreateRealtimeClientSecretResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *RealtimeClientSecret
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *RealtimeNotFound
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON200() *RealtimeClientSecret {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON404() *RealtimeNotFound {
-	return r.JSON404
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateRealtimeClientSecretResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateRealtimeClientSecretResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateRealtimeClientSecretResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateRealtimeClientSecretResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateRealtimeClientSecretResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type ListRealtimeSessionsResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *RealtimeSessionList
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON200() *RealtimeSessionList {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r ListRealtimeSessionsResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r ListRealtimeSessionsResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListRealtimeSessionsResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListRealtimeSessionsResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListRealtimeSessionsResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type CreateRealtimeSessionResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *RealtimeBetaSession
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *RealtimeNotFound
-	// JSON413 the response for an HTTP 413 `application/json` response
-	JSON413 *OpenaiContentTooLarge
-	// JSON415 the response for an HTTP 415 `application/json` response
-	JSON415 *OpenaiUnsupportedMediaType
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON200() *RealtimeBetaSession {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON404() *RealtimeNotFound {
-	return r.JSON404
-}
-
-// GetJSON413 returns the response for an HTTP 413 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON413() *OpenaiContentTooLarge {
-	return r.JSON413
-}
-
-// GetJSON415 returns the response for an HTTP 415 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON415() *OpenaiUnsupportedMediaType {
-	return r.JSON415
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r CreateRealtimeSessionResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
+	return call
 }
 
-// GetBody returns the raw response body bytes
-func (r CreateRealtimeSessionResult) GetBody() []byte {
-	return r.Body
+// ListRealtimeSessions: List stored sessions. (GET /v1/realtime/sessions)
+func (c *Client) ListRealtimeSessions(ctx context.Context, params *ListRealtimeSessionsParams, options ...wire.Option) (*RealtimeSessionList, error) {
+	call := callListRealtimeSessions(params)
+	return wire.JSON[*RealtimeSessionList](ctx, c.caller, call, options)
 }
 
-// Status returns HTTPResponse.Status
-func (r CreateRealtimeSessionResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
+// AllRealtimeSessions yields what ListRealtimeSessions lists, from the page that params name to the end; further pages are asked for when they are needed.
+// An error comes with a zero item and ends the iteration.
+func (c *Client) AllRealtimeSessions(ctx context.Context, params *ListRealtimeSessionsParams, options ...wire.Option) iter.Seq2[RealtimeListedSession, error] {
+	return wire.Pages[RealtimeListedSession](ctx, c.caller, callListRealtimeSessions(params), options, wire.Paging{Items: []string{"data"}, After: "after", More: []string{"has_more"}})
 }
 
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateRealtimeSessionResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
+func callCreateRealtimeSession() *wire.Call {
+	call := wire.NewCall("POST", "/v1/realtime/sessions")
+	return call
 }
 
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateRealtimeSessionResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
+// CreateRealtimeSession: Create an ephemeral secret, beta shape. (POST /v1/realtime/sessions)
+func (c *Client) CreateRealtimeSession(ctx context.Context, body CreateRealtimeSessionJSONRequestBody, options ...wire.Option) (*RealtimeBetaSession, error) {
+	call := callCreateRealtimeSession()
+	call.JSON(body)
+	return wire.JSON[*RealtimeBetaSession](ctx, c.caller, call, options)
 }
 
-type DeleteRealtimeSessionResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *RealtimeNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
+func callDeleteRealtimeSession(sessionID string) *wire.Call {
+	call := wire.NewCall("DELETE", "/v1/realtime/sessions/{}", sessionID)
+	return call
 }
 
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
+// DeleteRealtimeSession: Delete a stored session. (DELETE /v1/realtime/sessions/{})
+func (c *Client) DeleteRealtimeSession(ctx context.Context, sessionID string, options ...wire.Option) error {
+	call := callDeleteRealtimeSession(sessionID)
+	return wire.None(ctx, c.caller, call, options)
 }
 
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
+func callGetRealtimeSession(sessionID string) *wire.Call {
+	call := wire.NewCall("GET", "/v1/realtime/sessions/{}", sessionID)
+	return call
 }
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON404() *RealtimeNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r DeleteRealtimeSessionResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r DeleteRealtimeSessionResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r DeleteRealtimeSessionResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r DeleteRealtimeSessionResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r DeleteRealtimeSessionResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type GetRealtimeSessionResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *RealtimeStoredSession
-	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *OpenaiBadRequest
-	// JSON401 the response for an HTTP 401 `application/json` response
-	JSON401 *OpenaiUnauthorized
-	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *OpenaiForbidden
-	// JSON404 the response for an HTTP 404 `application/json` response
-	JSON404 *RealtimeNotFound
-	// JSON429 the response for an HTTP 429 `application/json` response
-	JSON429 *OpenaiTooManyRequests
-	// JSON500 the response for an HTTP 500 `application/json` response
-	JSON500 *OpenaiInternalError
-	// JSON503 the response for an HTTP 503 `application/json` response
-	JSON503 *OpenaiUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON200() *RealtimeStoredSession {
-	return r.JSON200
-}
-
-// GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON400() *OpenaiBadRequest {
-	return r.JSON400
-}
-
-// GetJSON401 returns the response for an HTTP 401 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON401() *OpenaiUnauthorized {
-	return r.JSON401
-}
-
-// GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON403() *OpenaiForbidden {
-	return r.JSON403
-}
-
-// GetJSON404 returns the response for an HTTP 404 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON404() *RealtimeNotFound {
-	return r.JSON404
-}
-
-// GetJSON429 returns the response for an HTTP 429 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON429() *OpenaiTooManyRequests {
-	return r.JSON429
-}
-
-// GetJSON500 returns the response for an HTTP 500 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON500() *OpenaiInternalError {
-	return r.JSON500
-}
-
-// GetJSON503 returns the response for an HTTP 503 `application/json` response
-func (r GetRealtimeSessionResult) GetJSON503() *OpenaiUnavailable {
-	return r.JSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetRealtimeSessionResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetRealtimeSessionResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetRealtimeSessionResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetRealtimeSessionResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// CreateRealtimeClientSecretWithBodyWithResponse Create an ephemeral secret
-//
-// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-func (c *ClientWithResponses) CreateRealtimeClientSecretWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRealtimeClientSecretResult, error) {
-	rsp, err := c.CreateRealtimeClientSecretWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateRealtimeClientSecretResult(rsp)
-}
-
-// CreateRealtimeClientSecretWithResponse Create an ephemeral secret
-//
-// An ephemeral secret for a page, as `POST /v1/realtime/sessions` makes it, in today's shape and with a life of its own.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/realtime/client_secrets (the `CreateRealtimeClientSecret` operationId).
-func (c *ClientWithResponses) CreateRealtimeClientSecretWithResponse(ctx context.Context, body CreateRealtimeClientSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRealtimeClientSecretResult, error) {
-	rsp, err := c.CreateRealtimeClientSecret(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateRealtimeClientSecretResult(rsp)
-}
-
-// ListRealtimeSessionsWithResponse List stored sessions
-//
-// The sessions of the account that hold an item and were not told to be forgotten, the newest first.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/realtime/sessions (the `ListRealtimeSessions` operationId).
-func (c *ClientWithResponses) ListRealtimeSessionsWithResponse(ctx context.Context, params *ListRealtimeSessionsParams, reqEditors ...RequestEditorFn) (*ListRealtimeSessionsResult, error) {
-	rsp, err := c.ListRealtimeSessions(ctx, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListRealtimeSessionsResult(rsp)
-}
-
-// CreateRealtimeSessionWithBodyWithResponse Create an ephemeral secret, beta shape
-//
-// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-func (c *ClientWithResponses) CreateRealtimeSessionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRealtimeSessionResult, error) {
-	rsp, err := c.CreateRealtimeSessionWithBody(ctx, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateRealtimeSessionResult(rsp)
-}
-
-// CreateRealtimeSessionWithResponse Create an ephemeral secret, beta shape
-//
-// An ephemeral secret for a page, in the beta's shape: the body's members are the session's settings. The secret works for ten minutes as
-// `Bearer` or subprotocol of `GET /v1/realtime`, for any number of connections that begin in that time, with the rights of the key that made it on this surface and
-// nothing else; every connection begins with these settings. It ends early when its key is deactivated, expires or is deleted. From pages it works as its key would: anywhere when the key lists no origins.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/realtime/sessions (the `CreateRealtimeSession` operationId).
-func (c *ClientWithResponses) CreateRealtimeSessionWithResponse(ctx context.Context, body CreateRealtimeSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRealtimeSessionResult, error) {
-	rsp, err := c.CreateRealtimeSession(ctx, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateRealtimeSessionResult(rsp)
-}
-
-// DeleteRealtimeSessionWithResponse Delete a stored session
-//
-// Deletes a session with its items. A connection that still uses it is told so by an `error` event at its next item, and closed.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with DELETE /v1/realtime/sessions/{session_id} (the `DeleteRealtimeSession` operationId).
-func (c *ClientWithResponses) DeleteRealtimeSessionWithResponse(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*DeleteRealtimeSessionResult, error) {
-	rsp, err := c.DeleteRealtimeSession(ctx, sessionID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseDeleteRealtimeSessionResult(rsp)
-}
-
-// GetRealtimeSessionWithResponse Read a stored session
-//
-// A session with its items in the order of the conversation. A connection goes on with it by its `session_id`.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/realtime/sessions/{session_id} (the `GetRealtimeSession` operationId).
-func (c *ClientWithResponses) GetRealtimeSessionWithResponse(ctx context.Context, sessionID string, reqEditors ...RequestEditorFn) (*GetRealtimeSessionResult, error) {
-	rsp, err := c.GetRealtimeSession(ctx, sessionID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetRealtimeSessionResult(rsp)
-}
-
-// ParseCreateRealtimeClientSecretResult parses an HTTP response from a CreateRealtimeClientSecretWithResponse call
-func ParseCreateRealtimeClientSecretResult(rsp *http.Response) (*CreateRealtimeClientSecretResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateRealtimeClientSecretResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest RealtimeClientSecret
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest RealtimeNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseListRealtimeSessionsResult parses an HTTP response from a ListRealtimeSessionsWithResponse call
-func ParseListRealtimeSessionsResult(rsp *http.Response) (*ListRealtimeSessionsResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListRealtimeSessionsResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest RealtimeSessionList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseCreateRealtimeSessionResult parses an HTTP response from a CreateRealtimeSessionWithResponse call
-func ParseCreateRealtimeSessionResult(rsp *http.Response) (*CreateRealtimeSessionResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateRealtimeSessionResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest RealtimeBetaSession
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest RealtimeNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
-		var dest OpenaiContentTooLarge
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON413 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
-		var dest OpenaiUnsupportedMediaType
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON415 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseDeleteRealtimeSessionResult parses an HTTP response from a DeleteRealtimeSessionWithResponse call
-func ParseDeleteRealtimeSessionResult(rsp *http.Response) (*DeleteRealtimeSessionResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &DeleteRealtimeSessionResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case rsp.StatusCode == 204:
-		break // No content-type
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest RealtimeNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseGetRealtimeSessionResult parses an HTTP response from a GetRealtimeSessionWithResponse call
-func ParseGetRealtimeSessionResult(rsp *http.Response) (*GetRealtimeSessionResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetRealtimeSessionResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest RealtimeStoredSession
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest OpenaiBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest OpenaiUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest OpenaiForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest RealtimeNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest OpenaiTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest OpenaiInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest OpenaiUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON503 = &dest
-
-	}
 
-	return response, nil
+// GetRealtimeSession: Read a stored session. (GET /v1/realtime/sessions/{})
+func (c *Client) GetRealtimeSession(ctx context.Context, sessionID string, options ...wire.Option) (*RealtimeStoredSession, error) {
+	call := callGetRealtimeSession(sessionID)
+	return wire.JSON[*RealtimeStoredSession](ctx, c.caller, call, options)
 }

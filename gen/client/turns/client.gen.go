@@ -6,12 +6,10 @@ package turns
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
+
+	"iter"
+	"parley/gen/client/wire"
 
 	"github.com/oapi-codegen/runtime"
 )
@@ -208,6 +206,11 @@ type TurnStatus string
 // TurnStreamData The data of an event, as the surface that began the turn describes it.
 type TurnStreamData map[string]interface{}
 
+// TurnStreamValue The event's data as its surface describes it.
+type TurnStreamValue struct {
+	union json.RawMessage
+}
+
 // TurnUsage What the turn took. While it runs, the input is our count and the rest 0.
 type TurnUsage struct {
 	// InputTokens Tokens that the model read.
@@ -344,935 +347,131 @@ type StreamTurnEventsParams struct {
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
 }
 
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
-
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
+// AsTurnStreamData returns the union data inside the TurnStreamValue as a TurnStreamData
+func (t TurnStreamValue) AsTurnStreamData() (TurnStreamData, error) {
+	var body TurnStreamData
+	err := json.Unmarshal(t.union, &body)
+	return body, err
 }
 
-// Client which conforms to the OpenAPI3 specification for this service.
-type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
-	Server string
-
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
+// FromTurnStreamData overwrites any union data inside the TurnStreamValue as the provided TurnStreamData
+func (t *TurnStreamValue) FromTurnStreamData(v TurnStreamData) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
 }
 
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
+// MergeTurnStreamData performs a merge with any union data inside the TurnStreamValue, using the provided TurnStreamData
+func (t *TurnStreamValue) MergeTurnStreamData(v TurnStreamData) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
 
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
 }
 
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
+// AsChatCompletionStreamEnd returns the union data inside the TurnStreamValue as a ChatCompletionStreamEnd
+func (t TurnStreamValue) AsChatCompletionStreamEnd() (ChatCompletionStreamEnd, error) {
+	var body ChatCompletionStreamEnd
+	err := json.Unmarshal(t.union, &body)
+	return body, err
 }
 
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
+// FromChatCompletionStreamEnd overwrites any union data inside the TurnStreamValue as the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) FromChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
 }
 
-// The interface specification for the client above.
-type ClientInterface interface {
+// MergeChatCompletionStreamEnd performs a merge with any union data inside the TurnStreamValue, using the provided ChatCompletionStreamEnd
+func (t *TurnStreamValue) MergeChatCompletionStreamEnd(v ChatCompletionStreamEnd) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
 
-	// GetTurn Read the state of a turn
-	//
-	// How far an answer is, and what it took. The id comes from the `Parley-Turn` header of the response that made the answer, on
-	// whichever surface.
-	//
-	// Corresponds with GET /api/v1/turns/{turn_id} (the `GetTurn` operationId).
-	GetTurn(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CancelTurn Stop a turn
-	//
-	// Stops an answer that is being made: the model is told, what was produced is kept and charged, and the stream gets its terminal
-	// event. Stopping a turn that has ended changes nothing. The turn may still be `running` in the answer when another server runs it.
-	//
-	// Corresponds with POST /api/v1/turns/{turn_id}/cancel (the `CancelTurn` operationId).
-	CancelTurn(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// StreamTurnEvents Follow or resume the stream of a turn
-	//
-	// The answer's stream in the format of the surface that began it, with the same bytes as the first connection would have got:
-	// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
-	// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
-	//
-	// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
-	//
-	// Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
-	StreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
 }
 
-// GetTurn Read the state of a turn
-//
-// How far an answer is, and what it took. The id comes from the `Parley-Turn` header of the response that made the answer, on
-// whichever surface.
-//
-// Corresponds with GET /api/v1/turns/{turn_id} (the `GetTurn` operationId).
-func (c *Client) GetTurn(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetTurnRequest(c.Server, turnID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+func (t TurnStreamValue) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
 }
 
-// CancelTurn Stop a turn
-//
-// Stops an answer that is being made: the model is told, what was produced is kept and charged, and the stream gets its terminal
-// event. Stopping a turn that has ended changes nothing. The turn may still be `running` in the answer when another server runs it.
-//
-// Corresponds with POST /api/v1/turns/{turn_id}/cancel (the `CancelTurn` operationId).
-func (c *Client) CancelTurn(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelTurnRequest(c.Server, turnID)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+func (t *TurnStreamValue) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
-// StreamTurnEvents Follow or resume the stream of a turn
-//
-// The answer's stream in the format of the surface that began it, with the same bytes as the first connection would have got:
-// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
-// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
-//
-// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
-//
-// Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
-func (c *Client) StreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStreamTurnEventsRequest(c.Server, turnID, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
+// Client calls the operations of this surface; package parley/gen/client makes one.
+type Client struct{ caller *wire.Caller }
+
+// New returns a client whose calls go through caller.
+func New(caller *wire.Caller) *Client { return &Client{caller.Refusing(refuse)} }
+
+// Error is an answer of this surface that is not a success. Find it with errors.As.
+type Error struct {
+	wire.Refusal
+	Answer *Problem // what the server said; nil when it was not in this shape, as from a proxy
 }
 
-// NewGetTurnRequest constructs an http.Request for the GetTurn method
-func NewGetTurnRequest(server string, turnID TurnIDPath) (*http.Request, error) {
-	var err error
+// Unwrap gives what all surfaces' refusals share.
+func (e *Error) Unwrap() error { return &e.Refusal }
 
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "turn_id", turnID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
+// refuse puts a refusal into the shape of this surface.
+func refuse(refusal *wire.Refusal) error {
+	e := &Error{Refusal: *refusal}
+	switch refusal.StatusCode {
+	default:
+		wire.Shape(refusal.Body, &e.Answer)
 	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/turns/%s", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
+	return e
 }
 
-// NewCancelTurnRequest constructs an http.Request for the CancelTurn method
-func NewCancelTurnRequest(server string, turnID TurnIDPath) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "turn_id", turnID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/turns/%s/cancel", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
+func callGetTurn(turnID TurnIDPath) *wire.Call {
+	call := wire.NewCall("GET", "/api/v1/turns/{}", turnID)
+	return call
 }
 
-// NewStreamTurnEventsRequest constructs an http.Request for the StreamTurnEvents method
-func NewStreamTurnEventsRequest(server string, turnID TurnIDPath, params *StreamTurnEventsParams) (*http.Request, error) {
-	var err error
+// GetTurn: Read the state of a turn. (GET /api/v1/turns/{})
+func (c *Client) GetTurn(ctx context.Context, turnID TurnIDPath, options ...wire.Option) (*Turn, error) {
+	call := callGetTurn(turnID)
+	return wire.JSON[*Turn](ctx, c.caller, call, options)
+}
 
-	var pathParam0 string
+func callCancelTurn(turnID TurnIDPath) *wire.Call {
+	call := wire.NewCall("POST", "/api/v1/turns/{}/cancel", turnID)
+	return call
+}
 
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "turn_id", turnID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
+// CancelTurn: Stop a turn. (POST /api/v1/turns/{}/cancel)
+func (c *Client) CancelTurn(ctx context.Context, turnID TurnIDPath, options ...wire.Option) (*Turn, error) {
+	call := callCancelTurn(turnID)
+	return wire.JSON[*Turn](ctx, c.caller, call, options)
+}
 
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/v1/turns/%s/events", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
+func callStreamTurnEvents(turnID TurnIDPath, params *StreamTurnEventsParams) *wire.Call {
+	call := wire.NewCall("GET", "/api/v1/turns/{}/events", turnID)
 	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if params.After != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+		call.Query("after", params.After)
+		call.Header("Last-Event-ID", params.LastEventID)
 	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-
-		if params.LastEventID != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Last-Event-ID", headerParam0)
-		}
-
-	}
-
-	return req, nil
+	call.ResumesItself("after")
+	return call
 }
 
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// GetTurnWithResponse Read the state of a turn
-	//
-	// How far an answer is, and what it took. The id comes from the `Parley-Turn` header of the response that made the answer, on
-	// whichever surface.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /api/v1/turns/{turn_id} (the `GetTurn` operationId).
-	GetTurnWithResponse(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*GetTurnResult, error)
-
-	// CancelTurnWithResponse Stop a turn
-	//
-	// Stops an answer that is being made: the model is told, what was produced is kept and charged, and the stream gets its terminal
-	// event. Stopping a turn that has ended changes nothing. The turn may still be `running` in the answer when another server runs it.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /api/v1/turns/{turn_id}/cancel (the `CancelTurn` operationId).
-	CancelTurnWithResponse(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*CancelTurnResult, error)
-
-	// StreamTurnEventsWithResponse Follow or resume the stream of a turn
-	//
-	// The answer's stream in the format of the surface that began it, with the same bytes as the first connection would have got:
-	// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
-	// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
-	//
-	// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
-	StreamTurnEventsWithResponse(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*StreamTurnEventsResult, error)
-}
-
-type GetTurnResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Turn
-	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *TurnsBadRequest
-	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationProblemJSON401 *TurnsUnauthorized
-	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *TurnsForbidden
-	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *TurnsNotFound
-	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationProblemJSON429 *TurnsTooManyRequests
-	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationProblemJSON500 *TurnsInternalError
-	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationProblemJSON503 *TurnsUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetTurnResult) GetJSON200() *Turn {
-	return r.JSON200
-}
-
-// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON400() *TurnsBadRequest {
-	return r.ApplicationProblemJSON400
-}
-
-// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON401() *TurnsUnauthorized {
-	return r.ApplicationProblemJSON401
-}
-
-// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON403() *TurnsForbidden {
-	return r.ApplicationProblemJSON403
-}
-
-// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON404() *TurnsNotFound {
-	return r.ApplicationProblemJSON404
-}
-
-// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON429() *TurnsTooManyRequests {
-	return r.ApplicationProblemJSON429
-}
-
-// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON500() *TurnsInternalError {
-	return r.ApplicationProblemJSON500
-}
-
-// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r GetTurnResult) GetApplicationProblemJSON503() *TurnsUnavailable {
-	return r.ApplicationProblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r GetTurnResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetTurnResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetTurnResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetTurnResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type CancelTurnResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Turn
-	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *TurnsBadRequest
-	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationProblemJSON401 *TurnsUnauthorized
-	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *TurnsForbidden
-	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *TurnsNotFound
-	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationProblemJSON429 *TurnsTooManyRequests
-	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationProblemJSON500 *TurnsInternalError
-	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationProblemJSON503 *TurnsUnavailable
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r CancelTurnResult) GetJSON200() *Turn {
-	return r.JSON200
-}
-
-// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON400() *TurnsBadRequest {
-	return r.ApplicationProblemJSON400
-}
-
-// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON401() *TurnsUnauthorized {
-	return r.ApplicationProblemJSON401
-}
-
-// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON403() *TurnsForbidden {
-	return r.ApplicationProblemJSON403
-}
-
-// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON404() *TurnsNotFound {
-	return r.ApplicationProblemJSON404
-}
-
-// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON429() *TurnsTooManyRequests {
-	return r.ApplicationProblemJSON429
-}
-
-// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON500() *TurnsInternalError {
-	return r.ApplicationProblemJSON500
-}
-
-// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r CancelTurnResult) GetApplicationProblemJSON503() *TurnsUnavailable {
-	return r.ApplicationProblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r CancelTurnResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CancelTurnResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CancelTurnResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CancelTurnResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// StreamTurnEventsResult200Headers the declared response headers of an HTTP 200 response for StreamTurnEvents
-type StreamTurnEventsResult200Headers struct {
-	ParleyTurn string
-}
-
-type StreamTurnEventsResult struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
-	ApplicationProblemJSON400 *TurnsBadRequest
-	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationProblemJSON401 *TurnsUnauthorized
-	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
-	ApplicationProblemJSON403 *TurnsForbidden
-	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationProblemJSON404 *TurnsNotFound
-	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationProblemJSON429 *TurnsTooManyRequests
-	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationProblemJSON500 *TurnsInternalError
-	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationProblemJSON503 *TurnsUnavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *StreamTurnEventsResult200Headers
-}
-
-// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON400() *TurnsBadRequest {
-	return r.ApplicationProblemJSON400
-}
-
-// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON401() *TurnsUnauthorized {
-	return r.ApplicationProblemJSON401
-}
-
-// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON403() *TurnsForbidden {
-	return r.ApplicationProblemJSON403
-}
-
-// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON404() *TurnsNotFound {
-	return r.ApplicationProblemJSON404
-}
-
-// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON429() *TurnsTooManyRequests {
-	return r.ApplicationProblemJSON429
-}
-
-// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON500() *TurnsInternalError {
-	return r.ApplicationProblemJSON500
-}
-
-// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r StreamTurnEventsResult) GetApplicationProblemJSON503() *TurnsUnavailable {
-	return r.ApplicationProblemJSON503
-}
-
-// GetBody returns the raw response body bytes
-func (r StreamTurnEventsResult) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r StreamTurnEventsResult) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r StreamTurnEventsResult) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r StreamTurnEventsResult) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// GetTurnWithResponse Read the state of a turn
+// StreamTurnEvents yields events: Follow or resume the stream of a turn. (GET /api/v1/turns/{}/events)
 //
-// How far an answer is, and what it took. The id comes from the `Parley-Turn` header of the response that made the answer, on
-// whichever surface.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /api/v1/turns/{turn_id} (the `GetTurn` operationId).
-func (c *ClientWithResponses) GetTurnWithResponse(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*GetTurnResult, error) {
-	rsp, err := c.GetTurn(ctx, turnID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetTurnResult(rsp)
-}
-
-// CancelTurnWithResponse Stop a turn
-//
-// Stops an answer that is being made: the model is told, what was produced is kept and charged, and the stream gets its terminal
-// event. Stopping a turn that has ended changes nothing. The turn may still be `running` in the answer when another server runs it.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /api/v1/turns/{turn_id}/cancel (the `CancelTurn` operationId).
-func (c *ClientWithResponses) CancelTurnWithResponse(ctx context.Context, turnID TurnIDPath, reqEditors ...RequestEditorFn) (*CancelTurnResult, error) {
-	rsp, err := c.CancelTurn(ctx, turnID, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCancelTurnResult(rsp)
-}
-
-// StreamTurnEventsWithResponse Follow or resume the stream of a turn
-//
-// The answer's stream in the format of the surface that began it, with the same bytes as the first connection would have got:
-// from its beginning, or beyond the event whose number `after` or `Last-Event-ID` gives (`after` wins). A running turn is followed to
-// its end, from any server; an ended one is replayed and ends. A number beyond the end of the log gets the terminal event.
-//
-// The text of a turn is erased with its conversation, and is not kept when its request asked for that; then the answer is 404.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /api/v1/turns/{turn_id}/events (the `StreamTurnEvents` operationId).
-func (c *ClientWithResponses) StreamTurnEventsWithResponse(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) (*StreamTurnEventsResult, error) {
-	rsp, err := c.StreamTurnEvents(ctx, turnID, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseStreamTurnEventsResult(rsp)
-}
-
-// ParseGetTurnResult parses an HTTP response from a GetTurnWithResponse call
-func ParseGetTurnResult(rsp *http.Response) (*GetTurnResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetTurnResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Turn
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest TurnsBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest TurnsUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest TurnsForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest TurnsNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TurnsTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest TurnsInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest TurnsUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseCancelTurnResult parses an HTTP response from a CancelTurnWithResponse call
-func ParseCancelTurnResult(rsp *http.Response) (*CancelTurnResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CancelTurnResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Turn
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest TurnsBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest TurnsUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest TurnsForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest TurnsNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TurnsTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest TurnsInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest TurnsUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON503 = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseStreamTurnEventsResult parses an HTTP response from a StreamTurnEventsWithResponse call
-func ParseStreamTurnEventsResult(rsp *http.Response) (*StreamTurnEventsResult, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &StreamTurnEventsResult{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest TurnsBadRequest
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON400 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest TurnsUnauthorized
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest TurnsForbidden
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON403 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest TurnsNotFound
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest TurnsTooManyRequests
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest TurnsInternalError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest TurnsUnavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationProblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers StreamTurnEventsResult200Headers
-		if values := rsp.Header.Values("Parley-Turn"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Parley-Turn", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ParleyTurn = value
-		}
-		response.Headers200 = &headers
-	}
-
-	return response, nil
+// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
+// the stream's last event or with an error, which is an *Error when the server refused. Cancel ctx or break off to
+// stop it. A connection that broke is made anew, and the stream goes on after the last event that was yielded.
+func (c *Client) StreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, options ...wire.Option) iter.Seq2[TurnStreamEvent, error] {
+	call := callStreamTurnEvents(turnID, params)
+	return wire.Stream(ctx, c.caller, call, options, true, decodeTurnStreamEvent)
 }

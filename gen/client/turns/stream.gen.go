@@ -3,10 +3,7 @@
 package turns
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -20,16 +17,4 @@ type TurnStreamEvent struct {
 
 func decodeTurnStreamEvent(raw wire.Event) (event TurnStreamEvent, last bool, err error) {
 	return TurnStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, false, nil
-}
-
-// StreamStreamTurnEvents is StreamTurnEvents with the answer as a stream of events: Follow or resume the stream of a turn.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamStreamTurnEvents(ctx context.Context, turnID TurnIDPath, params *StreamTurnEventsParams, reqEditors ...RequestEditorFn) iter.Seq2[TurnStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.StreamTurnEvents(ctx, turnID, params, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.UntilClosed(wire.Stream(ctx, send, decodeTurnStreamEvent))
 }

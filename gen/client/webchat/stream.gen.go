@@ -3,10 +3,7 @@
 package webchat
 
 import (
-	"context"
 	"encoding/json"
-	"iter"
-	"net/http"
 
 	"parley/gen/client/wire"
 )
@@ -38,16 +35,4 @@ func decodeWebchatStreamEvent(raw wire.Event) (event WebchatStreamEvent, last bo
 		return event, true, json.Unmarshal(raw.Data, event.End)
 	}
 	return event, false, nil
-}
-
-// StreamSendWebchatMessage is SendWebchatMessage with the answer as a stream of events: Send a message and receive the answer.
-//
-// The request is sent when the iteration begins, and again with every iteration. The iteration ends after
-// the stream's last event or with an error, which is a *wire.Error when the server refused. Cancel ctx or break off to
-// stop it.
-func (c *ClientWithResponses) StreamSendWebchatMessage(ctx context.Context, body SendWebchatMessageJSONRequestBody, reqEditors ...RequestEditorFn) iter.Seq2[WebchatStreamEvent, error] {
-	send := func() (*http.Response, error) {
-		return c.SendWebchatMessage(ctx, body, append([]RequestEditorFn{wire.Accept}, reqEditors...)...)
-	}
-	return wire.Stream(ctx, send, decodeWebchatStreamEvent)
 }

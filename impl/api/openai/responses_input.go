@@ -232,7 +232,7 @@ func passFormat(extra map[string]json.RawMessage, f *gen.ResponseFormat) error {
 }
 
 // readItems returns the items of an input, checked.
-func readItems(input gen.ModelResponseRequest_Input) ([]entry, error) {
+func readItems(input gen.ResponseInput) ([]entry, error) {
 	if text, err := input.AsResponseInputText(); err == nil {
 		return []entry{{Type: itemMessage, Role: "user", Content: []gen.ResponseInputPart{{Type: gen.ResponseInputPartTypeInputText, Text: &text}}}}, nil
 	}

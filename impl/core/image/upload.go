@@ -98,7 +98,7 @@ func (s *Service) prepare(ctx context.Context, u Upload) (db.Image, file.Picture
 	if u.Caller.EndUser != "" {
 		i.EndUser = &u.Caller.EndUser
 	}
-	return i, p, nil
+	return i, p, s.checkRoom(ctx, i.AccountID, i.Bytes)
 }
 
 type sweepArgs struct {
@@ -123,7 +123,7 @@ func (s *Service) keepContent(ctx context.Context, i db.Image, p file.Picture, b
 	if err != nil {
 		return err
 	}
-	return s.DB.InTx(ctx, func(q *db.Queries) error {
+	err = s.DB.InTx(ctx, func(q *db.Queries) error {
 		if err := roomFor(ctx, q, i.AccountID, i.Bytes); err != nil {
 			return err
 		}
@@ -134,6 +134,10 @@ func (s *Service) keepContent(ctx context.Context, i db.Image, p file.Picture, b
 		}
 		return q.InsertImage(ctx, i)
 	})
+	if _, refused := errors.AsType[*fault.Error](err); refused { // the job would do it, but much later
+		err = errors.Join(err, s.Blobs.Delete(context.WithoutCancel(ctx), blobOf(i.AccountID, i.ID)))
+	}
+	return err
 }
 
 // roomFor is checkRoom for a transaction that stores the bytes: of many at once, none gets past the ceiling.

@@ -20,14 +20,16 @@ import (
 type Painter struct {
 	URL string // without /v1 and /sdapi
 
-	mu       sync.Mutex
-	answer   func(w http.ResponseWriter, r Received)
-	progress float64
-	received []Received
+	mu          sync.Mutex
+	answer      func(w http.ResponseWriter, r Received)
+	progress    float64
+	received    []Received
+	interrupted int
 }
 
 // NewPainter starts a Painter, stopped with the test. It answers with a small
-// picture until told otherwise, and has the models "sd_xl_base" and "dall-e-test".
+// picture until told otherwise, says of every picture that it is made to 40 percent,
+// and has the models "sd_xl_base" and "dall-e-test".
 func NewPainter(t testing.TB) *Painter {
 	t.Helper()
 	p := &Painter{progress: 0.4}
@@ -54,6 +56,13 @@ func (p *Painter) Received() []Received {
 	return append([]Received{}, p.received...)
 }
 
+// Interrupted is how often a picture was called off so far.
+func (p *Painter) Interrupted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.interrupted
+}
+
 func (p *Painter) serve(w http.ResponseWriter, r *http.Request) {
 	raw, _ := io.ReadAll(r.Body)
 	got := Received{Method: r.Method, Path: r.URL.Path, Header: r.Header}
@@ -66,6 +75,9 @@ func (p *Painter) serve(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/progress"):
 		WriteJSON(w, map[string]any{"progress": p.progress})
 	case strings.HasSuffix(r.URL.Path, "/interrupt"):
+		p.mu.Lock()
+		p.interrupted++
+		p.mu.Unlock()
 		WriteJSON(w, map[string]any{})
 	default:
 		p.mu.Lock()
