@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdks sdk-typescript sdk-python sdk-java sdk-rust sdk-go sdk-customgpt sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale
+.PHONY: eval search-bench schemathesis sdks sdk-typescript sdk-python sdk-java sdk-rust sdk-go sdk-customgpt sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -64,6 +64,9 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+
+pgvector: ## Search by vectors on a Postgres that has pgvector, which is brought along
+	@tools/checks/pgvector/run
 
 events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
 	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s

@@ -1,6 +1,6 @@
 # Targets of the document: bundling, generation, drift and lint. Included by the Makefile.
 
-.PHONY: doc gen gen-check lint-doc
+.PHONY: doc gen gen-check lint-doc breaking changelog release-document
 
 doc: gen lint-doc ## Bundle and lint the document, and generate from it: all that a change of openapi/ needs
 
@@ -16,6 +16,15 @@ gen-check: gen ## Fail when gen/ is not what the document generates
 
 lint-doc: tools/lintdoc/node_modules/.installed ## Lint the document with Redocly, Spectral and the Go linter
 	@go run ./tools/lintdoc
+
+breaking: ## Fail when clients of the released document can fail and the version does not say so
+	@go run ./tools/changes breaking
+
+changelog: ## Print what changed since the released document, as Markdown
+	@go run ./tools/changes changelog
+
+release-document: ## Make the document the released one, and add to openapi/released/CHANGELOG.md
+	@go run ./tools/changes release
 
 tools/lintdoc/node_modules/.installed: tools/lintdoc/package.json tools/lintdoc/package-lock.json
 	@npm --prefix tools/lintdoc ci --no-progress --ignore-scripts --loglevel=error

@@ -118,6 +118,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
+	if err := a.Knowledge.UseVectors(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	a.turns.Knowledge = a.Knowledge.For
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
 	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}

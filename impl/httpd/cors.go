@@ -6,7 +6,7 @@ import (
 )
 
 // exposed are the response headers that a page may read.
-const exposed = "Content-Disposition, Content-Range, Idempotency-Replayed, Link, Location, Parley-End-User, Parley-Turn, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id"
+const exposed = "Content-Disposition, Content-Range, Deprecation, Idempotency-Replayed, Link, Location, Parley-End-User, Parley-Turn, Retry-After, Sunset, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id"
 
 // crossOrigin lets browsers of any origin send requests without cookies. The
 // preflight cannot know the key, so the request itself decides: a key that

@@ -158,6 +158,7 @@ func (e *Edge) admit(next http.Handler) http.Handler {
 		}
 		note := noteOf(r.Context())
 		note.operation = o
+		o.deprecation.tell(w.Header())
 		defer note.closeUploads()
 		r, err := e.check(w, r, o, note)
 		if err != nil {

@@ -56,6 +56,8 @@ type operation struct {
 	visited    bool   // takes the token of an end user beside the key
 	success    int    // the status of its success
 
+	deprecation *deprecation // nil for what stays
+
 	route  *routers.Route
 	params openapi3.Parameters
 	json   *openapi3.Schema // of the JSON body; nil without one
@@ -104,7 +106,7 @@ func newOperation(spec *openapi3.T, path, method string, item *openapi3.PathItem
 	}
 	o.params = append(o.params, op.Parameters...)
 	o.visited = o.params.GetByInAndName(openapi3.ParameterInHeader, EndUserHeader) != nil
-	if err := o.readExtensions(op.Extensions); err != nil {
+	if err := errors.Join(o.readExtensions(op.Extensions), o.readDeprecation(op)); err != nil {
 		return nil, err
 	}
 	o.readSecurity(spec, op)

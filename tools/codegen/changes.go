@@ -17,7 +17,7 @@ var values = []string{"example", "examples", "default", "enum", "links"}
 // operation alike: handlers need not, and cannot, fill them.
 var edgeHeaders = []string{
 	"X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "WWW-Authenticate",
-	"Idempotency-Replayed",
+	"Idempotency-Replayed", "Deprecation", "Sunset",
 }
 
 // edgeParameters are read by the edge, for every operation alike. A caller of the

@@ -111,6 +111,7 @@ func (h *house) operation(pointer, method string, operation *yaml.Node) {
 		h.response(pointer+"/responses/"+status.Value, response)
 	}
 	h.handshake(pointer, operation)
+	h.deprecation(pointer, operation)
 	h.linksOf(pointer, method, operation)
 }
 
@@ -128,6 +129,27 @@ func (h *house) handshake(pointer string, operation *yaml.Node) {
 	}
 	if opens && !strings.Contains(tree.Text(operation, "description"), "/asyncapi.yaml") {
 		h.complain("websocket", pointer, "the description does not name the document of the messages, /asyncapi.yaml")
+	}
+}
+
+// deprecation holds operations that should not be used to saying since when, in the document and in their answers.
+func (h *house) deprecation(pointer string, operation *yaml.Node) {
+	if tree.Text(operation, "deprecated") != "true" {
+		return
+	}
+	if tree.Text(operation, "x-deprecated-at") == "" {
+		h.complain("deprecation", pointer, "x-deprecated-at does not tell since when")
+	}
+	for status, response := range tree.Pairs(tree.Member(operation, "responses")) {
+		if !strings.HasPrefix(status.Value, "2") {
+			continue // errors are shared by operations
+		}
+		resolved, _ := h.resolve(response, "")
+		for extension, header := range map[string]string{"x-deprecated-at": "Deprecation", "x-sunset": "Sunset"} {
+			if tree.Member(operation, extension) != nil && tree.Find(resolved, "headers", header) == nil {
+				h.complain("deprecation", pointer+"/responses/"+status.Value, "the header %s is not described", header)
+			}
+		}
 	}
 }
 

@@ -52,7 +52,8 @@ func (h *house) link(pointer string, link *yaml.Node) {
 	}
 	taken := h.parameterNames(path, operation)
 	for name := range tree.Pairs(tree.Member(link, "parameters")) {
-		if _, bare, found := strings.Cut(name.Value, "."); !slices.Contains(taken, name.Value) && !(found && slices.Contains(taken, bare)) {
+		_, bare, _ := strings.Cut(name.Value, ".") // path.id tells the parameter of that place
+		if !slices.Contains(taken, name.Value) && !slices.Contains(taken, bare) {
 			h.complain("link-target", pointer, "%s takes no parameter %q", target, name.Value)
 		}
 	}
