@@ -23,8 +23,14 @@ build: ## Build bin/parley
 run: build ## Build and serve on 127.0.0.1:8080 with an embedded Postgres
 	@exec bin/parley serve
 
+# make test DATABASE_URL=…: on that server, in databases of their own. One that is only in the environment is a running server's, and is left alone.
+ifeq ($(origin DATABASE_URL),command line)
+unexport DATABASE_URL
+export PARLEY_TEST_DATABASE_URL := $(DATABASE_URL)
+endif
+
 .PHONY: test
-test: ## Run all tests on a Postgres of their own, then name what of the document none exercised
+test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL, then name what of the document none exercised
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
 	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
 	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi

@@ -13,6 +13,8 @@ import (
 // gooseTable is the migrations' own and is not copied: a restored schema has been migrated.
 const gooseTable = "goose_db_version"
 
+// The table of vectors is derived and not copied either: the first start on a restored database makes it.
+
 // StoredTable is a table as backups hold it: its columns in the order of their values.
 type StoredTable struct {
 	Name    string         `db:"name" json:"name"`
@@ -62,9 +64,9 @@ func schemaIn(ctx context.Context, tx *sqlx.Tx) (Schema, error) {
 		select c.relname as name, array_agg(a.attname::text order by a.attname) as columns
 		from pg_class c
 		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-		where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> $1
+		where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and c.relname not in ($1, $2)
 		group by c.relname
-		order by c.relname`, gooseTable); err != nil {
+		order by c.relname`, gooseTable, vectorsTable); err != nil {
 		return found, fmt.Errorf("read the tables: %w", translateIn(ctx, err))
 	}
 	if err := tx.SelectContext(ctx, &found.Partitions, `

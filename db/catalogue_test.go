@@ -13,6 +13,7 @@ import (
 var local = map[string]string{
 	"goose_db_version": "which migrations have run",
 	"plans":            "a few rows of the operator's, which accounts and keys name: copied to every node",
+	"certificates":     "a few rows of the server's",
 	"seal_keys":        "a few rows of the server's",
 	"server_secrets":   "a few rows of the server's",
 	"sign_in_guesses":  "attempts to sign in, before anybody knows of which account",

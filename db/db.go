@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -53,6 +54,8 @@ type DB struct {
 	ends       batcher[endedTurn, bool]
 
 	limitedPayers limitedPayers
+
+	vectors atomic.Bool // searches use pgvector; see UseVectors
 }
 
 // Queries runs statements, on the pool or inside one transaction.

@@ -173,7 +173,9 @@ func (n tenant) knowledgeCalls() []call {
 
 // knowledgeApart are the methods about knowledge that no account could abuse, with the reason.
 var knowledgeApart = map[string]string{
-	"DueSources":       "the server's clockwork over all accounts",
+	"DueSources": "the server's clockwork over all accounts",
+	"UseVectors": "schema", "HasVectors": "no rows", "EmbeddedCollections": "for the start that makes the table of vectors",
+	"NearChunks": "needs pgvector: pgvector_test.go of package knowledge", "SyncVectors": "the same", "IndexVectors": "the same",
 	"InsertCollection": "makes a row of the account",
 	"ReplaceChunks":    "follows FinishPage in one transaction; a page of another account breaks its foreign key",
 }

@@ -14,13 +14,14 @@ type ProjectConversation struct {
 	ProjectID int64     `db:"project_id"`
 	Number    int64     `db:"number"`
 	CreatedBy *int64    `db:"created_by"` // the number of who began it; nil for a visitor whom nobody named
+	LicenseID *int64    `db:"license_id"` // with whose key it was begun; nil without
 	Name      string    `db:"title"`
 	CreatedAt time.Time `db:"created_at"`
 	UpdatedAt time.Time `db:"updated_at"` // or its latest message
 }
 
 const projectConversationSelect = `
-		select p.account_id, p.session_id, p.project_id, p.number, p.created_by, c.title, c.created_at,
+		select p.account_id, p.session_id, p.project_id, p.number, p.created_by, p.license_id, c.title, c.created_at,
 			greatest(p.updated_at, c.last_message_at) as updated_at
 		from project_conversations p
 		join conversations c on c.account_id = p.account_id and c.conversation_id = p.session_id`
@@ -28,10 +29,10 @@ const projectConversationSelect = `
 // InsertProjectConversation stores what a stored conversation is on the projects surface.
 func (q *Queries) InsertProjectConversation(ctx context.Context, c ProjectConversation) error {
 	_, err := q.exec(ctx, `
-		insert into project_conversations (account_id, session_id, project_id, number, created_by, updated_at)
-		values ($1, $2, $3, $4, $5, $6)
+		insert into project_conversations (account_id, session_id, project_id, number, created_by, license_id, updated_at)
+		values ($1, $2, $3, $4, $5, $6, $7)
 		on conflict (account_id, session_id) do nothing`,
-		c.AccountID, c.SessionID, c.ProjectID, c.Number, c.CreatedBy, c.UpdatedAt)
+		c.AccountID, c.SessionID, c.ProjectID, c.Number, c.CreatedBy, c.LicenseID, c.UpdatedAt)
 	return err
 }
 

@@ -103,6 +103,9 @@ func (n tenant) projectCalls() []call {
 		{"ProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.ProjectLicense(ctx, a, projectID, licenseID)
 		}},
+		{"ProjectLicenseByKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.ProjectLicenseByKey(ctx, a, projectID, []byte("h"))
+		}},
 		{"RenameProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RenameProjectLicense(ctx, a, projectID, licenseID, "n", now()))
 		}},

@@ -124,6 +124,9 @@ func clear(ctx context.Context, tx *sqlx.Tx, from Schema) (foreign []string, err
 	if !slices.EqualFunc(own.Tables, from.Tables, func(a, b StoredTable) bool { return a.Name == b.Name && slices.Equal(a.Columns, b.Columns) }) {
 		return nil, errors.New("the backup's tables are not those that its migrations make")
 	}
+	if _, err := tx.ExecContext(ctx, `drop table if exists `+vectorsTable); err != nil { // derived: the next start makes it
+		return nil, fmt.Errorf("drop the table of vectors: %w", translateIn(ctx, err))
+	}
 	if foreign, err = dropForeignKeys(ctx, tx); err != nil {
 		return nil, err
 	}

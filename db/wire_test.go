@@ -146,6 +146,12 @@ var parameter = regexp.MustCompile(`\$\d+`)
 // explain returns the plan that a prepared statement settles on, whatever its arguments.
 func explain(t testing.TB, raw *sqlx.DB, statement string) string {
 	t.Helper()
+	return explainAs(t, raw, "", statement)
+}
+
+// explainAs is explain with options for its form, in brackets.
+func explainAs(t testing.TB, raw *sqlx.DB, options, statement string) string {
+	t.Helper()
 	if verb, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(statement)), " "); verb == "begin" || verb == "commit;" || verb == "commit" {
 		return ""
 	}
@@ -166,7 +172,7 @@ func explain(t testing.TB, raw *sqlx.DB, statement string) string {
 		}
 	}
 	var plan []string
-	if err := conn.SelectContext(t.Context(), &plan, fmt.Sprintf("explain execute hot%s", nulls)); err != nil {
+	if err := conn.SelectContext(t.Context(), &plan, fmt.Sprintf("explain %sexecute hot%s", options, nulls)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.ExecContext(t.Context(), "deallocate hot"); err != nil {

@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: contract eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check
+.PHONY: contract eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -23,8 +23,22 @@ browser: build ## Drive the pages in Chromium (Debian's, installed when missing)
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run
 
+sdks: sdk-typescript sdk-python sdk-java sdk-rust sdk-go ## Generate clients in five languages from the served document, compile and run them
+
 sdk-typescript: build ## Generate, compile and run two TypeScript clients
 	@tools/sdk/typescript/run
+
+sdk-python: build ## Generate, type-check and run two Python clients
+	@tools/sdk/python/run
+
+sdk-java: build ## Generate, compile with Maven and run a Java client (needs Java 17 and Maven)
+	@tools/sdk/java/run
+
+sdk-rust: build ## Generate, compile with Cargo and run a Rust client (needs Java 17 and Rust)
+	@tools/sdk/rust/run
+
+sdk-go: build ## Generate, compile and run a Go client that is not ours (needs Java 17)
+	@tools/sdk/go/run
 
 sdk-openai: build ## Run OpenAI's own clients for Python and Node against the server
 	@tools/sdk/openai/run
@@ -56,6 +70,9 @@ faults: ## Kill, besiege and overdraw several servers for about half an hour; th
 pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
 
+pgvector: ## Search by vectors on a Postgres that has pgvector, which is brought along
+	@tools/checks/pgvector/run
+
 events-load: ## Measure how many events of behaviour a second one server takes, beside what Postgres alone does
 	@go run ./tools/withdb go test -count=1 -timeout=10m -v -run TestEventsLoad ./tools/faults -events-for 15s
 
@@ -71,7 +88,7 @@ bench: ## Measure the built server against the targets of the project, on a quie
 bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 	@go run ./tools/bench peers $(BENCH_FLAGS)
 
-deploy-check: ## Read alerts with promtool where it is installed (Debian's package prometheus)
+deploy-check: build ## Have Prometheus, systemd and docker-compose, where they are installed, read the files of tools/deploy and collect from a server
 	@tools/deploy/check
 
 blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
@@ -94,3 +111,22 @@ upgrade-check: ## Replace servers built from the commit PREVIOUS by today's, und
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/src" && git archive $(PREVIOUS) | tar -x -C "$$folder/src" && \
 	(cd "$$folder/src" && go build -o "$$folder/parley" ./impl/cmd/parley) && \
 	PARLEY_FAULTS_PREVIOUS="$$folder/parley" go run ./tools/withdb go test -count=1 -timeout=10m -run TestAnUpgradeOfThreeServers -v ./tools/faults
+
+PEBBLE := .cache/bin/pebble .cache/bin/pebble-challtestsrv
+
+acme-check: $(PEBBLE) ## Get a certificate for two servers from Pebble, the test authority of Let's Encrypt
+	@PATH="$(CURDIR)/.cache/bin:$$PATH" go run ./tools/withdb go test -count=1 -timeout=5m -tags acme -run TestCertificatesByACME -v ./tools/faults
+
+$(PEBBLE):
+	@GOBIN=$(CURDIR)/.cache/bin go install github.com/letsencrypt/pebble/v2/cmd/$(@F)@v2.8.0
+
+SOAK_FLAGS ?= -soak-for 30m -soak-load 0.6
+
+soak: ## Keep two servers busy for half an hour and look whether anything grows
+	@go run ./tools/withdb go test -count=1 -timeout=90m -run TestSoak -v ./tools/faults $(SOAK_FLAGS)
+
+idle-connections: ## Hold 19,000 connections that say nothing, or say it slowly, while others are answered
+	@go run ./tools/withdb go test -count=1 -timeout=10m -run TestIdleAndSlowConnections -v ./tools/faults -idle-connections 19000
+
+scale: ## Store five million messages and measure what they, housekeeping and retention take; needs 8 GB for a while
+	@go run ./tools/withdb go test -count=1 -timeout=60m -run TestTheCostOfManyMessages -v ./db -scale-messages 5000000

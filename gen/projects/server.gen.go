@@ -112,6 +112,21 @@ func (e ProjectCompletionObject) Valid() bool {
 	}
 }
 
+// Defines values for ProjectCompletionAnnotationType.
+const (
+	ProjectCompletionAnnotationTypeURLCitation ProjectCompletionAnnotationType = "url_citation"
+)
+
+// Valid indicates whether the value is a known member of the ProjectCompletionAnnotationType enum.
+func (e ProjectCompletionAnnotationType) Valid() bool {
+	switch e {
+	case ProjectCompletionAnnotationTypeURLCitation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProjectCompletionAnswerRole.
 const (
 	ProjectCompletionAnswerRoleAssistant ProjectCompletionAnswerRole = "assistant"
@@ -2076,6 +2091,22 @@ type ProjectCompletion struct {
 // Example: chat.completion
 type ProjectCompletionObject string
 
+// ProjectCompletionAnnotation A citation.
+type ProjectCompletionAnnotation struct {
+	// Type Citations of chat completions name an address.
+	//
+	// Example: url_citation
+	Type ProjectCompletionAnnotationType `json:"type"`
+
+	// URLCitation What is cited, and for which part of the text.
+	URLCitation ProjectCompletionURLCitation `json:"url_citation"`
+}
+
+// ProjectCompletionAnnotationType Citations of chat completions name an address.
+//
+// Example: url_citation
+type ProjectCompletionAnnotationType string
+
 // ProjectCompletionAnswer The answer as a message.
 type ProjectCompletionAnswer struct {
 	// Role The project speaks.
@@ -2087,6 +2118,11 @@ type ProjectCompletionAnswer struct {
 	//
 	// Example: We open at nine.
 	Content string `json:"content"`
+
+	// Annotations The passages that the answer rests on, in OpenAI's shape; absent when there are none, or the settings cite nothing.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionAnswerRole The project speaks.
@@ -2175,6 +2211,11 @@ type ProjectCompletionDelta struct {
 	//
 	// Example: We open
 	Content *string `json:"content,omitempty"`
+
+	// Annotations The passages that the answer rests on; only in the chunk with the finish reason.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ProjectCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ProjectCompletionDeltaRole The project speaks; only in the first chunk.
@@ -2282,6 +2323,29 @@ type ProjectCompletionStreamEvent struct {
 	Retry *EventRetry `json:"retry,omitempty"`
 }
 
+// ProjectCompletionURLCitation What is cited, and for which part of the text.
+type ProjectCompletionURLCitation struct {
+	// StartIndex Where the mark of the citation, as `[1]`, begins, in characters of the text; its end where no marks were asked for.
+	//
+	// Example: 16
+	StartIndex int32 `json:"start_index"`
+
+	// EndIndex Where the mark ends; equals `start_index` where no marks were asked for.
+	//
+	// Example: 16
+	EndIndex int32 `json:"end_index"`
+
+	// Title The title of the page, or the name of the file.
+	//
+	// Example: Opening hours
+	Title string `json:"title"`
+
+	// URL The page's address; of a file where it can be read, relative to the server: `/api/v1/preview/{id}`.
+	//
+	// Example: https://library.example.com/hours
+	URL string `json:"url"`
+}
+
 // ProjectCompletionUsage What the answer took.
 type ProjectCompletionUsage struct {
 	// PromptTokens Tokens that the model read.
@@ -2362,6 +2426,11 @@ type ProjectConversationAnswerStatus string
 
 // ProjectConversationCreation A conversation to begin.
 type ProjectConversationCreation struct {
+	// LicenseKey The key of one of the project's licenses. Another one is answered with 403; so is none where a visitor needs one.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey *string `json:"license_key,omitempty"`
+
 	// Name What it is called.
 	//
 	// Example: Test_Conversation_Name
@@ -2742,6 +2811,16 @@ type ProjectLicense struct {
 	//
 	// Example: 2024-05-23T03:12:49.000000Z
 	UpdatedAt string `json:"updated_at"`
+
+	// Conversations How many conversations were begun with its key and are still there.
+	//
+	// Example: 3
+	Conversations int64 `json:"conversations"`
+
+	// Queries How many messages were answered in them.
+	//
+	// Example: 12
+	Queries int64 `json:"queries"`
 }
 
 // ProjectLicenseAnswer A license.

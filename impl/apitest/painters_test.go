@@ -97,7 +97,9 @@ func TestASlowPictureTellsHowFarItIsAndIsCalledOff(t *testing.T) {
 	})
 	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/api/v1/turns/" + got.Header.Get("Parley-Turn") + "/cancel"}).Want(t, http.StatusOK)
 	eventually(t, "it is called off at its provider", func() bool { return p.Interrupted() == 1 })
-	eventually(t, "it is over", func() bool { return x.do(t, testkit.Request{Path: got.Header.Get("Location")}).Status != http.StatusAccepted })
+	eventually(t, "it is over", func() bool {
+		return x.do(t, testkit.Request{Path: got.Header.Get("Location")}).Status != http.StatusAccepted
+	})
 	if after := x.Money(t); after != before {
 		t.Errorf("money before %+v, after %+v", before, after)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"parley/gen/client/wire"
+	"parley/impl/contract"
 	"parley/impl/testkit"
 )
 
@@ -71,7 +72,7 @@ func TestSeed004IsReplayed(t *testing.T) {
 	streamed := regexp.MustCompile(`/messages(\S*) `).FindStringSubmatch(all["stream message"].text)[1]
 	send.Path += streamed
 	events := x.server.Do(t, send).Want(t, http.StatusOK).Events(t)
-	printed, err := testkit.Events([]byte(all["stream message"].answer + "\n\n"))
+	printed, err := contract.Events([]byte(all["stream message"].answer + "\n\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

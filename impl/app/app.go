@@ -118,6 +118,9 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.Watch = &key.Watch{DB: database.DB, Now: now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
+	if err := a.Knowledge.UseVectors(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
 	a.turns.Knowledge = a.Knowledge.For
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
 	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
@@ -130,6 +133,7 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
 		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: now}, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: now,
+		StepTime: cfg.ChatStepTime, RunTime: cfg.ChatRunTime,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
 	if err := a.advisor.Figures.MakeMonths(ctx); err != nil {
@@ -235,12 +239,12 @@ const lastWords = 2 * time.Second
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	server := httpd.NewServer(a.Handler, a.log)
 	serve := server.Serve
-	if a.cfg.TLSCert != "" {
-		certificate, err := httpd.LoadCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
-		if err != nil {
-			return err
-		}
-		server.TLSConfig = certificate.Config()
+	config, err := a.tlsConfig()
+	if err != nil {
+		return err
+	}
+	if config != nil {
+		server.TLSConfig = config
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
@@ -263,7 +267,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	go func() { a.Handler.Drain(grace); close(drained) }()
 	// Requests that have arrived may still begin turns, and streams end when their
 	// turns do; what remains are turns whose clients have left.
-	err := server.Shutdown(grace)
+	err = server.Shutdown(grace)
 	<-drained
 	a.turns.Stop(grace)
 	<-stopped

@@ -33,8 +33,14 @@ type Config struct {
 	AddressRate      int           `name:"address-rate" env:"PARLEY_ADDRESS_RATE" default:"120" help:"Requests a minute that one address may send to operations that ask for a credential rather than take one, such as /oauth/token; 0 for any number, and for any number of passwords tried from one network."`
 	RealtimeSessions int           `name:"realtime-sessions" env:"PARLEY_REALTIME_SESSIONS" default:"5000" help:"Realtime sessions that one account may have open on this server; 0 for any number."`
 	RealtimePerKey   int           `name:"realtime-sessions-per-key" env:"PARLEY_REALTIME_SESSIONS_PER_KEY" default:"2500" help:"Realtime sessions that one key, with its ephemeral secrets, may have open on this server; 0 for any number."`
+	ChatStepTime     time.Duration `name:"chat-step-timeout" env:"PARLEY_CHAT_STEP_TIMEOUT" default:"10m" help:"How long one answer within a chat's run may take before the run ends in error."`
+	ChatRunTime      time.Duration `name:"chat-run-timeout" env:"PARLEY_CHAT_RUN_TIMEOUT" default:"1h" help:"How long a chat's run may go on without a person before it ends in error."`
 	TLSCert          string        `name:"tls-cert" env:"PARLEY_TLS_CERT" help:"Certificate file (PEM) to serve HTTPS with. A new one, with its key, is taken within a second."`
 	TLSKey           string        `name:"tls-key" env:"PARLEY_TLS_KEY" help:"Key file of the certificate (PEM)."`
+	ACMEDomains      []string      `name:"acme-domains" env:"PARLEY_ACME_DOMAINS" sep:"," help:"Names of this server for which it gets certificates itself, by ACME on its own port (tls-alpn-01), which the world must reach as 443. Servers on one database share them. Setting it accepts the terms of the authority."`
+	ACMEEmail        string        `name:"acme-email" env:"PARLEY_ACME_EMAIL" help:"Address that the authority writes to when a certificate has a problem."`
+	ACMEDirectory    string        `name:"acme-directory" env:"PARLEY_ACME_DIRECTORY" help:"Directory URL of the authority. Default: Let's Encrypt."`
+	ACMERoots        string        `name:"acme-roots" env:"PARLEY_ACME_ROOTS" help:"File (PEM) with the roots of an authority of your own."`
 	AllowPlainHTTP   bool          `name:"allow-plain-http" env:"PARLEY_ALLOW_PLAIN_HTTP" help:"Serve without TLS on an address that other machines can reach."`
 	SecretKey        string        `name:"secret-key" env:"PARLEY_SECRET_KEY" secret:"true" help:"At least 32 bytes that guard the secrets in the database, the same on all servers; change it with parley secrets rotate. Default: a file in the data folder, made on the first start."`
 	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" help:"URL of an OpenID Connect issuer, exactly as its tokens name it. With an audience its tokens (JWT) are taken beside keys, with a client id it signs people in."`
@@ -79,11 +85,15 @@ func (c *Config) Check() error {
 	note(checkURL("PARLEY_OIDC_ISSUER", c.OIDCIssuer))
 	note(c.checkIssuer())
 	note(c.checkListener())
+	note(c.checkACME())
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		note(fmt.Errorf("PARLEY_METRICS_LISTEN is host:port: %w", err))
 	}
 	if c.AddressRate < 0 || c.AddressRate > 1_000_000 {
 		note(errors.New("PARLEY_ADDRESS_RATE is from 0 to 1000000"))
+	}
+	if c.ChatStepTime < 0 || c.ChatRunTime < 0 {
+		note(errors.New("PARLEY_CHAT_STEP_TIMEOUT and PARLEY_CHAT_RUN_TIMEOUT are times to come"))
 	}
 	if c.DatabaseConns < 2 || c.DatabaseConns > 1000 {
 		note(errors.New("PARLEY_DATABASE_CONNS is from 2 to 1000"))
@@ -128,15 +138,29 @@ func (c *Config) checkListener() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("PARLEY_TLS_CERT and PARLEY_TLS_KEY go together")
 	}
-	if c.TLSCert != "" || c.AllowPlainHTTP || len(c.TrustedProxies) > 0 || isLoopback(host) {
+	if c.TLSCert != "" || len(c.ACMEDomains) > 0 || c.AllowPlainHTTP || len(c.TrustedProxies) > 0 || isLoopback(host) {
 		return nil
 	}
-	return fmt.Errorf("refusing to serve keys and messages without TLS on %s: set PARLEY_TLS_CERT and PARLEY_TLS_KEY, "+
+	return fmt.Errorf("refusing to serve keys and messages without TLS on %s: set PARLEY_TLS_CERT and PARLEY_TLS_KEY, or PARLEY_ACME_DOMAINS, "+
 		"name the reverse proxy in PARLEY_TRUSTED_PROXIES, or set PARLEY_ALLOW_PLAIN_HTTP=true", c.Listen)
 }
 
+// checkACME is about what goes together.
+func (c *Config) checkACME() error {
+	switch {
+	case len(c.ACMEDomains) > 0 && c.TLSCert != "":
+		return errors.New("PARLEY_ACME_DOMAINS and PARLEY_TLS_CERT exclude each other")
+	case len(c.ACMEDomains) == 0 && (c.ACMEEmail != "" || c.ACMEDirectory != "" || c.ACMERoots != ""):
+		return errors.New("PARLEY_ACME_EMAIL, PARLEY_ACME_DIRECTORY and PARLEY_ACME_ROOTS go with PARLEY_ACME_DOMAINS")
+	}
+	return checkURL("PARLEY_ACME_DIRECTORY", c.ACMEDirectory)
+}
+
+// TLS tells whether the listener itself speaks TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" || len(c.ACMEDomains) > 0 }
+
 // secure tells whether clients reach the server by HTTPS.
-func (c *Config) secure() bool { return c.TLSCert != "" || strings.HasPrefix(c.PublicURL, "https://") }
+func (c *Config) secure() bool { return c.TLS() || strings.HasPrefix(c.PublicURL, "https://") }
 
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)

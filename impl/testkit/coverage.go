@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"parley/impl/contract"
 	"parley/impl/core/credential"
 )
 
@@ -36,7 +37,7 @@ func record(o *Operation, r *http.Request, status int, header http.Header) {
 	if path == "" {
 		return
 	}
-	e := Exercise{Operation: o.OperationID, Status: status, Media: mediaType(header), Security: presented(o, r)}
+	e := Exercise{Operation: o.OperationID, Status: status, Media: contract.MediaType(header), Security: presented(o, r)}
 	recorded.Lock()
 	defer recorded.Unlock()
 	if recorded.seen[e] {
@@ -65,7 +66,7 @@ func presented(o *Operation, r *http.Request) string {
 	if strings.HasPrefix(text, string(credential.AccessToken)) {
 		return "oauth2"
 	}
-	for name, scheme := range loaded().spec.Components.SecuritySchemes {
+	for name, scheme := range loaded().Spec.Components.SecuritySchemes {
 		s := scheme.Value
 		prefix, _ := s.Extensions["x-key-prefix"].(string)
 		switch {

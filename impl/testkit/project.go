@@ -42,7 +42,7 @@ func (a Account) Project(t testing.TB, edits ...func(*db.Project)) db.Project {
 func (a Account) ProjectConversation(t testing.TB, projectID int64) db.ProjectConversation {
 	t.Helper()
 	service := project.Service{DB: a.server.DB, Now: now}
-	c, err := service.Begin(t.Context(), key.Caller{AccountID: a.ID, AppID: "app_none"}, projectID, "A conversation")
+	c, err := service.Begin(t.Context(), key.Caller{AccountID: a.ID, AppID: "app_none"}, projectID, "A conversation", "")
 	if err != nil {
 		t.Fatal(err)
 	}

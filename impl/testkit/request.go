@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"parley/gen/client/wire"
+	"parley/impl/contract"
 )
 
 // Request is a request in a test's own words, for what typed clients cannot say.
@@ -119,7 +120,7 @@ func (r Response) JSON(t testing.TB, v any) {
 // Events returns the events of a stream.
 func (r Response) Events(t testing.TB) []wire.Event {
 	t.Helper()
-	events, err := Events(r.Body)
+	events, err := contract.Events(r.Body)
 	if err != nil {
 		t.Fatal(err)
 	}

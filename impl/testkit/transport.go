@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"parley/gen/client"
+	"parley/impl/contract"
 )
 
 // HTTP returns a client whose every answer is held against the document. It
@@ -79,7 +80,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 // Close implements io.Closer. Whatever is not a stream is read to its end
 // first, so that no answer goes unchecked.
 func (b *checkedBody) Close() error {
-	if !b.checked && mediaType(b.response.Header) != "text/event-stream" {
+	if !b.checked && contract.MediaType(b.response.Header) != "text/event-stream" {
 		_, _ = io.Copy(io.Discard, b)
 	}
 	b.check(false)
@@ -87,7 +88,7 @@ func (b *checkedBody) Close() error {
 }
 
 func (b *checkedBody) check(ended bool) {
-	if b.checked || (!ended && mediaType(b.response.Header) != "text/event-stream") {
+	if b.checked || (!ended && contract.MediaType(b.response.Header) != "text/event-stream") {
 		return
 	}
 	b.checked = true

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -115,6 +116,21 @@ func (c *cluster) tellErrors() {
 	}
 }
 
+// freePorts are ports that nobody listened on a moment ago.
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports
+}
+
 // environment is the test's without what would configure the servers.
 func environment() []string {
 	var env []string
@@ -134,11 +150,17 @@ func (c *cluster) start(i int) {
 	c.startAs(i, binary)
 }
 
+// startOn is start at an address.
+func (c *cluster) startOn(i int, address string) {
+	c.t.Helper()
+	c.startAs(i, binary, "PARLEY_LISTEN="+address)
+}
+
 // startAs is start for another build of the program, with settings of its own.
 func (c *cluster) startAs(i int, program string, settings ...string) {
 	c.t.Helper()
-	p := &process{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0"), ended: make(chan struct{})}
-	p.cmd.Env = append(slices.Clone(c.env), settings...)
+	p := &process{cmd: exec.Command(program, "serve"), ended: make(chan struct{})}
+	p.cmd.Env = append(append(slices.Clone(c.env), "PARLEY_LISTEN=127.0.0.1:0"), settings...)
 	log, err := os.CreateTemp(c.logs, "server-*")
 	if err != nil {
 		c.t.Fatal(err)

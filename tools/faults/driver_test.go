@@ -52,6 +52,7 @@ type driver struct {
 	key     string
 	admin   string // administers the account; for what makes things
 	stop    chan struct{}
+	load    float64 // the share of time in which a client asks; 0 for all of it
 
 	mu   sync.Mutex
 	last int
@@ -71,12 +72,25 @@ func (d *driver) run(clients int, seed uint64) {
 				case <-d.stop:
 					return
 				default:
+					began := time.Now()
 					d.note(d.ask(r, d.next()))
+					d.rest(time.Since(began))
 				}
 			}
 		})
 	}
 	all.Wait()
+}
+
+// rest leaves a client without a question for its share of time after one that took so long.
+func (d *driver) rest(took time.Duration) {
+	if d.load == 0 {
+		return
+	}
+	select {
+	case <-d.stop:
+	case <-time.After(time.Duration(float64(took) * (1/d.load - 1))):
+	}
 }
 
 func (d *driver) next() int {

@@ -1,7 +1,7 @@
 """What the checks of generated clients share: the served document, a generator, a server to talk to, and the steps to pass.
 
 Every client runs the same steps and prints a line `step NAME HOW` for each: HOW is `yes` when the generated code did it, `hand` when
-the program had to help it, `part` when something cannot be had, as `tools/sdk/README.md` says. The row of the generator in the README's table must say the same.
+the program had to help it, `part` when something cannot be had, as the README says. The row of the generator in its table must say the same.
 """
 
 from __future__ import annotations
@@ -99,5 +99,5 @@ def scenario(generator: str, command: list[Any], environment: dict[str, str], **
         raise SystemExit(f"{done.stdout}\n{generator}: exit status {done.returncode}, steps that did not pass: {' '.join(missing) or 'none'}")
     row = f"| {generator} | {' | '.join(MARKS[passed[step]] for step in STEPS)} |"
     print(f"{row} {time.monotonic() - begun:.1f} s", flush=True)
-    if row not in (ROOT / "tools" / "sdk" / "README.md").read_text():
-        raise SystemExit(f"tools/sdk/README.md does not say so: {row}")
+    if row not in (ROOT / "README.md").read_text():
+        raise SystemExit(f"README.md does not say so: {row}")

@@ -29,6 +29,21 @@ func (e ChatCompletionObject) Valid() bool {
 	}
 }
 
+// Defines values for ChatCompletionAnnotationType.
+const (
+	ChatCompletionAnnotationTypeURLCitation ChatCompletionAnnotationType = "url_citation"
+)
+
+// Valid indicates whether the value is a known member of the ChatCompletionAnnotationType enum.
+func (e ChatCompletionAnnotationType) Valid() bool {
+	switch e {
+	case ChatCompletionAnnotationTypeURLCitation:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChatCompletionAnswerMessageRole.
 const (
 	ChatCompletionAnswerMessageRoleAssistant ChatCompletionAnswerMessageRole = "assistant"
@@ -488,6 +503,39 @@ func (e OpenaiModelListObject) Valid() bool {
 	}
 }
 
+// Defines values for ResponseAnnotationType.
+const (
+	ResponseAnnotationTypeFileCitation ResponseAnnotationType = "file_citation"
+	ResponseAnnotationTypeURLCitation  ResponseAnnotationType = "url_citation"
+)
+
+// Valid indicates whether the value is a known member of the ResponseAnnotationType enum.
+func (e ResponseAnnotationType) Valid() bool {
+	switch e {
+	case ResponseAnnotationTypeFileCitation:
+		return true
+	case ResponseAnnotationTypeURLCitation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResponseAnnotationDataType.
+const (
+	ResponseAnnotationDataTypeResponseOutputTextAnnotationAdded ResponseAnnotationDataType = "response.output_text.annotation.added"
+)
+
+// Valid indicates whether the value is a known member of the ResponseAnnotationDataType enum.
+func (e ResponseAnnotationDataType) Valid() bool {
+	switch e {
+	case ResponseAnnotationDataTypeResponseOutputTextAnnotationAdded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResponseArgumentsDataType.
 const (
 	ResponseArgumentsDataTypeResponseFunctionCallArgumentsDone ResponseArgumentsDataType = "response.function_call_arguments.done"
@@ -909,6 +957,22 @@ type ChatCompletion struct {
 // Example: chat.completion
 type ChatCompletionObject string
 
+// ChatCompletionAnnotation A citation of what an agent's knowledge holds.
+type ChatCompletionAnnotation struct {
+	// Type Citations of chat completions name an address.
+	//
+	// Example: url_citation
+	Type ChatCompletionAnnotationType `json:"type"`
+
+	// URLCitation What is cited, and for which part of the text.
+	URLCitation ChatCompletionURLCitation `json:"url_citation"`
+}
+
+// ChatCompletionAnnotationType Citations of chat completions name an address.
+//
+// Example: url_citation
+type ChatCompletionAnnotationType string
+
 // ChatCompletionAnswerMessage The answer as a message.
 type ChatCompletionAnswerMessage struct {
 	// Role The model speaks.
@@ -931,6 +995,11 @@ type ChatCompletionAnswerMessage struct {
 
 	// ToolCalls What the model wants to be run; absent when it wants nothing.
 	ToolCalls []ChatCompletionToolCall `json:"tool_calls,omitempty"`
+
+	// Annotations The passages of an agent's knowledge that the answer rests on; absent without any.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ChatCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ChatCompletionAnswerMessageRole The model speaks.
@@ -1037,6 +1106,11 @@ type ChatCompletionDelta struct {
 
 	// ToolCalls More of what the model wants to be run.
 	ToolCalls []ChatCompletionToolCallPiece `json:"tool_calls,omitempty"`
+
+	// Annotations The passages of an agent's knowledge that the answer rests on; only in the chunk with the finish reason, and absent without any.
+	//
+	// Example: [{"type":"url_citation","url_citation":{"end_index":24,"start_index":24,"title":"Incident handbook","url":"https://docs.example.com/incidents"}}]
+	Annotations []ChatCompletionAnnotation `json:"annotations,omitempty"`
 }
 
 // ChatCompletionDeltaRole The model speaks; only in the first chunk.
@@ -1439,6 +1513,29 @@ type ChatCompletionToolName struct {
 //
 // Example: function
 type ChatCompletionToolNameType string
+
+// ChatCompletionURLCitation What is cited, and for which part of the text.
+type ChatCompletionURLCitation struct {
+	// StartIndex Where the citation belongs, in characters of the text: at its end.
+	//
+	// Example: 24
+	StartIndex int32 `json:"start_index"`
+
+	// EndIndex Equals `start_index`, as no mark stands in the text.
+	//
+	// Example: 24
+	EndIndex int32 `json:"end_index"`
+
+	// Title The title of the page, or the name of the file.
+	//
+	// Example: Incident handbook
+	Title string `json:"title"`
+
+	// URL The page's address; a document that was uploaded has `urn:parley:document:` and its id.
+	//
+	// Example: https://docs.example.com/incidents
+	URL string `json:"url"`
+}
 
 // ChatCompletionUnsupported Something that is not supported.
 type ChatCompletionUnsupported = map[string]interface{}
@@ -2052,6 +2149,95 @@ type OpenaiModelListObject string
 // Example: {"required":["city"],"type":"object"}
 type OpenaiRaw map[string]interface{}
 
+// ResponseAnnotation A citation of what an agent's knowledge holds. It belongs to the end of the text, in which no mark stands.
+type ResponseAnnotation struct {
+	// Type Whether a page of a site is cited, or a document that was uploaded.
+	//
+	// Example: url_citation
+	Type ResponseAnnotationType `json:"type"`
+
+	// URL Of a page: its address.
+	//
+	// Example: https://docs.example.com/incidents
+	URL *string `json:"url,omitempty"`
+
+	// Title Of a page: its title.
+	//
+	// Example: Incident handbook
+	Title *string `json:"title,omitempty"`
+
+	// StartIndex Of a page: where the citation belongs, in characters of the text.
+	//
+	// Example: 24
+	StartIndex *int32 `json:"start_index,omitempty"`
+
+	// EndIndex Of a page: equals `start_index`.
+	//
+	// Example: 24
+	EndIndex *int32 `json:"end_index,omitempty"`
+
+	// FileID Of a document: its id.
+	//
+	// Example: page_01hf3z8k3v0000000000000000
+	FileID *string `json:"file_id,omitempty"`
+
+	// Filename Of a document: its title or name.
+	//
+	// Example: handbook.pdf
+	Filename *string `json:"filename,omitempty"`
+
+	// Index Of a document: where the citation belongs, in characters of the text.
+	//
+	// Example: 24
+	Index *int32 `json:"index,omitempty"`
+}
+
+// ResponseAnnotationType Whether a page of a site is cited, or a document that was uploaded.
+//
+// Example: url_citation
+type ResponseAnnotationType string
+
+// ResponseAnnotationData A citation.
+type ResponseAnnotationData struct {
+	// Type The event's name once more.
+	//
+	// Example: response.output_text.annotation.added
+	Type ResponseAnnotationDataType `json:"type"`
+
+	// SequenceNumber The place of the event in the stream, from 0.
+	//
+	// Example: 4
+	SequenceNumber int64 `json:"sequence_number"`
+
+	// ItemID Which item.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000_0
+	ItemID string `json:"item_id"`
+
+	// OutputIndex The place of the item in the output.
+	//
+	// Example: 0
+	OutputIndex int32 `json:"output_index"`
+
+	// ContentIndex The place of the text in the item.
+	//
+	// Example: 0
+	ContentIndex int32 `json:"content_index"`
+
+	// AnnotationIndex The place of the citation among those of the text.
+	//
+	// Example: 0
+	AnnotationIndex int32 `json:"annotation_index"`
+
+	// Annotation A citation of what an agent's knowledge holds. It belongs to the end of the text, in which no mark stands.
+	Annotation ResponseAnnotation `json:"annotation"`
+}
+
+// ResponseAnnotationDataType The event's name once more.
+//
+// Example: response.output_text.annotation.added
+type ResponseAnnotationDataType string
+
 // ResponseArgumentsData The whole arguments of a call.
 type ResponseArgumentsData struct {
 	// Type The event's name once more.
@@ -2451,10 +2637,10 @@ type ResponseOutputPart struct {
 	// Example: AI, or artificial intelligence, refers to systems that mimic human intelligence.
 	Text string `json:"text"`
 
-	// Annotations Always empty.
+	// Annotations The passages of an agent's knowledge that the text rests on.
 	//
 	// Example: []
-	Annotations []OpenaiRaw `json:"annotations"`
+	Annotations []ResponseAnnotation `json:"annotations"`
 
 	// Logprobs Always empty.
 	//

@@ -11,7 +11,7 @@ import (
 // ModelResponseStreamEvent: One event of the stream of a response. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ModelResponseStreamEvent struct {
-	Event string // the event's name: "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.done", "response.reasoning_text.delta", "response.reasoning_text.done", "response.content_part.done", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.output_item.done", "response.completed", "response.incomplete", "response.failed"
+	Event string // the event's name: "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.annotation.added", "response.output_text.done", "response.reasoning_text.delta", "response.reasoning_text.done", "response.content_part.done", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.output_item.done", "response.completed", "response.incomplete", "response.failed"
 	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
 
 	ResponseCreated                    *ResponseStateData          // "response.created": The response was begun.
@@ -19,6 +19,7 @@ type ModelResponseStreamEvent struct {
 	ResponseOutputItemAdded            *ResponseItemData           // "response.output_item.added": An item begins.
 	ResponseContentPartAdded           *ResponsePartData           // "response.content_part.added": The text of an item begins.
 	ResponseOutputTextDelta            *ResponseDeltaData          // "response.output_text.delta": More of a message.
+	ResponseOutputTextAnnotationAdded  *ResponseAnnotationData     // "response.output_text.annotation.added": A passage that the text rests on. These come before the text is said to be complete.
 	ResponseOutputTextDone             *ResponseTextData           // "response.output_text.done": The text of a message is complete.
 	ResponseReasoningTextDelta         *ResponseDeltaData          // "response.reasoning_text.delta": More of the reasoning.
 	ResponseReasoningTextDone          *ResponseTextData           // "response.reasoning_text.done": The reasoning is complete.
@@ -51,6 +52,9 @@ func decodeModelResponseStreamEvent(raw wire.Event) (event ModelResponseStreamEv
 	case "response.output_text.delta":
 		event.ResponseOutputTextDelta = new(ResponseDeltaData)
 		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputTextDelta)
+	case "response.output_text.annotation.added":
+		event.ResponseOutputTextAnnotationAdded = new(ResponseAnnotationData)
+		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputTextAnnotationAdded)
 	case "response.output_text.done":
 		event.ResponseOutputTextDone = new(ResponseTextData)
 		return event, false, json.Unmarshal(raw.Data, event.ResponseOutputTextDone)

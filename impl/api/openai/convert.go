@@ -44,6 +44,7 @@ func toAPICompletion(a turn.Answer) gen.ChatCompletion {
 	if a.Content != "" || len(a.Calls) == 0 {
 		message.Content = &a.Content
 	}
+	message.Annotations = toAPIAnnotations(a.Citations, a.Content)
 	if a.Thought != "" {
 		message.ReasoningContent = &a.Thought
 	}

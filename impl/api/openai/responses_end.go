@@ -35,6 +35,9 @@ func (f *fold) end(e turn.Event) {
 		}
 		for _, m := range f.items {
 			if m.open {
+				if m.Type == gen.ResponseOutputItemTypeMessage {
+					f.cite(m, e.Citations)
+				}
 				f.close(m, status)
 			}
 		}
@@ -106,7 +109,7 @@ func (m *making) full() gen.ResponseOutputItem {
 
 func (m *making) part() gen.ResponseOutputPart {
 	p := gen.ResponseOutputPart{
-		Type: gen.ResponseOutputPartTypeOutputText, Text: m.text.String(), Annotations: []gen.OpenaiRaw{}, Logprobs: []gen.OpenaiRaw{},
+		Type: gen.ResponseOutputPartTypeOutputText, Text: m.text.String(), Annotations: m.cited, Logprobs: []gen.OpenaiRaw{},
 	}
 	if m.Type == gen.ResponseOutputItemTypeReasoning {
 		p.Type = gen.ResponseOutputPartTypeReasoningText

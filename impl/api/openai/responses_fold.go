@@ -28,6 +28,7 @@ type making struct {
 	text  strings.Builder // of the part, or the arguments
 	open  bool
 	call  int // the call's index
+	cited []gen.ResponseAnnotation
 }
 
 func newFold(v turn.View) *fold {
@@ -127,7 +128,7 @@ func (f *fold) begin(kind gen.ResponseOutputItemType, prefix string) *making {
 			f.close(m, gen.ResponseOutputItemStatusCompleted)
 		}
 	}
-	m := &making{open: true, place: int32(len(f.items)), call: -1} //nolint:gosec // bounded by the answer's size
+	m := &making{open: true, cited: []gen.ResponseAnnotation{}, place: int32(len(f.items)), call: -1} //nolint:gosec // bounded by the answer's size
 	m.ID, m.Type, m.Status = fmt.Sprintf("%s%s_%d", prefix, f.suffix, m.place), kind, gen.ResponseOutputItemStatusInProgress
 	f.items = append(f.items, m)
 	return m
@@ -188,6 +189,17 @@ func (f *fold) calling(p provider.CallPiece) *making {
 	m.call, m.CallID, m.Name = p.Index, &p.ID, &p.Name
 	f.item(gen.ResponseItemDataTypeResponseOutputItemAdded, m)
 	return m
+}
+
+// cite tells what the text of a message rests on.
+func (f *fold) cite(m *making, cited []turn.Citation) {
+	m.cited = toAPIResponseAnnotations(cited, m.text.String())
+	kind := gen.ResponseAnnotationDataTypeResponseOutputTextAnnotationAdded
+	for i, c := range m.cited {
+		f.send(string(kind), func(n int64) any {
+			return gen.ResponseAnnotationData{Type: kind, SequenceNumber: n, ItemID: m.ID, OutputIndex: m.place, AnnotationIndex: int32(i), Annotation: c} //nolint:gosec // bounded by the passages
+		})
+	}
 }
 
 // close ends an item.

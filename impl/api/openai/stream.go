@@ -97,7 +97,7 @@ func chunk(v turn.View) gen.ChatCompletionChunk {
 
 func ending(v turn.View, e turn.Event) []turn.Frame {
 	finish := e.Finish
-	frames := chunks(v, e, gen.ChatCompletionDelta{}, &finish)
+	frames := chunks(v, e, gen.ChatCompletionDelta{Annotations: toAPIAnnotations(e.Citations, v.Content)}, &finish)
 	if readOptions(v.Options).IncludeUsage && e.Usage != nil {
 		c, usage := chunk(v), toAPIUsage(e.Usage.InputTokens, e.Usage.OutputTokens)
 		c.Usage = &usage

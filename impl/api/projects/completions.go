@@ -65,7 +65,8 @@ func toAPIProjectCompletion(a turn.Answer, o project.Options) gen.ProjectComplet
 	return gen.ProjectCompletion{
 		ID: completionID(a.TurnID), Object: "chat.completion", Created: a.CreatedAt.Unix(), Model: a.ModelID,
 		Choices: []gen.ProjectCompletionChoice{{
-			Message: gen.ProjectCompletionAnswer{Role: "assistant", Content: a.Content}, FinishReason: finishReason(a.FinishReason),
+			Message:      gen.ProjectCompletionAnswer{Role: "assistant", Content: a.Content, Annotations: annotations(o, a.Citations, a.Content)},
+			FinishReason: finishReason(a.FinishReason),
 		}},
 		Usage:     gen.ProjectCompletionUsage{PromptTokens: in, CompletionTokens: out, TotalTokens: in + out},
 		Citations: citations(o, a.Citations),
@@ -96,8 +97,9 @@ func encodeCompletion(v turn.View, e turn.Event) []turn.Frame {
 		return []turn.Frame{{Data: chunk(v, delta, nil)}}
 	case turn.Completed:
 		finish := finishReason(e.Finish)
-		last := chunk(v, gen.ProjectCompletionDelta{}, &finish)
-		last.Citations = citations(project.OptionsOf(v.Options), e.Citations)
+		o := project.OptionsOf(v.Options)
+		last := chunk(v, gen.ProjectCompletionDelta{Annotations: annotations(o, e.Citations, v.Content)}, &finish)
+		last.Citations = citations(o, e.Citations)
 		return []turn.Frame{{Data: last}, {Data: done}}
 	}
 	failure := gen.ProjectsErrorData{Code: 502, Message: e.Text}

@@ -30,7 +30,7 @@ func (c conversations) ListProjectConversations(ctx context.Context, request gen
 
 // CreateProjectConversation begins a conversation.
 func (c conversations) CreateProjectConversation(ctx context.Context, request gen.CreateProjectConversationRequestObject) (gen.CreateProjectConversationResponseObject, error) {
-	row, err := c.service.Begin(ctx, httpd.Caller(ctx), request.ProjectID, text(request.Body.Name))
+	row, err := c.service.Begin(ctx, httpd.Caller(ctx), request.ProjectID, text(request.Body.Name), text(request.Body.LicenseKey))
 	if err != nil {
 		return nil, err
 	}

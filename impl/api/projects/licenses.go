@@ -62,7 +62,10 @@ func (l licenses) DeleteProjectLicense(ctx context.Context, request gen.DeletePr
 }
 
 func toAPIProjectLicense(l db.ProjectLicense) gen.ProjectLicense {
-	return gen.ProjectLicense{ID: l.ID, Name: l.Name, ProjectID: l.ProjectID, CreatedAt: instant(l.CreatedAt), UpdatedAt: instant(l.UpdatedAt)}
+	return gen.ProjectLicense{
+		ID: l.ID, Name: l.Name, ProjectID: l.ProjectID, CreatedAt: instant(l.CreatedAt), UpdatedAt: instant(l.UpdatedAt),
+		Conversations: l.Conversations, Queries: l.Queries,
+	}
 }
 
 type plugins struct{ service *project.Service }

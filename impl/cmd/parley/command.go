@@ -20,16 +20,44 @@ func (versionCmd) Run(c *cli) error {
 	return c.print(map[string]string{"version": version}, func(w io.Writer) { fmt.Fprintln(w, version) })
 }
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Distribute bool `help:"Then distribute the tables by account over the cluster of Citus whose coordinator the database is. Stop the servers first."`
+	Plan       bool `help:"Only print the statements that --distribute would run."`
+}
 
-// Run applies the migrations that the schema lacks.
-func (migrateCmd) Run(ctx context.Context, c *cli) error {
+// Run applies the migrations that the schema lacks and, when it is told to, distributes the tables.
+func (m migrateCmd) Run(ctx context.Context, c *cli) error {
 	return c.withDatabase(ctx, func(d *app.Database) error {
+		if m.Plan {
+			return m.plan(ctx, c, d)
+		}
 		n, err := d.Migrate(ctx)
 		if err != nil {
 			return err
 		}
-		return c.print(map[string]int{"applied": n}, func(w io.Writer) { fmt.Fprintf(w, "%d migrations applied\n", n) })
+		if !m.Distribute {
+			return c.print(map[string]int{"applied": n}, func(w io.Writer) { fmt.Fprintf(w, "%d migrations applied\n", n) })
+		}
+		moved, err := d.Distribute(ctx)
+		if err != nil {
+			return err
+		}
+		return c.print(map[string]int{"applied": n, "distributed": moved}, func(w io.Writer) { fmt.Fprintf(w, "%d migrations applied, %d tables distributed\n", n, moved) })
+	})
+}
+
+// plan prints where the tables of the present schema go.
+func (migrateCmd) plan(ctx context.Context, c *cli, d *app.Database) error {
+	placements, err := d.Placements(ctx)
+	if err != nil {
+		return err
+	}
+	return c.print(placements, func(w io.Writer) {
+		for _, p := range placements {
+			if p.SQL != "" {
+				fmt.Fprintln(w, p.SQL+";")
+			}
+		}
 	})
 }
 

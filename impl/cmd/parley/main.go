@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -37,6 +38,7 @@ type cli struct {
 	Ledger    ledgerCmd    `cmd:"" help:"Verify the book of money."`
 	Secrets   secretsCmd   `cmd:"" help:"Change the key that seals secrets."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at what the server needs and tell what to fix."`
+	Verify    verifyCmd    `cmd:"" help:"Hold a running server against the document."`
 	Backup    backupCmd    `cmd:"" help:"Copy rows and blobs, and check copies."`
 	Restore   restoreCmd   `cmd:"" help:"Make an installation of a backup, in an empty database."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -49,8 +51,17 @@ func main() {
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "parley:", err)
 		stop()
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is the exit status of a command that failed: 1, unless its error knows better.
+func exitCode(err error) int {
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 // operatorName is who runs the command, for the audit log.

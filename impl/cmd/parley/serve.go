@@ -65,7 +65,7 @@ func greet(c *cli, addr net.Addr, firstKey, setUp string) {
 	url := c.PublicURL
 	if url == "" {
 		scheme := "http"
-		if c.TLSCert != "" {
+		if c.TLS() {
 			scheme = "https"
 		}
 		url = scheme + "://" + addr.String()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -135,7 +136,13 @@ func (s *Service) use(ctx context.Context, c db.Chat, f *flow.Flow, state flow.S
 	}
 	if offer := offerOf(offers, call.Name); offer != nil {
 		key := sha256.Sum256([]byte(c.ID + " " + strconv.FormatInt(c.Run, 10) + " " + state.CallNumber()))
-		result, err := s.Tools.Call(ctx, *offer, call.Arguments, hex.EncodeToString(key[:16]))
+		calling, leave := s.whileCurrent(ctx, c)
+		result, err := s.Tools.Call(calling, *offer, call.Arguments, hex.EncodeToString(key[:16]))
+		overtaken := calling.Err() != nil && ctx.Err() == nil
+		leave()
+		if overtaken {
+			return db.ErrNotFound // as if the result could not be stored any more
+		}
 		if err != nil {
 			return err
 		}
@@ -151,6 +158,24 @@ func (s *Service) use(ctx context.Context, c db.Chat, f *flow.Flow, state flow.S
 		return err
 	}
 	return s.went(ctx, m)
+}
+
+// whileCurrent is ctx until somebody else changes the chat: whoever cancels a run does not want its
+// calls to go on. What it returns beside ends the watching.
+func (s *Service) whileCurrent(ctx context.Context, c db.Chat) (context.Context, func()) {
+	calling, cancel := context.WithCancel(ctx)
+	wake, leave := s.hub.join(c.ID)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for s.pause(calling, wake) {
+			now, err := s.DB.Chat(calling, c.AccountID, c.ID)
+			if errors.Is(err, db.ErrNotFound) || err == nil && now.Version != c.Version {
+				cancel()
+			}
+		}
+	}()
+	return calling, func() { cancel(); <-watched; leave() }
 }
 
 // approvalOf is the call that a person is asked about; nil when they are asked something else.

@@ -8,6 +8,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -62,10 +63,14 @@ type Services struct {
 	Tools     *tool.Service
 	Log       *slog.Logger
 	Now       func() time.Time
+
+	StepTime time.Duration // bounds one answer of a model; ten minutes when zero
+	RunTime  time.Duration // bounds how long a run goes on without a person; an hour when zero
 }
 
 // New returns a service that runs nothing before its Handle is called.
 func New(s Services) *Service {
+	s.StepTime, s.RunTime = cmp.Or(s.StepTime, stepTime), cmp.Or(s.RunTime, runTime)
 	return &Service{Services: s, hub: hub{followers: map[string]map[chan struct{}]bool{}, stopped: make(chan struct{})}}
 }
 

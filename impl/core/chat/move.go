@@ -15,12 +15,8 @@ import (
 	"parley/impl/core/key"
 )
 
-const (
-	// runTime bounds how long a run may go on without a person.
-	runTime = time.Hour
-	// runAttempts bounds how often a run is taken up again; its time ends it before.
-	runAttempts = 100
-)
+// runAttempts bounds how often a run is taken up again; its time ends it before.
+const runAttempts = 100
 
 // move is a change of a chat on its way.
 type move struct {
@@ -30,10 +26,11 @@ type move struct {
 	wakes    bool // a job has to take the run up
 	waits    bool // webhooks are told that a person is asked
 	now      time.Time
+	runTime  time.Duration
 }
 
 func (s *Service) newMove(c db.Chat) *move {
-	m := &move{chat: c, now: s.Now()}
+	m := &move{chat: c, now: s.Now(), runTime: s.RunTime}
 	m.chat.UpdatedAt = m.now
 	return m
 }
@@ -65,7 +62,7 @@ func (m *move) status(status, reason, prompt string) {
 	c := &m.chat
 	c.Status, c.Reason, c.Prompt, c.TurnID, c.Attempt, c.DeadlineAt = status, reason, prompt, "", 0, nil
 	if status == db.ChatRunning {
-		deadline := m.now.Add(runTime)
+		deadline := m.now.Add(m.runTime)
 		c.DeadlineAt = &deadline
 	}
 	if status == db.ChatCompleted || status == db.ChatError {

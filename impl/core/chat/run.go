@@ -25,16 +25,12 @@ const (
 
 	// runSlots is how many runs a server takes forward at once: they mostly wait for models.
 	runSlots = 128
-	// stepTime bounds one answer of a model.
-	stepTime = 10 * time.Minute
 	// stepAttempts is how often a step may fail on the way to its answer.
 	stepAttempts = 3
 	// internalAttempts is how often a run is taken up, for whatever reason, before a failure of the server's own ends it.
 	internalAttempts = 10
 	// claimKept is how long a crash may last between the beginning of a step's turn and its being noted.
-	claimKept  = 30 * 24 * time.Hour
-	sweepEvery = time.Minute
-	sweepBatch = 100
+	claimKept = 30 * 24 * time.Hour
 )
 
 type runArgs struct {
@@ -48,7 +44,7 @@ type forgetArgs struct {
 
 // Handle makes the runner run chats.
 func (s *Service) Handle(r *job.Runner) {
-	r.Handle(RunKind, job.Handler{Do: job.Typed(s.run), Slots: runSlots, Timeout: runTime + stepTime, Backoff: func(attempt int) time.Duration {
+	r.Handle(RunKind, job.Handler{Do: job.Typed(s.run), Slots: runSlots, Timeout: s.RunTime + s.StepTime, Backoff: func(attempt int) time.Duration {
 		return min(job.Backoff(attempt), time.Minute/2)
 	}})
 	r.Handle(forgetKind, job.Handler{Do: job.Typed(s.forget)})
@@ -103,7 +99,7 @@ func (s *Service) went(ctx context.Context, m *move) error {
 // step makes one change: it begins the turn of the present step, or takes in its answer.
 func (s *Service) step(ctx context.Context, c db.Chat) error {
 	if c.DeadlineAt != nil && c.DeadlineAt.Before(s.Now()) {
-		return s.fail(ctx, c, "The run took longer than an hour.")
+		return s.fail(ctx, c, s.tooLong())
 	}
 	f, state, err := parsed(c)
 	if err != nil {
@@ -119,11 +115,15 @@ func (s *Service) step(ctx context.Context, c db.Chat) error {
 	return s.take(ctx, c, f, state)
 }
 
-// fail ends a run with a reason that its owner can read.
+// fail ends a run with a reason that its owner can read, and calls off the answer that is being made.
 func (s *Service) fail(ctx context.Context, c db.Chat, reason string) error {
 	m := s.newMove(c)
 	m.status(db.ChatError, reason, "")
-	return s.store(ctx, m)
+	err := s.store(ctx, m)
+	if err == nil && c.TurnID != "" {
+		_, err = s.Turns.Cancel(ctx, c.AccountID, c.TurnID)
+	}
+	return err
 }
 
 // ask begins the step's turn, or finds the one that was begun before a crash, and notes it.
@@ -170,6 +170,8 @@ func passing(err error) bool {
 
 var errPayer = fault.New(fault.Forbidden, "The key that pays for the run has been deleted, deactivated or has expired.")
 
+var errClaim = errors.New("the claim of a chat's step is not that of a turn")
+
 // start begins the step's turn under a claim of the chat's version and returns its id.
 func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string, error) {
 	caller, err := s.payer(ctx, c)
@@ -209,6 +211,9 @@ func (s *Service) start(ctx context.Context, c db.Chat, asked flow.Ask) (string,
 		return live.ID, nil
 	}
 	taken, err := s.DB.Claim(ctx, claim.AccountID, claim.AppID, claim.Key)
+	if err == nil && taken.TurnID == nil || errors.Is(err, db.ErrNotFound) {
+		return "", errClaim // not wrapped: that of a chat which has changed is another
+	}
 	if err != nil {
 		return "", err
 	}
@@ -257,22 +262,22 @@ func (s *Service) knowledge(ctx context.Context, accountID string, asked flow.As
 
 // take waits for the step's answer and stores what follows from it.
 func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.State) error {
-	waiting, cancel := context.WithTimeout(ctx, stepTime)
-	defer cancel()
 	t, err := s.Turns.Find(ctx, c.AccountID, c.TurnID)
 	if err != nil {
 		return s.again(ctx, c, err)
 	}
+	until, reason := s.patience(c, t)
+	waiting, cancel := context.WithTimeout(ctx, until.Sub(s.Now()))
+	defer cancel()
 	answer, err := s.Turns.Answer(waiting, t)
 	failpoint.Here(failpoint.ChatAnswered)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case waiting.Err() != nil:
-		if _, err := s.Turns.Cancel(ctx, c.AccountID, c.TurnID); err != nil {
-			return err
-		}
-		return s.fail(ctx, c, "An answer took longer than ten minutes.")
+	case waiting.Err() != nil && err != nil:
+		return s.fail(ctx, c, reason)
+	case errors.Is(err, db.ErrUnavailable):
+		return err // it says nothing about the turn, which may have been answered
 	case err != nil && (passing(err) || fault.KindOf(err) == fault.NotFound):
 		return s.again(ctx, c, err)
 	case err != nil:
@@ -296,9 +301,10 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	return err
 }
 
-// again lets a step be tried once more with a turn of its own, a few times.
+// again lets a step be tried once more with a turn of its own, a few times: at once when
+// the first failed, as its server may have died long ago.
 func (s *Service) again(ctx context.Context, c db.Chat, cause error) error {
-	if fault.KindOf(cause) == fault.Internal {
+	if fault.KindOf(cause) == fault.Internal || errors.Is(cause, db.ErrUnavailable) {
 		return cause // it says nothing about the turn
 	}
 	if c.Attempt+1 >= stepAttempts {
@@ -306,7 +312,7 @@ func (s *Service) again(ctx context.Context, c db.Chat, cause error) error {
 	}
 	m := s.newMove(c)
 	m.chat.TurnID, m.chat.Attempt = "", c.Attempt+1
-	if err := s.store(ctx, m); err != nil {
+	if err := s.store(ctx, m); err != nil || c.Attempt == 0 {
 		return err
 	}
 	return job.Retry(cause, time.Second<<c.Attempt)
@@ -316,38 +322,6 @@ func (s *Service) again(ctx context.Context, c db.Chat, cause error) error {
 func (s *Service) forget(ctx context.Context, r job.Run, args forgetArgs) error {
 	err := s.Turns.Erase(ctx, r.AccountID, args.TurnID)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return nil
-	}
-	return err
-}
-
-// sweep ends runs beyond their time, whatever became of their jobs.
-func (s *Service) sweep(ctx context.Context, _ job.Run) error {
-	for {
-		overdue, err := s.DB.OverdueChats(ctx, s.Now(), sweepBatch)
-		if err != nil {
-			return err
-		}
-		for _, name := range overdue {
-			if err := s.expire(ctx, name); err != nil {
-				return err
-			}
-		}
-		if len(overdue) < sweepBatch {
-			return nil
-		}
-	}
-}
-
-func (s *Service) expire(ctx context.Context, name db.ChatName) error {
-	c, err := s.DB.Chat(ctx, name.AccountID, name.ID)
-	if err == nil && c.Status == db.ChatRunning && c.DeadlineAt != nil && c.DeadlineAt.Before(s.Now()) {
-		err = s.fail(ctx, c, "The run took longer than an hour.")
-		if err == nil && c.TurnID != "" {
-			_, err = s.Turns.Cancel(ctx, c.AccountID, c.TurnID)
-		}
-	}
-	if errors.Is(err, db.ErrNotFound) {
 		return nil
 	}
 	return err

@@ -3,6 +3,7 @@ package knowledge
 import (
 	"context"
 	"errors"
+	"time"
 
 	"parley/db"
 	"parley/impl/core/id"
@@ -85,7 +86,10 @@ func (s *Service) remove(ctx context.Context, r job.Run, args removalArgs) error
 	if args.SourceID != "" {
 		return s.settle(ctx, s.DB.Queries, r.AccountID, args.CollectionID)
 	}
-	return s.DB.DeleteCollection(ctx, r.AccountID, args.CollectionID)
+	if err := s.DB.DeleteCollection(ctx, r.AccountID, args.CollectionID); err != nil {
+		return err
+	}
+	return s.DB.IndexVectors(ctx, r.AccountID, args.CollectionID)
 }
 
 // everyRun is beyond the number of any ingestion.
@@ -122,9 +126,11 @@ func (s *Service) settle(ctx context.Context, q *db.Queries, accountID, collecti
 	if err := q.ReadyCollection(ctx, accountID, collectionID, now); err != nil {
 		return err
 	}
-	return job.Enqueue(ctx, q, now, job.New{
-		AccountID: accountID, Kind: countKind, Args: countArgs{collectionID}, UniqueKey: collectionID, RunAt: now.Add(countDelay),
-	})
+	return s.enqueueCount(ctx, q, accountID, collectionID, now.Add(countDelay))
+}
+
+func (s *Service) enqueueCount(ctx context.Context, q *db.Queries, accountID, collectionID string, at time.Time) error {
+	return job.Enqueue(ctx, q, s.Now(), job.New{AccountID: accountID, Kind: countKind, Args: countArgs{collectionID}, UniqueKey: collectionID, RunAt: at})
 }
 
 type countArgs struct {
@@ -133,5 +139,11 @@ type countArgs struct {
 
 func (s *Service) count(ctx context.Context, r job.Run, args countArgs) error {
 	err := s.DB.CountTerms(ctx, r.AccountID, args.CollectionID, s.Now())
-	return missing(err, nil)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.syncVectors(ctx, r.AccountID, args.CollectionID)
 }

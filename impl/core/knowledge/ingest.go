@@ -64,6 +64,7 @@ func (s *Service) Handle(r *job.Runner) {
 	r.Handle(pageKind, job.Handler{Do: job.Typed(s.indexPage), Slots: 2, Timeout: pageTime})
 	r.Handle(removeKind, job.Handler{Do: job.Typed(s.remove), Timeout: 10 * time.Minute})
 	r.Handle(countKind, job.Handler{Do: job.Typed(s.count), Slots: 1, Timeout: 5 * time.Minute})
+	r.Handle(vectorsKind, job.Handler{Do: job.Typed(s.indexVectors), Slots: 1, Timeout: 35 * time.Minute})
 	r.Handle(orphanKind, job.Handler{Do: job.Typed(s.removeOrphan), Slots: 1})
 	r.Handle(scheduleKind, job.Handler{Do: s.refreshDue, Slots: 1, Timeout: 5 * time.Minute})
 	r.Every(scheduleKind, scheduleEvery)

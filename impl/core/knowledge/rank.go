@@ -231,18 +231,25 @@ func (w words) score(found []db.MatchedChunk) []candidate {
 }
 
 // fuse joins the order by text with that by likeness to the question's vector, by
-// reciprocal ranks. Without a vector the order by text stands.
-func fuse(byText []candidate, found []db.MatchedChunk, vector []float32) []candidate {
+// reciprocal ranks. Near are those that were found by their vectors, maybe by words, too. Without a vector the order by text stands.
+func fuse(byText []candidate, found []db.MatchedChunk, near []db.NearChunk, vector []float32) []candidate {
 	if vector == nil {
 		return byText
 	}
 	var byVector []candidate
+	byWords := map[db.ChunkRef]bool{}
 	for _, m := range found {
+		byWords[db.ChunkRef{PageID: m.PageID, Seq: m.Seq}] = true
 		if len(m.Embedding) != len(vector) {
 			continue
 		}
 		if likeness := cosine(m.Embedding, vector); likeness > 0 {
 			byVector = append(byVector, candidate{db.ChunkRef{PageID: m.PageID, Seq: m.Seq}, likeness})
+		}
+	}
+	for _, n := range near {
+		if ref := (db.ChunkRef{PageID: n.PageID, Seq: n.Seq}); !byWords[ref] && n.Likeness >= likenessMin {
+			byVector = append(byVector, candidate{ref, n.Likeness})
 		}
 	}
 	slices.SortStableFunc(byVector, byScore)

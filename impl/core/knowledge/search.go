@@ -83,8 +83,12 @@ func (s *Service) Search(ctx context.Context, scope Scope, q Query) ([]Passage, 
 // searchCollection returns candidates, the best first.
 func (s *Service) searchCollection(ctx context.Context, accountID, collectionID string, texts []string, meant meaning) ([]candidate, error) {
 	terms, err := s.DB.QuestionTerms(ctx, accountID, collectionID, texts)
-	if err != nil || len(terms) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	near := s.near(ctx, accountID, collectionID, meant)
+	if len(terms) == 0 {
+		return fuse(nil, nil, near, meant.vector), nil
 	}
 	w := readWords(terms)
 	var found []db.MatchedChunk
@@ -105,7 +109,7 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 			break
 		}
 	}
-	return fuse(w.score(found), found, meant.vector), nil
+	return fuse(w.score(found), found, near, meant.vector), nil
 }
 
 // load reads the passages of the best candidates: no text twice, of no page

@@ -28,15 +28,20 @@ func newUUID() string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// Begin stores an empty conversation with a project.
-func (s *Service) Begin(ctx context.Context, caller key.Caller, projectID int64, name string) (db.ProjectConversation, error) {
+// Begin stores an empty conversation with a project. License is the key of one, "" for none; what it does not
+// open is a Forbidden fault.
+func (s *Service) Begin(ctx context.Context, caller key.Caller, projectID int64, name, license string) (db.ProjectConversation, error) {
 	p, err := s.Get(ctx, caller.AccountID, projectID)
+	if err != nil {
+		return db.ProjectConversation{}, err
+	}
+	licenseID, err := s.licensed(ctx, caller, p, license)
 	if err != nil {
 		return db.ProjectConversation{}, err
 	}
 	now := s.Now()
 	c := db.ProjectConversation{
-		AccountID: p.AccountID, SessionID: newUUID(), ProjectID: p.ID, Number: id.Number(), Name: name, CreatedAt: now, UpdatedAt: now,
+		AccountID: p.AccountID, LicenseID: licenseID, SessionID: newUUID(), ProjectID: p.ID, Number: id.Number(), Name: name, CreatedAt: now, UpdatedAt: now,
 	}
 	row := db.Conversation{
 		AccountID: p.AccountID, ID: c.SessionID, Surface: Surface, AppID: caller.AppID, Title: name, CreatedAt: now, LastMessageAt: now,

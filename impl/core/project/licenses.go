@@ -10,6 +10,7 @@ import (
 	"parley/db"
 	"parley/impl/core/fault"
 	"parley/impl/core/id"
+	"parley/impl/core/key"
 )
 
 // licensesMax is how many licenses a project may have.
@@ -28,6 +29,9 @@ func missingLicense(err error, licenseID int64) error {
 // Licenses lists the licenses of a project, the newest first.
 func (s *Service) Licenses(ctx context.Context, accountID string, projectID int64) ([]db.ProjectLicense, error) {
 	if _, err := s.Get(ctx, accountID, projectID); err != nil {
+		return nil, err
+	}
+	if err := s.report(ctx, accountID); err != nil {
 		return nil, err
 	}
 	return s.DB.ProjectLicenses(ctx, accountID, projectID, licensesMax)
@@ -66,9 +70,49 @@ func (s *Service) License(ctx context.Context, accountID string, projectID, lice
 	if _, err := s.Get(ctx, accountID, projectID); err != nil {
 		return db.ProjectLicense{}, err
 	}
+	if err := s.report(ctx, accountID); err != nil {
+		return db.ProjectLicense{}, err
+	}
 	l, err := s.DB.ProjectLicense(ctx, accountID, projectID, licenseID)
 	return l, missingLicense(err, licenseID)
 }
+
+// licensed returns the license under which a visitor may begin a conversation: the one whose key was presented,
+// which has to be valid; nil without a key, which visitors of a project that
+// allows licenses may not come without. Refusals are Forbidden faults.
+func (s *Service) licensed(ctx context.Context, caller key.Caller, p db.Project, text string) (*int64, error) {
+	if text == "" {
+		return nil, visitorNeedsLicense(caller, p)
+	}
+	digest := sha256.Sum256([]byte(text))
+	l, err := s.DB.ProjectLicenseByKey(ctx, p.AccountID, p.ID, digest[:])
+	if errors.Is(err, db.ErrNotFound) || err == nil && !p.Licensed {
+		return nil, errNoLicense
+	}
+	return &l.ID, err
+}
+
+// visitorNeedsLicense refuses visitors of a project that allows licenses.
+func visitorNeedsLicense(caller key.Caller, p db.Project) error {
+	if p.Licensed && (caller.Kind == key.Publishable || caller.ByToken) {
+		return fault.New(fault.Forbidden, "A license is needed: begin a conversation with its license_key.")
+	}
+	return nil
+}
+
+// stillLicensed refuses what a conversation under a license goes on with when the license is gone.
+func (s *Service) stillLicensed(ctx context.Context, caller key.Caller, p db.Project, c db.ProjectConversation) error {
+	if c.LicenseID == nil {
+		return visitorNeedsLicense(caller, p)
+	}
+	_, err := s.DB.ProjectLicense(ctx, p.AccountID, p.ID, *c.LicenseID)
+	if errors.Is(err, db.ErrNotFound) || err == nil && !p.Licensed {
+		return errNoLicense
+	}
+	return err
+}
+
+var errNoLicense = fault.New(fault.Forbidden, "The license is not valid.")
 
 // RenameLicense gives a license another name; its key stays.
 func (s *Service) RenameLicense(ctx context.Context, accountID string, projectID, licenseID int64, name string) (db.ProjectLicense, error) {

@@ -25,7 +25,7 @@ func TestConversationsGoWhenTheirTimeIsOver(t *testing.T) {
 		if err := database.InsertProject(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		c, err := s.Begin(t.Context(), caller, p.ID, "c")
+		c, err := s.Begin(t.Context(), caller, p.ID, "c", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,9 +95,9 @@ func (s *stream) next(ctx context.Context) (Event, error) {
 	for {
 		event, err := s.events.Next()
 		if err == nil {
-			s.seen, s.failures, s.wait = true, 0, event.Retry
-			if event.ID != "" {
-				s.position = event.ID
+			s.seen, s.wait = true, event.Retry
+			if event.ID != "" && event.ID != s.position { // the same event again is no progress
+				s.position, s.failures = event.ID, 0
 			}
 			return event, nil
 		}

@@ -1,20 +1,17 @@
-package testkit
+// Package contract holds answers of a server against an OpenAPI document: whether a status is documented, headers, content
+// type and body are what the document says, a stream's events too, and errors that belong to no operation have their
+// surface's shape. The tests use it on every answer, `parley verify` on the answers of any server.
+package contract
 
 import (
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
-
-	"parley/gen"
 )
-
-// Document returns the bundled document, for tests that are made from it.
-func Document() *openapi3.T { return loaded().spec }
 
 // Operation is one operation of the document.
 type Operation struct {
@@ -22,7 +19,8 @@ type Operation struct {
 	Method, Path string              // the path with its parameters in braces
 	Params       openapi3.Parameters // of the path and of the operation
 
-	item *openapi3.PathItem
+	item     *openapi3.PathItem
+	document *Document
 }
 
 // Surface is the name of the API family that the operation belongs to.
@@ -36,7 +34,7 @@ func (o *Operation) Public() bool {
 	}
 	for _, alternative := range *o.Security {
 		for name := range alternative {
-			if loaded().spec.Components.SecuritySchemes[name].Value.Scheme != "basic" {
+			if o.document.Spec.Components.SecuritySchemes[name].Value.Scheme != "basic" {
 				return false
 			}
 		}
@@ -71,23 +69,49 @@ func (o *Operation) BodyBytesMax() int {
 	return 1 << 20
 }
 
-// Operations lists the document's operations by path and method.
-func Operations() []*Operation { return loaded().operations }
+// Document is a document, ready to hold answers against it. It is safe for concurrent use.
+type Document struct {
+	Spec       *openapi3.T
+	Operations []*Operation // by path and method
+}
 
-// OperationOf returns the operation with the id.
-func OperationOf(id string) *Operation {
-	for _, o := range Operations() {
+// Load reads a document, JSON or YAML.
+func Load(source []byte) (*Document, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(source)
+	if err != nil {
+		return nil, fmt.Errorf("load document: %w", err)
+	}
+	d := &Document{Spec: spec}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			if len(op.Tags) == 0 || op.OperationID == "" {
+				return nil, fmt.Errorf("%s %s has no tag or no operationId", method, path)
+			}
+			o := &Operation{Operation: op, Method: method, Path: path, item: item, document: d}
+			o.Params = append(slices.Clone(item.Parameters), op.Parameters...)
+			d.Operations = append(d.Operations, o)
+		}
+	}
+	slices.SortFunc(d.Operations, func(a, b *Operation) int {
+		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
+	})
+	return d, nil
+}
+
+// Operation returns the operation with the id, nil when there is none.
+func (d *Document) Operation(id string) *Operation {
+	for _, o := range d.Operations {
 		if o.OperationID == id {
 			return o
 		}
 	}
-	panic("the document has no operation " + id)
+	return nil
 }
 
-// MethodsOf lists the methods that the document has for a path, sorted.
-func MethodsOf(path string) []string {
+// Methods lists the methods that the document has for a path, sorted.
+func (d *Document) Methods(path string) []string {
 	var methods []string
-	for _, o := range Operations() {
+	for _, o := range d.Operations {
 		if o.Path == path {
 			methods = append(methods, o.Method)
 		}
@@ -96,40 +120,16 @@ func MethodsOf(path string) []string {
 	return methods
 }
 
-type document struct {
-	spec       *openapi3.T
-	operations []*Operation
-}
-
-var loaded = sync.OnceValue(func() *document {
-	spec, err := openapi3.NewLoader().LoadFromData(gen.JSON)
-	if err != nil {
-		panic(fmt.Sprintf("load the bundle: %v", err)) // the bundle is part of this program
-	}
-	d := &document{spec: spec}
-	for path, item := range spec.Paths.Map() {
-		for method, op := range item.Operations() {
-			o := &Operation{Operation: op, Method: method, Path: path, item: item}
-			o.Params = append(slices.Clone(item.Parameters), op.Parameters...)
-			d.operations = append(d.operations, o)
-		}
-	}
-	slices.SortFunc(d.operations, func(a, b *Operation) int {
-		return strings.Compare(a.Path+" "+a.Method, b.Path+" "+b.Method)
-	})
-	return d
-})
-
 // find returns the operation of a request and, when the path is documented
 // but the method is not, the path's operations.
-func (d *document) find(method, path string) (op *Operation, others []*Operation) {
+func (d *Document) find(method, path string) (op *Operation, others []*Operation) {
 	if plain := strings.TrimPrefix(path, "/v1"); strings.HasPrefix(plain, "/chats") || strings.HasPrefix(plain, "/flow") || strings.HasPrefix(plain, "/tools") {
 		path = plain // their second mount
 	}
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for _, o := range d.operations {
+	for _, o := range d.Operations {
 		if !matches(o.Path, path) {
 			continue
 		}
@@ -159,5 +159,5 @@ func matches(pattern, path string) bool {
 }
 
 func (o *Operation) route() *routers.Route {
-	return &routers.Route{Spec: loaded().spec, Path: o.Path, PathItem: o.item, Method: o.Method, Operation: o.Operation}
+	return &routers.Route{Spec: o.document.Spec, Path: o.Path, PathItem: o.item, Method: o.Method, Operation: o.Operation}
 }
