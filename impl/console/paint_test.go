@@ -111,10 +111,10 @@ func planOf(t *testing.T, raw *sqlx.DB, statement string) string {
 	return strings.Join(plan, "\n")
 }
 
-// fillTalks stores conversations of twenty messages on two surfaces and an answer each, and returns the id of one.
+// fillTalks, whose ids grow with time as those of servers do, stores conversations of twenty messages on two surfaces and an answer each, and returns the id of one.
 func fillTalks(t *testing.T, raw *sqlx.DB, account string, messages int) string {
 	t.Helper()
-	const from = ` from (select i, $1::text as account, case i % 2 when 0 then 'sess_' else 'conv_' end || lpad(i::text, 26, '0') as talk,
+	const from = ` from (select i, $1::text as account, case i % 2 when 0 then 'sess_' else 'conv_' end || lpad((99999999 - i)::text, 26, '0') as talk,
 		case i % 2 when 0 then 'webchat' else 'characters' end as surface, now() - i * interval '1 second' as at from generate_series(1, $2::int) i) x`
 	for _, insert := range []string{
 		`insert into conversations (account_id, conversation_id, surface, app_id, title, system_prompt, last_seq, created_at, last_message_at)
@@ -123,9 +123,9 @@ func fillTalks(t *testing.T, raw *sqlx.DB, account string, messages int) string 
 			select account, talk, seq, 'msg_' || i || '_' || seq, case seq % 2 when 1 then 'user' else 'assistant' end,
 				'The lamp number ' || i || ' has a warranty of ' || seq || ' years, ' || repeat('as everybody knows who has one at home, ', 5), at` + from + ` cross join generate_series(1, 20) seq`,
 		`insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, lease_until, held_micros, created_at, ended_at)
-			select account, 'turn_' || lpad(i::text, 26, '0'), surface, talk, 'app', 'key', 'm', 'completed', 'srv', at, 0, at, at` + from,
+			select account, 'turn_' || lpad((99999999 - i)::text, 26, '0'), surface, talk, 'app', 'key', 'm', 'completed', 'srv', at, 0, at, at` + from,
 		`insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, model_id, created_at, seq, total_micros)
-			select account, 'entry_' || i, 'usage', 1, 'turn_' || lpad(i::text, 26, '0'), 'app', 'm', at, 1000 + i, i` + from,
+			select account, 'entry_' || i, 'usage', 1, 'turn_' || lpad((99999999 - i)::text, 26, '0'), 'app', 'm', at, 1000 + i, i` + from,
 	} {
 		if _, err := raw.Exec(insert, account, messages/20); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func fillTalks(t *testing.T, raw *sqlx.DB, account string, messages int) string 
 	if _, err := raw.Exec("analyze"); err != nil {
 		t.Fatal(err)
 	}
-	return "sess_" + fmt.Sprintf("%026d", messages/20/2*2)
+	return "sess_" + fmt.Sprintf("%026d", 99999999-messages/20/2*2)
 }
 
 // The key page promises whole addresses to send to: each is an operation of the document, and the page names all that clients send most to.
