@@ -5,15 +5,23 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost
+.PHONY: verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
+
+CONTRACT_FLAGS ?=
+
+contract: build ## The long form: every kind of credential, two servers behind a balancer, 200 cases an operation; hours
+	@tools/schemathesis/run --long $(CONTRACT_FLAGS)
 
 BROWSER_FLAGS ?=
 
 browser: build ## Drive the pages in Chromium (Debian's, installed when missing); BROWSER_FLAGS names scenarios
 	@tools/browser/run $(BROWSER_FLAGS)
+
+verify: build ## Let the program hold the built server against its document
+	@tools/checks/verify/run
 
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run

@@ -89,6 +89,12 @@ class Server:
         """Makes an unlimited key as make_key does and returns its text."""
         return self.make_key(name, account)["key"]
 
+    @property
+    def database(self) -> str:
+        """Returns how another server reaches this one's embedded Postgres."""
+        socket = (self.data / "postgres.lock").read_text().split("\n")[1]
+        return f"host='{socket}' port=5432 user=parley dbname=postgres sslmode=disable"
+
     def call(self, method: str, path: str, key: str, body: Any = None) -> tuple[int, str]:
         """Sends a JSON request and returns status and body; a stream is read to its end."""
         request = urllib.request.Request(self.url + path, method=method, headers={"Authorization": f"Bearer {key}"})
@@ -115,11 +121,23 @@ def serve(**environment: str) -> Iterator[Server]:
     if not BINARY.exists():
         raise SystemExit(f"{BINARY} is missing: run `make build` first")
     with tempfile.TemporaryDirectory(prefix="parley-check-") as folder:
-        data, log = pathlib.Path(folder, "data"), pathlib.Path(folder, "server.log")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "DATABASE_URL"}
-        command = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"]
-        with process(command, log, stdout=subprocess.PIPE, env=inherited | environment) as child:
-            yield Server(*_addresses(child, log), data, log)
+        with _serve(pathlib.Path(folder, "data"), pathlib.Path(folder, "server.log"), environment) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def beside(server: Server, **environment: str) -> Iterator[Server]:
+    """Runs another server on the data of a running one."""
+    with _serve(server.data, server.log.with_name("beside.log"), environment | {"DATABASE_URL": server.database}) as second:
+        yield second
+
+
+@contextlib.contextmanager
+def _serve(data: pathlib.Path, log: pathlib.Path, environment: dict[str, str]) -> Iterator[Server]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "DATABASE_URL"}
+    command = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"]
+    with process(command, log, stdout=subprocess.PIPE, env=inherited | environment) as child:
+        yield Server(*_addresses(child, log), data, log)
 
 
 def _addresses(child: subprocess.Popen[str], log: pathlib.Path) -> tuple[str, str]:

@@ -30,6 +30,18 @@ func readExcuses(raw []byte) (map[promise]string, error) {
 	return excused, nil
 }
 
+// count tells how much the document promises and how much of it was seen.
+func count(wanted []promise, seen map[promise]bool, excused map[promise]string) string {
+	operations, exercised := map[string]bool{}, 0
+	for _, p := range wanted {
+		operations[p.operation] = true
+		if seen[p] {
+			exercised++
+		}
+	}
+	return fmt.Sprintf("%d operations promise %d answers and credentials; %d exercised, %d excused", len(operations), len(wanted), exercised, len(excused))
+}
+
 // compare lists, sorted, what is missing and which excuses are needless.
 func compare(wanted []promise, seen map[promise]bool, excused map[promise]string) []string {
 	var complaints []string

@@ -54,6 +54,22 @@ func TestNamesWhatNoTestExercised(t *testing.T) {
 	}
 }
 
+func TestCountsWhatWasExercised(t *testing.T) {
+	t.Parallel()
+	wanted, err := promises([]byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[promise]bool{}
+	if err := readLog(strings.NewReader(allButMade), seen); err != nil {
+		t.Fatal(err)
+	}
+	got := count(wanted, seen, map[promise]string{{"makeThing", "security body"}: "r"})
+	if want := "2 operations promise 6 answers and credentials; 4 exercised, 1 excused"; got != want {
+		t.Errorf("count = %q, want %q", got, want)
+	}
+}
+
 func TestRefusedCredentialDoesNotCountAsTaken(t *testing.T) {
 	t.Parallel()
 	log := allButMade + `{"operation":"makeThing","status":400,"media":"application/json","security":"body"}`

@@ -10,6 +10,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"io"
 	"os"
 
 	"parley/gen"
@@ -19,7 +20,7 @@ import (
 var excusedYAML []byte
 
 func main() {
-	complaints, err := run(os.Args[1:])
+	complaints, err := run(os.Stdout, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "contract:", err)
 		os.Exit(1)
@@ -33,7 +34,7 @@ func main() {
 	}
 }
 
-func run(logs []string) ([]string, error) {
+func run(out io.Writer, logs []string) ([]string, error) {
 	if len(logs) == 0 {
 		return nil, fmt.Errorf("usage: contract LOG [LOG ...]")
 	}
@@ -50,6 +51,9 @@ func run(logs []string) ([]string, error) {
 		if err := readFile(path, seen); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := fmt.Fprintln(out, "contract:", count(wanted, seen, excused)); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
 	}
 	return compare(wanted, seen, excused), nil
 }
