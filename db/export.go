@@ -71,6 +71,7 @@ var exportTables = []exportTable{
 	{name: "purses", where: wholeAccount},
 	{name: "usage_days", where: wholeAccount},
 	{name: "usage_cells", where: wholeAccount},
+	{name: "usage_latencies", where: wholeAccount},
 	{name: "webhooks", where: wholeAccount, omit: []string{"sealed_secret", "sealed_previous"}},
 	{name: "webhook_events", where: wholeAccount},
 	{name: "webhook_deliveries", where: wholeAccount},

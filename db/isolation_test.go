@@ -29,7 +29,7 @@ func did(err error) (any, error) { return nil, err }
 // id, those that end or delete something last.
 func (n tenant) calls() []call {
 	as := func(t db.Turn, account string) db.Turn { t.AccountID = account; return t }
-	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls(), n.realtimeCalls(), n.chatCalls()), []call{
+	return append(slices.Concat(n.credentialCalls(), n.knowledgeCalls(), n.imageCalls(), n.projectCalls(), n.realtimeCalls(), n.chatCalls(), n.talkCalls()), []call{
 		{"Account", func(ctx context.Context, d *db.DB, _ string) (any, error) { return d.Account(ctx, unique("acct_")) }},
 		{"Agent", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agent(ctx, a, n.agent) }},
 		{"Agents", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Agents(ctx, a, "", 10) }},
@@ -60,6 +60,10 @@ func (n tenant) calls() []call {
 		}},
 		{"MessagesOf", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.MessagesOf(ctx, a, []string{n.conversation}, 10)
+		}},
+		{"Talk", func(ctx context.Context, d *db.DB, a string) (any, error) { return d.Talk(ctx, a, n.conversation) }},
+		{"RunningTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.RunningTurn(ctx, a, n.conversation)
 		}},
 		{"RunningConversations", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.RunningConversations(ctx, a, surface, n.app)
@@ -112,6 +116,9 @@ func (n tenant) calls() []call {
 		{"FoldLedger", func(ctx context.Context, d *db.DB, a string) (any, error) { return did(d.FoldLedger(ctx, a)) }},
 		{"Usage", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Usage(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}, Limit: 10})
+		}},
+		{"Latencies", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Latencies(ctx, a, db.UsageFilter{From: time.Unix(0, 0), To: now().Add(time.Hour), By: []string{"day"}})
 		}},
 		{"Entries", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			entries, err := d.Entries(ctx, a, 0, 10)
@@ -241,6 +248,17 @@ func (n tenant) calls() []call {
 			return did(d.EraseLooseTurns(ctx, a, db.ScopeApp, n.app, now().Add(time.Hour)))
 		}},
 	}...)
+}
+
+// talkCalls walk each source for any text.
+func (n tenant) talkCalls() []call {
+	var calls []call
+	for _, source := range append(slices.Clone(db.TalkSources), db.TalksOfProject) {
+		calls = append(calls, call{"Talks", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.Talks(ctx, a, source, db.TalkFilter{ProjectID: 1, Pattern: "%", Walk: 10, Messages: 10, Limit: 10})
+		}})
+	}
+	return calls
 }
 
 // apart are the methods that no account could abuse, with the reason.

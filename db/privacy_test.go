@@ -24,7 +24,7 @@ var erased = map[string]string{
 	"sources": "go with their collections", "pages": "go with their collections", "chunks": "go with their pages",
 	"exports": "go, with their archives", "erasures": "stay: ids and figures", "audit_events": "lose details and addresses",
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
-	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "rate_leases": "stay: counts",
+	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "usage_latencies": "stay: ids and figures", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
 	"model_aliases": "stay: the operator's configuration", "model_switches": "stay: ids",
 	"models":    "go with their providers; the ledger keeps their ids",

@@ -15,26 +15,16 @@ type ProjectLicense struct {
 	CreatedAt time.Time `db:"created_at"`
 	UpdatedAt time.Time `db:"updated_at"`
 
-	Conversations int64 `db:"conversations"` // that were begun with its key and are still there
-	Queries       int64 `db:"queries"`       // that were answered in them
+	Conversations int64 `db:"conversations"` // that were begun with its key
+	Queries       int64 `db:"queries"`       // that were asked with it
 }
 
-const licenseColumns = `account_id, project_id, license_id, name, key_hash, created_at, updated_at`
-
-// licenseSelect reads licenses with what they were used for.
-const licenseSelect = `
-		select account_id, project_id, license_id, name, key_hash, created_at, updated_at,
-			(select count(*) from project_conversations c
-				where c.account_id = $1 and c.project_id = $2 and c.license_id = l.license_id) as conversations,
-			(select count(*) from project_conversations c
-				join project_answers a on a.account_id = $1 and a.session_id = c.session_id
-				where c.account_id = $1 and c.project_id = $2 and c.license_id = l.license_id) as queries
-		from project_licenses l`
+const licenseColumns = `account_id, project_id, license_id, name, key_hash, created_at, updated_at, conversations, queries`
 
 // InsertProjectLicense stores a license of a project; a project that is not there is ErrNotFound.
 func (q *Queries) InsertProjectLicense(ctx context.Context, l ProjectLicense) error {
 	return q.execOne(ctx, `
-		insert into project_licenses (`+licenseColumns+`)
+		insert into project_licenses (account_id, project_id, license_id, name, key_hash, created_at, updated_at)
 		select account_id, project_id, $3, $4, $5, $6, $6
 		from projects
 		where account_id = $1 and project_id = $2
@@ -46,7 +36,9 @@ func (q *Queries) InsertProjectLicense(ctx context.Context, l ProjectLicense) er
 // ProjectLicenses lists the licenses of a project, the newest first.
 func (q *Queries) ProjectLicenses(ctx context.Context, accountID string, projectID int64, limit int) ([]ProjectLicense, error) {
 	found := []ProjectLicense{}
-	err := q.list(ctx, &found, licenseSelect+`
+	err := q.list(ctx, &found, `
+		select `+licenseColumns+`
+		from project_licenses
 		where account_id = $1 and project_id = $2
 		order by license_id desc
 		limit $3`,
@@ -57,7 +49,9 @@ func (q *Queries) ProjectLicenses(ctx context.Context, accountID string, project
 // ProjectLicense returns a license of a project.
 func (q *Queries) ProjectLicense(ctx context.Context, accountID string, projectID, licenseID int64) (ProjectLicense, error) {
 	var l ProjectLicense
-	err := q.get(ctx, &l, licenseSelect+`
+	err := q.get(ctx, &l, `
+		select `+licenseColumns+`
+		from project_licenses
 		where account_id = $1 and project_id = $2 and license_id = $3`,
 		accountID, projectID, licenseID)
 	return l, err
@@ -73,6 +67,15 @@ func (q *Queries) ProjectLicenseByKey(ctx context.Context, accountID string, pro
 		limit 1`,
 		accountID, projectID, keyHash)
 	return l, err
+}
+
+// CountLicenseUse adds to what a license was used for. Call it inside a transaction: repeated, it counts twice.
+func (q *Queries) CountLicenseUse(ctx context.Context, accountID string, projectID, licenseID int64, conversations, queries int) error {
+	return q.execOne(ctx, `
+		update project_licenses
+		set conversations = conversations + $4, queries = queries + $5
+		where account_id = $1 and project_id = $2 and license_id = $3`,
+		accountID, projectID, licenseID, conversations, queries)
 }
 
 // RenameProjectLicense gives a license another name.

@@ -106,6 +106,9 @@ func (n tenant) projectCalls() []call {
 		{"ProjectLicenseByKey", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.ProjectLicenseByKey(ctx, a, projectID, []byte("h"))
 		}},
+		{"CountLicenseUse", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return did(d.CountLicenseUse(ctx, a, projectID, licenseID, 1, 1))
+		}},
 		{"RenameProjectLicense", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return did(d.RenameProjectLicense(ctx, a, projectID, licenseID, "n", now()))
 		}},

@@ -43,6 +43,7 @@ type Turn struct {
 	Unstored       bool           `db:"unstored"` // nothing of its text is kept: it has no events
 	CreatedAt      time.Time      `db:"created_at"`
 	EndedAt        *time.Time     `db:"ended_at"`
+	FirstMs        *int64         `db:"-"` // how long its first piece took, for EndTurn; nil when that is unknown
 }
 
 const turnColumns = `account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner, generation, lease_until,

@@ -49,6 +49,7 @@ type ended struct {
 	ToldKind     string         `json:"told_kind"`
 	Told         types.JSONText `json:"told"`
 	Nothing      bool           `json:"nothing"`
+	FirstMs      *int64         `json:"first_ms"`
 }
 
 // endedTurn is a turn with its ending.
@@ -65,7 +66,7 @@ func (t endedTurn) row(n int) ended {
 		CostMicros: t.turn.CostMicros, InputTokens: t.turn.InputTokens, OutputTokens: t.turn.OutputTokens, Estimated: t.turn.Estimated,
 		LastEvent: t.turn.LastEvent, Failure: t.turn.Failure, FailureKind: t.turn.FailureKind, ModelID: t.turn.ModelID,
 		EntryID: t.ending.EntryID, Preview: t.ending.Preview, Previous: t.ending.Previous, FirstEvent: t.ending.FirstEvent,
-		Citations: none, Events: none, Told: none, Nothing: t.ending.Nothing,
+		Citations: none, Events: none, Told: none, Nothing: t.ending.Nothing, FirstMs: t.turn.FirstMs,
 	}
 	if t.turn.EndedAt != nil {
 		at := t.turn.EndedAt.UTC()
@@ -131,7 +132,7 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				cost_micros bigint, input_tokens bigint, output_tokens bigint, estimated boolean, last_event bigint, failure text,
 				failure_kind text, ended_at timestamptz, model_id text, entry_id text, message_id text, preview text, content text,
 				thought text, citations jsonb, previous bigint, first_event bigint, events jsonb, told_id text, told_kind text, told jsonb,
-				nothing boolean) `+knownRows+`$2
+				nothing boolean, first_ms bigint) `+knownRows+`$2
 		), `+inTurns+` ended as (
 			update turns t
 			set state = w.state, cost_micros = w.cost_micros, input_tokens = w.input_tokens, output_tokens = w.output_tokens,
@@ -145,12 +146,13 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 					where e.account_id = w.account_id and e.turn_id = w.turn_id and e.first_event = w.previous))
 			returning t.account_id, t.turn_id, t.conversation_id, t.held_micros, t.surface, t.app_id, t.key_id, t.idempotency_key,
 				`+occupies+`, w.n, w.cost_micros, w.input_tokens, w.output_tokens, w.estimated, w.ended_at, w.model_id, w.entry_id,
-				w.message_id, w.preview, w.content, w.thought, w.citations, w.first_event, w.events, w.told_id, w.told_kind, w.told, w.nothing
+				w.message_id, w.preview, w.content, w.thought, w.citations, w.first_event, w.events, w.told_id, w.told_kind, w.told, w.nothing, w.first_ms,
+				case w.state when 'completed' then greatest(0, extract(epoch from w.ended_at - t.created_at) * 1000)::bigint end as took_ms
 		), `+settled+` booked as (
 			insert into ledger (account_id, entry_id, kind, amount_micros, turn_id, app_id, key_id, model_id, surface,
-				end_user, input_tokens, output_tokens, estimated, created_at)
+				end_user, input_tokens, output_tokens, estimated, created_at, took_ms, first_ms)
 			select account_id, entry_id, 'usage', cost_micros, turn_id, app_id, key_id, model_id, surface, end_user,
-				input_tokens, output_tokens, estimated, ended_at
+				input_tokens, output_tokens, estimated, ended_at, took_ms, case when took_ms is not null then first_ms end
 			from ended
 		), `+answered+` told as (
 			insert into webhook_events (account_id, event_id, kind, payload, created_at)

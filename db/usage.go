@@ -50,14 +50,15 @@ func (q *Queries) fold(ctx context.Context, accountID string) (int, error) {
 	var folded int
 	err := q.get(ctx, &folded, `
 		with found as materialized (
-			select ctid as place, entry_id, kind, amount_micros, app_id, key_id, model_id, surface, end_user, input_tokens, output_tokens, created_at
+			select ctid as place, entry_id, kind, amount_micros, app_id, key_id, model_id, surface, end_user, input_tokens, output_tokens, created_at,
+				took_ms, first_ms
 			from ledger
 			where account_id = $1 and seq is null
 			order by created_at, entry_id
 			limit $2
 		), pending as materialized (
 			select entry_id, kind, amount_micros, coalesce(app_id, '') as app_id, coalesce(key_id, '') as key_id, coalesce(model_id, '') as model_id,
-				coalesce(surface, '') as surface, coalesce(end_user, '') as end_user, input_tokens, output_tokens,
+				coalesce(surface, '') as surface, coalesce(end_user, '') as end_user, input_tokens, output_tokens, took_ms, first_ms,
 				(created_at at time zone 'UTC')::date as day, row_number() over booked as n,
 				(sum(case kind when 'grant' then amount_micros else -amount_micros end) over booked)::bigint as moved
 			from found
@@ -86,6 +87,15 @@ func (q *Queries) fold(ctx context.Context, accountID string) (int, error) {
 			on conflict (account_id, day, app_id, key_id, model_id, surface, end_user) do update
 			set requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
 				output_tokens = u.output_tokens + excluded.output_tokens, cost_micros = u.cost_micros + excluded.cost_micros
+		), latencies as (
+			insert into usage_latencies as u (account_id, day, key_id, model_id, measure, bucket, answers, sum_ms)
+			select $1, day, key_id, model_id, measure, floor(ln(greatest(ms, 1)::double precision) / ln(2::double precision) * 4)::integer, count(*), sum(ms)
+			from pending
+			cross join lateral (values ('took', took_ms), ('first', first_ms)) as m (measure, ms)
+			where kind = 'usage' and ms is not null
+			group by 2, 3, 4, 5, 6
+			on conflict (account_id, day, key_id, model_id, measure, bucket) do update
+			set answers = u.answers + excluded.answers, sum_ms = u.sum_ms + excluded.sum_ms
 		), head as (
 			update ledger_heads
 			set last_seq = last_seq + (select count(*) from pending),

@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: contract eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go
+.PHONY: verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -19,6 +19,9 @@ BROWSER_FLAGS ?=
 
 browser: build ## Drive the pages in Chromium (Debian's, installed when missing); BROWSER_FLAGS names scenarios
 	@tools/browser/run $(BROWSER_FLAGS)
+
+verify: build ## Let the program hold the built server against its document
+	@tools/checks/verify/run
 
 sdk-customgpt: build ## Run the projects' own Python client, and OpenAI's, on the server
 	@tools/sdk/customgpt/run
@@ -130,3 +133,6 @@ idle-connections: ## Hold 19,000 connections that say nothing, or say it slowly,
 
 scale: ## Store five million messages and measure what they, housekeeping and retention take; needs 8 GB for a while
 	@go run ./tools/withdb go test -count=1 -timeout=60m -run TestTheCostOfManyMessages -v ./db -scale-messages 5000000
+
+observation-cost: ## Measure what metrics and traces take of a request, by two servers in turns
+	@go run ./tools/withdb go test -count=1 -timeout=20m -run TestTheCostOfObservation -v ./tools/faults -observation-rounds 15

@@ -531,6 +531,63 @@ func (e ServiceStatusStatus) Valid() bool {
 	}
 }
 
+// Defines values for TalkRole.
+const (
+	TalkRoleAssistant TalkRole = "assistant"
+	TalkRoleSystem    TalkRole = "system"
+	TalkRoleTool      TalkRole = "tool"
+	TalkRoleUser      TalkRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the TalkRole enum.
+func (e TalkRole) Valid() bool {
+	switch e {
+	case TalkRoleAssistant:
+		return true
+	case TalkRoleSystem:
+		return true
+	case TalkRoleTool:
+		return true
+	case TalkRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TalkSurface.
+const (
+	TalkSurfaceCharacters TalkSurface = "characters"
+	TalkSurfaceChats      TalkSurface = "chats"
+	TalkSurfaceEngagement TalkSurface = "engagement"
+	TalkSurfaceOpenai     TalkSurface = "openai"
+	TalkSurfaceProjects   TalkSurface = "projects"
+	TalkSurfaceRealtime   TalkSurface = "realtime"
+	TalkSurfaceWebchat    TalkSurface = "webchat"
+)
+
+// Valid indicates whether the value is a known member of the TalkSurface enum.
+func (e TalkSurface) Valid() bool {
+	switch e {
+	case TalkSurfaceCharacters:
+		return true
+	case TalkSurfaceChats:
+		return true
+	case TalkSurfaceEngagement:
+		return true
+	case TalkSurfaceOpenai:
+		return true
+	case TalkSurfaceProjects:
+		return true
+	case TalkSurfaceRealtime:
+		return true
+	case TalkSurfaceWebchat:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UsageDimension.
 const (
 	UsageDimensionApp     UsageDimension = "app"
@@ -2274,6 +2331,269 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
+// Talk A conversation of any surface. What it does not have is null.
+type Talk struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+}
+
+// TalkAgentID The agent that it is with.
+//
+// Example: agent_xyz789
+type TalkAgentID = string
+
+// TalkAppID The app that began it.
+//
+// Example: app_01hf3z8k3v0000000000000000
+type TalkAppID = string
+
+// TalkCreatedAt When it was begun.
+//
+// Example: 2025-04-02T00:16:00Z
+type TalkCreatedAt = time.Time
+
+// TalkEndUser Whom it was begun for.
+//
+// Example: visitor-1042
+type TalkEndUser = string
+
+// TalkID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+//
+// Example: conv_123abc
+type TalkID = string
+
+// TalkInputTokens Tokens that models read for it.
+//
+// Example: 412
+type TalkInputTokens = int64
+
+// TalkLastMessageAt When something was last said in it.
+//
+// Example: 2025-04-02T00:17:00Z
+type TalkLastMessageAt = time.Time
+
+// TalkList Conversations, newest first.
+type TalkList = []Talk
+
+// TalkMessage What somebody said. What it does not have is null.
+type TalkMessage struct {
+	// ID Names the message; of an answer without a conversation the turn.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Role Who said it.
+	//
+	// Example: user
+	Role TalkRole `json:"role"`
+
+	// Sender Which agent said it, in a chat of several; which function, of a call.
+	//
+	// Example: Writer
+	Sender *string `json:"sender"`
+
+	// Text What was said; empty for a picture alone.
+	//
+	// Example: How long is the warranty?
+	Text string `json:"text"`
+
+	// TurnID The turn that it belongs to.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// Model The model that wrote it.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Citations How many passages it cites.
+	//
+	// Example: 2
+	Citations int32 `json:"citations"`
+
+	// ImageIds The pictures that it shows, which may be gone.
+	//
+	// Example: []
+	ImageIds []string `json:"image_ids"`
+
+	// CreatedAt When it was said.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TalkModel The model that it was begun with.
+//
+// Example: gpt-4o
+type TalkModel = string
+
+// TalkOutputTokens Tokens that models wrote in it.
+//
+// Example: 188
+type TalkOutputTokens = int64
+
+// TalkPreview The beginning of its newest answer.
+//
+// Example: The lamp has a warranty of seven years.
+type TalkPreview = string
+
+// TalkProjectID The project that it is with.
+//
+// Example: 1716433969123
+type TalkProjectID = int64
+
+// TalkRole Who said it.
+//
+// Example: user
+type TalkRole string
+
+// TalkSurface An API family in which something is said.
+//
+// Example: webchat
+type TalkSurface string
+
+// TalkTitle Its title, where it has one.
+//
+// Example: Warranty of the lamp
+type TalkTitle = string
+
+// TalkTranscript A conversation of any surface with a page of its messages.
+type TalkTranscript struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+
+	// RunningTurnID The turn that is making an answer; null when none is.
+	RunningTurnID *string `json:"running_turn_id"`
+
+	// Messages The messages, oldest first.
+	Messages []TalkMessage `json:"messages"`
+}
+
 // UsageDimension What usage can be grouped by.
 //
 // Example: model
@@ -2333,6 +2653,31 @@ type UsageRow struct {
 	//
 	// Example: 34865
 	CostMicros int64 `json:"cost_micros"`
+
+	// LatencyMeanMs How long completed answers took on average.
+	//
+	// Example: 1830
+	LatencyMeanMs *int64 `json:"latency_mean_ms"`
+
+	// LatencyP50Ms Within what time half of the completed answers ended.
+	//
+	// Example: 1723
+	LatencyP50Ms *int64 `json:"latency_p50_ms"`
+
+	// LatencyP95Ms Within what time 95 of 100 completed answers ended.
+	//
+	// Example: 4096
+	LatencyP95Ms *int64 `json:"latency_p95_ms"`
+
+	// FirstTokenP50Ms Within what time half of the completed answers began.
+	//
+	// Example: 305
+	FirstTokenP50Ms *int64 `json:"first_token_p50_ms"`
+
+	// FirstTokenP95Ms Within what time 95 of 100 completed answers began.
+	//
+	// Example: 1024
+	FirstTokenP95Ms *int64 `json:"first_token_p95_ms"`
 }
 
 // UsageTable A table with a line of names first (RFC 4180).
@@ -2922,6 +3267,45 @@ type ListBudgetsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListAccountConversationsParams defines parameters for ListAccountConversations.
+type ListAccountConversationsParams struct {
+	// Q Only what has this text in its title or in one of its messages.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Surface Only what was had through this API.
+	Surface *TalkSurface `form:"surface,omitempty" json:"surface,omitempty"`
+
+	// AgentID Only conversations with this agent.
+	AgentID *string `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// ProjectID Only conversations with this project.
+	ProjectID *int64 `form:"project_id,omitempty" json:"project_id,omitempty"`
+
+	// EndUser Only conversations that were begun for this end user.
+	EndUser *string `form:"end_user,omitempty" json:"end_user,omitempty"`
+
+	// From Only what was begun at or after this time.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what was begun before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 404.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many conversations the page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetAccountConversationParams defines parameters for GetAccountConversation.
+type GetAccountConversationParams struct {
+	// Cursor Where the messages start, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListErasuresParams defines parameters for ListErasures.
 type ListErasuresParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -3251,6 +3635,12 @@ type ServerInterface interface {
 	// UpdateBudget Change a budget's amount
 	// (PATCH /api/v1/admin/budgets/{budget_id})
 	UpdateBudget(w http.ResponseWriter, r *http.Request, budgetID BudgetIDPath)
+	// ListAccountConversations List and search what was said on every surface
+	// (GET /api/v1/admin/conversations)
+	ListAccountConversations(w http.ResponseWriter, r *http.Request, params ListAccountConversationsParams)
+	// GetAccountConversation Read what was said in a conversation
+	// (GET /api/v1/admin/conversations/{conversation_id})
+	GetAccountConversation(w http.ResponseWriter, r *http.Request, conversationID string, params GetAccountConversationParams)
 	// ListErasures List the erasures
 	// (GET /api/v1/admin/erasures)
 	ListErasures(w http.ResponseWriter, r *http.Request, params ListErasuresParams)
@@ -3548,6 +3938,18 @@ func (_ Unimplemented) GetBudget(w http.ResponseWriter, r *http.Request, budgetI
 // UpdateBudget Change a budget's amount
 // (PATCH /api/v1/admin/budgets/{budget_id})
 func (_ Unimplemented) UpdateBudget(w http.ResponseWriter, r *http.Request, budgetID BudgetIDPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListAccountConversations List and search what was said on every surface
+// (GET /api/v1/admin/conversations)
+func (_ Unimplemented) ListAccountConversations(w http.ResponseWriter, r *http.Request, params ListAccountConversationsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetAccountConversation Read what was said in a conversation
+// (GET /api/v1/admin/conversations/{conversation_id})
+func (_ Unimplemented) GetAccountConversation(w http.ResponseWriter, r *http.Request, conversationID string, params GetAccountConversationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4399,6 +4801,198 @@ func (siw *ServerInterfaceWrapper) UpdateBudget(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateBudget(w, r, budgetID)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAccountConversations operation middleware
+func (siw *ServerInterfaceWrapper) ListAccountConversations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccountConversationsParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "surface" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "surface", r.URL.Query(), &params.Surface, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "surface"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "surface", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", r.URL.Query(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "agent_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "agent_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "project_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "project_id", r.URL.Query(), &params.ProjectID, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "project_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "project_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "end_user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "end_user", r.URL.Query(), &params.EndUser, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "end_user"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "end_user", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAccountConversations(w, r, params)
+	}))
+
+	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
+		handler = siw.HandlerMiddlewares[i](handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAccountConversation operation middleware
+func (siw *ServerInterfaceWrapper) GetAccountConversation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "conversation_id" -------------
+	var conversationID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "conversation_id", chi.URLParam(r, "conversation_id"), &conversationID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conversation_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccountConversationParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAccountConversation(w, r, conversationID, params)
 	}))
 
 	for i := len(siw.HandlerMiddlewares) - 1; i >= 0; i-- {
@@ -6674,6 +7268,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/api/v1/admin/budgets/{budget_id}", wrapper.UpdateBudget)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/conversations", wrapper.ListAccountConversations)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v1/admin/conversations/{conversation_id}", wrapper.GetAccountConversation)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v1/admin/erasures", wrapper.ListErasures)
@@ -9125,6 +9725,295 @@ type UpdateBudget503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateBudget503ApplicationProblemPlusJSONResponse) VisitUpdateBudgetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversationsRequestObject struct {
+	Params ListAccountConversationsParams
+}
+
+type ListAccountConversationsResponseObject interface {
+	VisitListAccountConversationsResponse(w http.ResponseWriter) error
+}
+
+type ListAccountConversations200ResponseHeaders struct {
+	Link *string
+}
+
+type ListAccountConversations200JSONResponse struct {
+	Body    TalkList
+	Headers ListAccountConversations200ResponseHeaders
+}
+
+func (response ListAccountConversations200JSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations400ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations401ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations403ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations404ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations429ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations500ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountConversations503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountConversations503ApplicationProblemPlusJSONResponse) VisitListAccountConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversationRequestObject struct {
+	ConversationID string `json:"conversation_id"`
+	Params         GetAccountConversationParams
+}
+
+type GetAccountConversationResponseObject interface {
+	VisitGetAccountConversationResponse(w http.ResponseWriter) error
+}
+
+type GetAccountConversation200ResponseHeaders struct {
+	Link *string
+}
+
+type GetAccountConversation200JSONResponse struct {
+	Body    TalkTranscript
+	Headers GetAccountConversation200ResponseHeaders
+}
+
+func (response GetAccountConversation200JSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation400ApplicationProblemPlusJSONResponse struct {
+	AdminBadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation400ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation401ApplicationProblemPlusJSONResponse struct {
+	AdminUnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation401ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation403ApplicationProblemPlusJSONResponse struct {
+	AdminForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation403ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation404ApplicationProblemPlusJSONResponse struct {
+	AdminNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation404ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation429ApplicationProblemPlusJSONResponse struct {
+	AdminTooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation429ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation500ApplicationProblemPlusJSONResponse struct {
+	AdminInternalErrorApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation500ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountConversation503ApplicationProblemPlusJSONResponse struct {
+	AdminUnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountConversation503ApplicationProblemPlusJSONResponse) VisitGetAccountConversationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -19307,6 +20196,12 @@ type StrictServerInterface interface {
 	// UpdateBudget Change a budget's amount
 	// (PATCH /api/v1/admin/budgets/{budget_id})
 	UpdateBudget(ctx context.Context, request UpdateBudgetRequestObject) (UpdateBudgetResponseObject, error)
+	// ListAccountConversations List and search what was said on every surface
+	// (GET /api/v1/admin/conversations)
+	ListAccountConversations(ctx context.Context, request ListAccountConversationsRequestObject) (ListAccountConversationsResponseObject, error)
+	// GetAccountConversation Read what was said in a conversation
+	// (GET /api/v1/admin/conversations/{conversation_id})
+	GetAccountConversation(ctx context.Context, request GetAccountConversationRequestObject) (GetAccountConversationResponseObject, error)
 	// ListErasures List the erasures
 	// (GET /api/v1/admin/erasures)
 	ListErasures(ctx context.Context, request ListErasuresRequestObject) (ListErasuresResponseObject, error)
@@ -19956,6 +20851,59 @@ func (sh *strictHandler) UpdateBudget(w http.ResponseWriter, r *http.Request, bu
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateBudgetResponseObject); ok {
 		if err := validResponse.VisitUpdateBudgetResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccountConversations operation middleware
+func (sh *strictHandler) ListAccountConversations(w http.ResponseWriter, r *http.Request, params ListAccountConversationsParams) {
+	var request ListAccountConversationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccountConversations(ctx, request.(ListAccountConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccountConversations")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAccountConversationsResponseObject); ok {
+		if err := validResponse.VisitListAccountConversationsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccountConversation operation middleware
+func (sh *strictHandler) GetAccountConversation(w http.ResponseWriter, r *http.Request, conversationID string, params GetAccountConversationParams) {
+	var request GetAccountConversationRequestObject
+
+	request.ConversationID = conversationID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccountConversation(ctx, request.(GetAccountConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccountConversation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAccountConversationResponseObject); ok {
+		if err := validResponse.VisitGetAccountConversationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -2426,7 +2426,7 @@ type ProjectConversationAnswerStatus string
 
 // ProjectConversationCreation A conversation to begin.
 type ProjectConversationCreation struct {
-	// LicenseKey The key of one of the project's licenses. Another one is answered with 403; so is none where a visitor needs one.
+	// LicenseKey The key of one of the project's licenses. Another one is answered with 403.
 	//
 	// Example: parley_lic_0123456789abcdef0123456789abcdef
 	LicenseKey *string `json:"license_key,omitempty"`
@@ -2661,13 +2661,13 @@ type ProjectIntelligence struct {
 	// Example: own_content
 	ContentSource ProjectIntelligenceContentSource `json:"content_source"`
 
-	// UserEmotion Not known; null.
+	// UserEmotion Always null: it would have to be guessed.
 	UserEmotion *string `json:"user_emotion"`
 
-	// UserIntent Not known; null.
+	// UserIntent Always null: it would have to be guessed.
 	UserIntent *string `json:"user_intent"`
 
-	// Language Not known; null.
+	// Language Always null: it would have to be guessed.
 	Language *string `json:"language"`
 
 	// Feedback How the answer was judged; null when nobody did.
@@ -2675,7 +2675,7 @@ type ProjectIntelligence struct {
 	// Example: liked
 	Feedback *ProjectIntelligenceFeedback `json:"feedback"`
 
-	// UserLocation Not known; null.
+	// UserLocation Always null: addresses are not looked up.
 	UserLocation *string `json:"user_location"`
 
 	// ChatbotDeployment Where the question came from.
@@ -2812,12 +2812,12 @@ type ProjectLicense struct {
 	// Example: 2024-05-23T03:12:49.000000Z
 	UpdatedAt string `json:"updated_at"`
 
-	// Conversations How many conversations were begun with its key and are still there.
+	// Conversations How many conversations were begun with its key.
 	//
 	// Example: 3
 	Conversations int64 `json:"conversations"`
 
-	// Queries How many messages were answered in them.
+	// Queries How many messages were sent under it.
 	//
 	// Example: 12
 	Queries int64 `json:"queries"`

@@ -1072,6 +1072,11 @@ type WebchatRequest struct {
 	// Example: sess_9Rna21
 	SessionID *string `json:"session_id,omitempty"`
 
+	// LicenseKey The key of a license of the project that the app answers from. Visitors, who come with a publishable key or an end user's token, need a valid one with each message when the project allows licenses: 403 without.
+	//
+	// Example: parley_lic_0123456789abcdef0123456789abcdef
+	LicenseKey *string `json:"license_key,omitempty"`
+
 	// Stream Whether the answer comes as server-sent events.
 	//
 	// Example: true

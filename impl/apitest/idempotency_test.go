@@ -84,7 +84,7 @@ func keyed(r testkit.Request, key string) testkit.Request {
 
 // inBackground are the tables that servers write after the answer: work to do
 // and being done, what webhooks are told, and what they fold of the ledger; what is made of sites and files.
-const inBackground = `'{jobs,webhook_events,webhook_deliveries,usage_cells,usage_days,ledger_heads,key_habits,project_answers,project_days,pages,chunks,collection_terms}'`
+const inBackground = `'{jobs,webhook_events,webhook_deliveries,usage_cells,usage_days,usage_latencies,ledger_heads,key_habits,project_answers,project_days,pages,chunks,collection_terms}'`
 
 // rowCounts counts the account's rows that requests make.
 func (x tenant) rowCounts(t *testing.T) map[string]int {

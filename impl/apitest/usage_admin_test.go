@@ -156,3 +156,20 @@ func TestTheLedgerCarriesRunningTotals(t *testing.T) {
 	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=999999999999999999&limit=1"}).Want(t, http.StatusOK)
 	x.do(t, testkit.Request{Path: "/api/v1/admin/ledger?cursor=none"}).Want(t, http.StatusBadRequest)
 }
+
+// How long answers took is told by day, model and key, and of a real answer also when it began.
+func TestUsageTellsHowLongAnswersTook(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	for range 3 {
+		x.do(t, testkit.Request{Path: "/api/v1/chat", Body: map[string]any{"message": "Hi"}}).Want(t, http.StatusOK)
+	}
+	rows := x.usageBy(t, "?group_by=day,model,key")
+	if len(rows) != 1 || rows[0].LatencyMeanMs == nil || rows[0].LatencyP50Ms == nil || rows[0].LatencyP95Ms == nil || rows[0].FirstTokenP50Ms == nil ||
+		rows[0].FirstTokenP95Ms == nil || *rows[0].LatencyP50Ms > *rows[0].LatencyP95Ms || *rows[0].FirstTokenP50Ms > *rows[0].FirstTokenP95Ms {
+		t.Errorf("by day, model and key %+v", rows)
+	}
+	if rows = x.usageBy(t, "?group_by=surface"); len(rows) != 1 || rows[0].LatencyMeanMs != nil || rows[0].FirstTokenP50Ms != nil {
+		t.Errorf("by surface %+v", rows)
+	}
+}

@@ -40,6 +40,7 @@ import (
 	"parley/impl/core/privacy"
 	"parley/impl/core/project"
 	"parley/impl/core/realtime"
+	"parley/impl/core/talk"
 	"parley/impl/core/turn"
 	"parley/impl/core/usage"
 	"parley/impl/core/webhook"
@@ -180,6 +181,7 @@ func (a *App) router() (*httpd.Edge, error) {
 			platform.New(platform.Services{
 				Ready: a.ready, Health: a.health(), Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
 				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
+				Talks: &talk.Service{DB: a.database.DB, Asked: map[string]func(string) string{"openai": openai.Question}},
 			}),
 			turns.New(a.turns),
 			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),

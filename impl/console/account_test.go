@@ -134,7 +134,7 @@ func TestPagesShowNothingOfOthers(t *testing.T) {
 // pagePaths are the pages that show what fill makes.
 var pagePaths = []string{
 	"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks", "/console/projects", "/console/flows", "/console/agents",
-	"/console/conversations", "/console/conversations?of=webchat",
+	"/console/conversations",
 }
 
 // fill makes one of everything that pages show, named so.

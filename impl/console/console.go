@@ -111,6 +111,7 @@ func (c *Console) routes() {
 	c.person("GET /chats/{id}", c.showChat)
 	c.person("POST /chats/{id}", c.changeChat)
 	c.live("GET /live/projects/{id}/progress", "/api/v1/projects/{id}/progress")
+	c.live("GET /live/turns/{id}/events", "/api/v1/turns/{id}/events")
 	c.live("GET /live/chats/{id}", "/chats/{id}")
 	c.live("GET /live/chats/{id}/events", "/chats/{id}/events")
 	c.person("/", func(*visit) error { return errNoPage })

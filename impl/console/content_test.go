@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"parley/db"
+	"parley/impl/core/key"
+	"parley/impl/core/provider/providertest"
 	"parley/impl/testkit"
 )
 
@@ -169,6 +171,52 @@ func TestAgentsHaveFaces(t *testing.T) {
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	a, b, _ := account(t)
+	b.get("/console/conversations").want(t, http.StatusOK, "Nobody has said anything yet")
+	c := a.Conversation(t, func(c *db.Conversation) { c.Title = "About lamps" }, db.Message{Seq: 1, Role: "user", Content: "<u>What</u> lamps?"})
+	spend(t, a.Key(t).Text)
+	list := b.get("/console/conversations").want(t, http.StatusOK, "About lamps", "Apps and the widget", "/console/conversations/sess_")
+	b.get("/console/conversations/"+c.ID).want(t, http.StatusOK, "&lt;u&gt;What").lacks(t, "<u>", "data-turn")
+	b.get("/console/conversations/sess_"+between(t, list.body, "/console/conversations/sess_", `"`)).want(t, http.StatusOK, "Hello!", `class="assistant"`)
+	b.get("/console/conversations?q=WHAT&surface=characters&from=2020-01-01&to=2100-01-01").want(t, http.StatusOK, "About lamps", `value="WHAT"`, `value="characters" selected`).lacks(t, "sess_")
+	b.get("/console/conversations?q=nothing+of+this").want(t, http.StatusOK, "Nothing fits.").lacks(t, "About lamps")
+	b.get("/console/conversations?from=never").want(t, http.StatusBadRequest, `role="alert"`)
+	b.get("/console/conversations?surface=none").want(t, http.StatusBadRequest, `role="alert"`)
+	b.get("/console/conversations?cursor=bm9uZQ").want(t, http.StatusNotFound)
+	b.get("/console/conversations/none").want(t, http.StatusNotFound)
+}
+
+// An answer that is being made is followed through the console, whichever API it is for.
+func TestARunningAnswerIsFollowed(t *testing.T) {
+	t.Parallel()
+	a, b, _ := account(t)
+	asked, release := make(chan struct{}), make(chan struct{})
+	a.Upstream(t, func(e *providertest.Exchange) {
+		close(asked)
+		<-release
+		providertest.SSE("Hello ", "there")(e)
+	})
+	k := a.Key(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		spend(t, k.Text)
+	}()
+	<-asked
+	list := b.get("/console/conversations").want(t, http.StatusOK)
+	path := "/console/conversations/sess_" + between(t, list.body, "/console/conversations/sess_", `"`)
+	turn := between(t, b.get(path).want(t, http.StatusOK).body, `data-turn="`, `"`)
+	close(release)
+	follow(t, b, "/console/live/turns/"+turn+"/events", "event: end")
+	<-done
+	b.get(path).want(t, http.StatusOK, "Hello there").lacks(t, "data-turn")
+}
+
+// Members see what their own APIs list.
+func TestMembersSeeTranscriptsOfTheirAPIs(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t)
+	a := s.Account(t, testkit.Unlimited, 1_000_000)
+	b := as(t, s, a.Person(t, key.Member))
 	b.get("/console/conversations").want(t, http.StatusOK, "No conversations with characters yet")
 	b.get("/console/conversations?of=webchat").want(t, http.StatusOK, "Nobody has chatted yet")
 	c := a.Conversation(t, func(c *db.Conversation) { c.Title = "About lamps" }, db.Message{Seq: 1, Role: "user", Content: "<u>What</u> lamps?"})
@@ -176,5 +224,4 @@ func TestTranscripts(t *testing.T) {
 	b.get("/console/conversations/"+c.ID).want(t, http.StatusOK, "&lt;u&gt;What").lacks(t, "<u>")
 	spend(t, a.Key(t).Text)
 	b.get("/console/conversations?of=webchat").want(t, http.StatusOK, "Hello!", "tokens")
-	b.get("/console/conversations/none").want(t, http.StatusNotFound)
 }

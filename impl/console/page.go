@@ -41,7 +41,7 @@ type view struct {
 
 // loadPages parses the templates, which are part of the program: an error is a defect.
 func loadPages(s static) pages {
-	funcs := template.FuncMap{"static": s.path, "money": money, "count": count, "when": when, "dict": dict, "join": strings.Join}
+	funcs := template.FuncMap{"static": s.path, "money": money, "count": count, "took": func(ms *int64) string { return seconds(known(ms)) }, "when": when, "dict": dict, "join": strings.Join}
 	base := template.Must(template.New("").Funcs(funcs).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
 	files, err := pageFiles.ReadDir("pages")
 	if err != nil {

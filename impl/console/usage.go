@@ -18,6 +18,9 @@ var measures = []measure{
 	{"requests", "Answers", func(r platform.UsageRow) int64 { return r.Requests }, plain},
 	{"tokens", "Tokens", func(r platform.UsageRow) int64 { return r.InputTokens + r.OutputTokens }, plain},
 	{"cost", "Cost", func(r platform.UsageRow) int64 { return r.CostMicros }, money},
+	{"median", "Median time", func(r platform.UsageRow) int64 { return known(r.LatencyP50Ms) }, seconds},
+	{"most", "Time of 95 %", func(r platform.UsageRow) int64 { return known(r.LatencyP95Ms) }, seconds},
+	{"first", "Median time to the first word", func(r platform.UsageRow) int64 { return known(r.FirstTokenP50Ms) }, seconds},
 }
 
 type measure struct {
@@ -27,6 +30,25 @@ type measure struct {
 }
 
 func plain(n int64) string { return count(n) }
+
+// known is a figure, 0 where there is none.
+func known(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// seconds shows milliseconds; nothing where none are known.
+func seconds(ms int64) string {
+	switch {
+	case ms == 0:
+		return "–"
+	case ms < 1000:
+		return strconv.FormatInt(ms, 10) + " ms"
+	}
+	return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s"
+}
 
 // periods are the days that a chart may show.
 var periods = []int{7, 30, 90}
@@ -40,6 +62,11 @@ var parts = []part{
 type part struct {
 	Name, Text string
 	dimension  platform.UsageDimension
+}
+
+// Timed tells whether times are known of the part.
+func (p part) Timed() bool {
+	return p.dimension == platform.UsageDimensionModel || p.dimension == platform.UsageDimensionKey
 }
 
 // usagePage is what the page of usage is given.
@@ -82,6 +109,10 @@ func (c *Console) showUsage(v *visit) error {
 	if err != nil {
 		return err
 	}
+	total, err := v.api.Platform.ListUsage(v.Context(), &platform.ListUsageParams{From: &from, To: &to})
+	if err != nil {
+		return err
+	}
 	names, err := v.keyNames(data.Part.Name == "key")
 	if err != nil {
 		return err
@@ -90,15 +121,12 @@ func (c *Console) showUsage(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if len(total) > 0 {
+		data.Total = total[0]
+	}
 	data.Account, data.More = *account, cursorOf(response.Header.Get("Link")) != ""
 	data.Chart = dayChart(byDay, from.Time, data)
 	data.Split = partChart(split, names, data)
-	for _, row := range byDay {
-		data.Total.Requests += row.Requests
-		data.Total.InputTokens += row.InputTokens
-		data.Total.OutputTokens += row.OutputTokens
-		data.Total.CostMicros += row.CostMicros
-	}
 	return v.show(http.StatusOK, "usage", view{Title: "Usage", Nav: "usage", Data: data})
 }
 

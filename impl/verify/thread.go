@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,8 +72,8 @@ func answers(op *contract.Operation) bool {
 	return false
 }
 
-// removal is the operation that deletes what an operation makes: the one that a link of its success leads to, or
-// the one whose path is a parameter longer. Only POST makes things.
+// removal is the operation that deletes what an operation makes: the one whose path is a parameter longer, or the
+// one that a link of its success leads to with an id from the answer. Only POST makes things.
 func (r *run) removal(op *contract.Operation) *contract.Operation {
 	if op.Method != http.MethodPost {
 		return nil
@@ -82,14 +84,39 @@ func (r *run) removal(op *contract.Operation) *contract.Operation {
 			return other
 		}
 	}
+	for status, response := range op.Responses.Map() {
+		for _, link := range response.Value.Links {
+			if target := r.Document.Operation(link.Value.OperationID); target != nil && status[0] == '2' && fromBody(link.Value, target) {
+				if deletion := r.deletion(target.Path); deletion != nil {
+					return deletion
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// fromBody tells whether a link takes the last parameter of its target's path from the answer.
+func fromBody(link *openapi3.Link, target *contract.Operation) bool {
+	names := variables(target)
+	return len(names) > 0 && strings.HasPrefix(fmt.Sprint(link.Parameters[names[len(names)-1]]), "$response.body#")
+}
+
+// deletion is the operation that deletes what is at a path.
+func (r *run) deletion(path string) *contract.Operation {
+	for _, op := range r.Document.Operations {
+		if op.Method == http.MethodDelete && op.Path == path {
+			return op
+		}
+	}
 	return nil
 }
 
 // learn takes from a success what other operations can be used on.
 func (r *run) learn(op *contract.Operation, values map[string]string, status int, header http.Header, body []byte) {
 	response := op.Responses.Status(status)
-	var document any
-	if response == nil || json.Unmarshal(body, &document) != nil && len(body) > 0 {
+	document, ok := shown(header, body)
+	if response == nil || !ok {
 		return
 	}
 	known := r.found
@@ -110,6 +137,30 @@ func (r *run) learn(op *contract.Operation, values map[string]string, status int
 	}
 }
 
+// shown is what an answer shows: its JSON, or the members of all events of a stream, and of the objects in them.
+func shown(header http.Header, body []byte) (any, bool) {
+	if contract.MediaType(header) != "text/event-stream" {
+		var document any
+		ok := len(body) == 0 || json.Unmarshal(body, &document) == nil
+		return document, ok
+	}
+	events, _ := contract.Events(body) // of a stream that broke, what came
+	all := map[string]any{}
+	for _, e := range events {
+		var data map[string]any
+		if json.Unmarshal(e.Data, &data) != nil {
+			continue
+		}
+		for name, member := range data {
+			if object, ok := member.(map[string]any); ok {
+				maps.Copy(all, object)
+			}
+			all[name] = member
+		}
+	}
+	return all, true
+}
+
 // keepMade notes what is to be deleted.
 func (r *run) keepMade(op, removal *contract.Operation, values map[string]string, header http.Header, document any, response *openapi3.Response) {
 	names := variables(removal)
@@ -120,7 +171,7 @@ func (r *run) keepMade(op, removal *contract.Operation, values map[string]string
 	last := op.Surface() + "/" + names[len(names)-1]
 	m.values[last] = ""
 	for _, link := range response.Links {
-		if link.Value.OperationID == removal.OperationID {
+		if target := r.Document.Operation(link.Value.OperationID); target != nil && target.Path == removal.Path {
 			for name, expression := range link.Value.Parameters {
 				if strings.HasSuffix(last, "/"+name) {
 					m.values[last] = resolve(fmt.Sprint(expression), values, header, document)
@@ -133,7 +184,8 @@ func (r *run) keepMade(op, removal *contract.Operation, values map[string]string
 			m.values[last] = text(at(document, pointer))
 		}
 	}
-	if m.values[last] != "" {
+	twice := slices.ContainsFunc(r.made, func(other made) bool { return other.operation == removal && maps.Equal(other.values, m.values) })
+	if m.values[last] != "" && !twice {
 		keep(r.own, last, m.values[last])
 		r.made = append(r.made, m)
 	}

@@ -111,6 +111,7 @@ func TestLiesAreFoundAndNamed(t *testing.T) {
 	replace := func(old, new string) func(*http.Response) {
 		return func(r *http.Response) {
 			body, _ := io.ReadAll(r.Body)
+			_ = r.Body.Close() // read to its end
 			body = bytes.ReplaceAll(body, []byte(old), []byte(new))
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		}
@@ -121,8 +122,8 @@ func TestLiesAreFoundAndNamed(t *testing.T) {
 		lie                func(*http.Response)
 		want, says         string
 	}{
-		{"a member that is called otherwise", "GET", "/api/v1/agents/", 200, replace(`"personality_prompt"`, `"persona"`), "getAgent: example", "person"},
-		{"a member of another type", "GET", "/api/v1/agents", 200, replace(`"name":"`, `"name":7,"x":"`), "listAgents: example", "name"},
+		{"a member that is called otherwise", "GET", "/api/v1/agents/", 200, replace(`"personality_prompt"`, `"persona"`), "getAgent: example", "person"}, //nolint:bodyclose // replace closes it
+		{"a member of another type", "GET", "/api/v1/agents", 200, replace(`"name":"`, `"name":7,"x":"`), "listAgents: example", "name"},                  //nolint:bodyclose // replace closes it
 		{"another status", "POST", "/api/v1/agents", 201, func(r *http.Response) { r.StatusCode = 203 }, "createAgent: example", "203"},
 		{"a header that is missing", "GET", "/api/v1/agents", 200, func(r *http.Response) { r.Header.Del("X-Ratelimit-Limit") }, "listAgents: example", "X-RateLimit-Limit"},
 		{"another content type", "GET", "/api/v1/agents", 401, func(r *http.Response) { r.Header.Set("Content-Type", "text/plain") }, "listAgents: no key", "text/plain"},

@@ -335,7 +335,7 @@ const language = told.language || document.documentElement.lang || navigator.lan
 function begin() {
   if (!told.key?.startsWith("parley_pk_")) return console.error("parley: data-key of the widget's tag must be a publishable key (parley_pk_…)")
   const direction = told.direction || (RTL.includes(language.toLowerCase().split("-")[0]) ? "rtl" : "ltr")
-  new Panel(new Talk(new URL(tag.src).origin, told.key, told.endUser), {
+  new Panel(new Talk(new URL(tag.src).origin, told.key, told.endUser, told.licenseKey), {
     language, direction, title: told.title, colour: told.color, theme: told.theme, greeting: told.greeting, avatar: told.avatar,
     position: told.position === "start" ? "start" : "end", open: told.open !== undefined, attach: told.attach !== undefined,
     questions: (told.questions ?? "").split("|").map((q) => q.trim()).filter(Boolean).slice(0, 8),

@@ -1,7 +1,7 @@
-// The public API, as a page may use it: the publishable key, the visitor's token, one session.
+// The public API, as a page may use it: the publishable key, the visitor's token, a license where one is needed, one session.
 class Talk {
-  constructor(server, key, endUser) {
-    Object.assign(this, {server, key, endUser, name: `parley-widget:${key}`})
+  constructor(server, key, endUser, license) {
+    Object.assign(this, {server, key, endUser, license, name: `parley-widget:${key}`})
     this.kept = {}
     try {
       this.kept = JSON.parse(localStorage.getItem(this.name)) ?? {}
@@ -96,7 +96,8 @@ class Talk {
     const {turn, message, session, repeat} = this.kept.asked
     if (turn) return this.call(`/api/v1/turns/${turn}/events`, {signal, headers: {"Last-Event-ID": String(last)}})
     return this.call("/api/v1/chat", {
-      method: "POST", signal, headers: {"Idempotency-Key": repeat}, body: JSON.stringify({message, stream: true, ...(session && {session_id: session})}),
+      method: "POST", signal, headers: {"Idempotency-Key": repeat},
+      body: JSON.stringify({message, stream: true, ...(session && {session_id: session}), ...(this.license && {license_key: this.license})}),
     })
   }
 

@@ -62,6 +62,9 @@ func run(in, out string) error {
 	if err := render("client.go.tmpl", model, filepath.Join(out, "client.gen.go")); err != nil {
 		return err
 	}
+	if err := render("example_test.go.tmpl", model, filepath.Join(out, "example_test.go")); err != nil {
+		return err
+	}
 	return copyWire(out)
 }
 

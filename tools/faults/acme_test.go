@@ -37,7 +37,7 @@ func TestCertificatesByACME(t *testing.T) {
 	})
 	c.servers = make([]*process, 2)
 	c.start(0)
-	c.startOn(1, fmt.Sprintf("127.0.0.1:%d", ports[0])) // where the authority looks
+	c.startAs(1, binary, fmt.Sprintf("PARLEY_LISTEN=127.0.0.1:%d", ports[0])) // where the authority looks
 	issued := authority.issuers(t)
 	serials := map[string]bool{}
 	for round := range 2 {

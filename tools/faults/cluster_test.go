@@ -73,6 +73,12 @@ func newCluster(t *testing.T, n int, upstream string) *cluster {
 func newClusterWith(t *testing.T, n int, upstream string, settings func(dsn string) []string) *cluster {
 	t.Helper()
 	d, dsn := dbtest.Own(t)
+	return newClusterOn(t, d, dsn, n, upstream, settings)
+}
+
+// newClusterOn is newClusterWith on a database that is there, with a schema or without.
+func newClusterOn(t *testing.T, d *db.DB, dsn string, n int, upstream string, settings func(dsn string) []string) *cluster {
+	t.Helper()
 	c := &cluster{t: t, db: d, dsn: dsn, servers: make([]*process, n), logs: t.TempDir(), http: &http.Client{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 256}, Timeout: time.Minute,
 	}}
@@ -148,12 +154,6 @@ var urlLine = regexp.MustCompile(`serves on (https?://\S+)`)
 func (c *cluster) start(i int) {
 	c.t.Helper()
 	c.startAs(i, binary)
-}
-
-// startOn is start at an address.
-func (c *cluster) startOn(i int, address string) {
-	c.t.Helper()
-	c.startAs(i, binary, "PARLEY_LISTEN="+address)
 }
 
 // startAs is start for another build of the program, with settings of its own.

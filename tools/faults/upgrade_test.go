@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"parley/db/dbtest"
 )
 
 // drainMost is how long a server may take to stop.
@@ -34,13 +36,17 @@ func TestAnUpgradeOfThreeServersIsNotNoticed(t *testing.T) {
 	if long() {
 		rounds = 20
 	}
-	c := newClusterWith(t, 0, newMixedUpstream(t, 40*time.Millisecond), func(string) []string {
+	dsn := dbtest.Empty(t)
+	c := newClusterOn(t, dbtest.Open(t, dsn, 4), dsn, 0, newMixedUpstream(t, 40*time.Millisecond), func(string) []string {
 		return []string{"PARLEY_SHUTDOWN_TIMEOUT=25s", "PARLEY_SHUTDOWN_DELAY=1s"}
 	})
 	c.servers = make([]*process, 3)
 	for i := range c.servers {
 		c.startAs(i, cmp.Or(os.Getenv("PARLEY_FAULTS_PREVIOUS"), binary))
 	}
+	var migrated struct{ Applied int }
+	c.command(&migrated, "migrate") // under the servers that are there
+	t.Logf("%d migrations were applied under the servers before", migrated.Applied)
 	c.price(1_000)
 	a := c.account("unlimited", 1_000_000_000)
 	b := newBalancer(t, c)

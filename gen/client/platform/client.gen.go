@@ -526,6 +526,63 @@ func (e ServiceStatusStatus) Valid() bool {
 	}
 }
 
+// Defines values for TalkRole.
+const (
+	TalkRoleAssistant TalkRole = "assistant"
+	TalkRoleSystem    TalkRole = "system"
+	TalkRoleTool      TalkRole = "tool"
+	TalkRoleUser      TalkRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the TalkRole enum.
+func (e TalkRole) Valid() bool {
+	switch e {
+	case TalkRoleAssistant:
+		return true
+	case TalkRoleSystem:
+		return true
+	case TalkRoleTool:
+		return true
+	case TalkRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TalkSurface.
+const (
+	TalkSurfaceCharacters TalkSurface = "characters"
+	TalkSurfaceChats      TalkSurface = "chats"
+	TalkSurfaceEngagement TalkSurface = "engagement"
+	TalkSurfaceOpenai     TalkSurface = "openai"
+	TalkSurfaceProjects   TalkSurface = "projects"
+	TalkSurfaceRealtime   TalkSurface = "realtime"
+	TalkSurfaceWebchat    TalkSurface = "webchat"
+)
+
+// Valid indicates whether the value is a known member of the TalkSurface enum.
+func (e TalkSurface) Valid() bool {
+	switch e {
+	case TalkSurfaceCharacters:
+		return true
+	case TalkSurfaceChats:
+		return true
+	case TalkSurfaceEngagement:
+		return true
+	case TalkSurfaceOpenai:
+		return true
+	case TalkSurfaceProjects:
+		return true
+	case TalkSurfaceRealtime:
+		return true
+	case TalkSurfaceWebchat:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UsageDimension.
 const (
 	UsageDimensionApp     UsageDimension = "app"
@@ -2269,6 +2326,269 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
+// Talk A conversation of any surface. What it does not have is null.
+type Talk struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+}
+
+// TalkAgentID The agent that it is with.
+//
+// Example: agent_xyz789
+type TalkAgentID = string
+
+// TalkAppID The app that began it.
+//
+// Example: app_01hf3z8k3v0000000000000000
+type TalkAppID = string
+
+// TalkCreatedAt When it was begun.
+//
+// Example: 2025-04-02T00:16:00Z
+type TalkCreatedAt = time.Time
+
+// TalkEndUser Whom it was begun for.
+//
+// Example: visitor-1042
+type TalkEndUser = string
+
+// TalkID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+//
+// Example: conv_123abc
+type TalkID = string
+
+// TalkInputTokens Tokens that models read for it.
+//
+// Example: 412
+type TalkInputTokens = int64
+
+// TalkLastMessageAt When something was last said in it.
+//
+// Example: 2025-04-02T00:17:00Z
+type TalkLastMessageAt = time.Time
+
+// TalkList Conversations, newest first.
+type TalkList = []Talk
+
+// TalkMessage What somebody said. What it does not have is null.
+type TalkMessage struct {
+	// ID Names the message; of an answer without a conversation the turn.
+	//
+	// Example: msg_01hf3z8k3v0000000000000000
+	ID string `json:"id"`
+
+	// Role Who said it.
+	//
+	// Example: user
+	Role TalkRole `json:"role"`
+
+	// Sender Which agent said it, in a chat of several; which function, of a call.
+	//
+	// Example: Writer
+	Sender *string `json:"sender"`
+
+	// Text What was said; empty for a picture alone.
+	//
+	// Example: How long is the warranty?
+	Text string `json:"text"`
+
+	// TurnID The turn that it belongs to.
+	//
+	// Example: turn_01hf3z8k3v0000000000000000
+	TurnID *string `json:"turn_id"`
+
+	// Model The model that wrote it.
+	//
+	// Example: gpt-4o
+	Model *string `json:"model"`
+
+	// Citations How many passages it cites.
+	//
+	// Example: 2
+	Citations int32 `json:"citations"`
+
+	// ImageIds The pictures that it shows, which may be gone.
+	//
+	// Example: []
+	ImageIds []string `json:"image_ids"`
+
+	// CreatedAt When it was said.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TalkModel The model that it was begun with.
+//
+// Example: gpt-4o
+type TalkModel = string
+
+// TalkOutputTokens Tokens that models wrote in it.
+//
+// Example: 188
+type TalkOutputTokens = int64
+
+// TalkPreview The beginning of its newest answer.
+//
+// Example: The lamp has a warranty of seven years.
+type TalkPreview = string
+
+// TalkProjectID The project that it is with.
+//
+// Example: 1716433969123
+type TalkProjectID = int64
+
+// TalkRole Who said it.
+//
+// Example: user
+type TalkRole string
+
+// TalkSurface An API family in which something is said.
+//
+// Example: webchat
+type TalkSurface string
+
+// TalkTitle Its title, where it has one.
+//
+// Example: Warranty of the lamp
+type TalkTitle = string
+
+// TalkTranscript A conversation of any surface with a page of its messages.
+type TalkTranscript struct {
+	// ID Names the conversation; of a chat its `chat_id`, of an answer without either its turn.
+	//
+	// Example: conv_123abc
+	ID TalkID `json:"id"`
+
+	// Surface An API family in which something is said.
+	//
+	// Example: webchat
+	Surface TalkSurface `json:"surface"`
+
+	// Title Its title, where it has one.
+	//
+	// Example: Warranty of the lamp
+	Title *TalkTitle `json:"title"`
+
+	// Preview The beginning of its newest answer.
+	//
+	// Example: The lamp has a warranty of seven years.
+	Preview *TalkPreview `json:"preview"`
+
+	// AppID The app that began it.
+	//
+	// Example: app_01hf3z8k3v0000000000000000
+	AppID *TalkAppID `json:"app_id"`
+
+	// AgentID The agent that it is with.
+	//
+	// Example: agent_xyz789
+	AgentID *TalkAgentID `json:"agent_id"`
+
+	// ProjectID The project that it is with.
+	//
+	// Example: 1716433969123
+	ProjectID *TalkProjectID `json:"project_id"`
+
+	// Model The model that it was begun with.
+	//
+	// Example: gpt-4o
+	Model *TalkModel `json:"model"`
+
+	// EndUser Whom it was begun for.
+	//
+	// Example: visitor-1042
+	EndUser *TalkEndUser `json:"end_user"`
+
+	// InputTokens Tokens that models read for it.
+	//
+	// Example: 412
+	InputTokens TalkInputTokens `json:"input_tokens"`
+
+	// OutputTokens Tokens that models wrote in it.
+	//
+	// Example: 188
+	OutputTokens TalkOutputTokens `json:"output_tokens"`
+
+	// CreatedAt When it was begun.
+	//
+	// Example: 2025-04-02T00:16:00Z
+	CreatedAt TalkCreatedAt `json:"created_at"`
+
+	// LastMessageAt When something was last said in it.
+	//
+	// Example: 2025-04-02T00:17:00Z
+	LastMessageAt TalkLastMessageAt `json:"last_message_at"`
+
+	// RunningTurnID The turn that is making an answer; null when none is.
+	RunningTurnID *string `json:"running_turn_id"`
+
+	// Messages The messages, oldest first.
+	Messages []TalkMessage `json:"messages"`
+}
+
 // UsageDimension What usage can be grouped by.
 //
 // Example: model
@@ -2328,6 +2648,31 @@ type UsageRow struct {
 	//
 	// Example: 34865
 	CostMicros int64 `json:"cost_micros"`
+
+	// LatencyMeanMs How long completed answers took on average.
+	//
+	// Example: 1830
+	LatencyMeanMs *int64 `json:"latency_mean_ms"`
+
+	// LatencyP50Ms Within what time half of the completed answers ended.
+	//
+	// Example: 1723
+	LatencyP50Ms *int64 `json:"latency_p50_ms"`
+
+	// LatencyP95Ms Within what time 95 of 100 completed answers ended.
+	//
+	// Example: 4096
+	LatencyP95Ms *int64 `json:"latency_p95_ms"`
+
+	// FirstTokenP50Ms Within what time half of the completed answers began.
+	//
+	// Example: 305
+	FirstTokenP50Ms *int64 `json:"first_token_p50_ms"`
+
+	// FirstTokenP95Ms Within what time 95 of 100 completed answers began.
+	//
+	// Example: 1024
+	FirstTokenP95Ms *int64 `json:"first_token_p95_ms"`
 }
 
 // UsageTable A table with a line of names first (RFC 4180).
@@ -2917,6 +3262,45 @@ type ListBudgetsParams struct {
 	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListAccountConversationsParams defines parameters for ListAccountConversations.
+type ListAccountConversationsParams struct {
+	// Q Only what has this text in its title or in one of its messages.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Surface Only what was had through this API.
+	Surface *TalkSurface `form:"surface,omitempty" json:"surface,omitempty"`
+
+	// AgentID Only conversations with this agent.
+	AgentID *string `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// ProjectID Only conversations with this project.
+	ProjectID *int64 `form:"project_id,omitempty" json:"project_id,omitempty"`
+
+	// EndUser Only conversations that were begun for this end user.
+	EndUser *string `form:"end_user,omitempty" json:"end_user,omitempty"`
+
+	// From Only what was begun at or after this time.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what was begun before this time.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor Where the page starts, taken from the `Link` header of the page before; another text is answered with 404.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many conversations the page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetAccountConversationParams defines parameters for GetAccountConversation.
+type GetAccountConversationParams struct {
+	// Cursor Where the messages start, taken from the `Link` header of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit How many items the page may hold.
+	Limit *LimitQuery `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListErasuresParams defines parameters for ListErasures.
 type ListErasuresParams struct {
 	// Cursor Where the page starts, taken from the `Link` header of the page before. It is a position in the list's order, not a reference: any text without control characters is accepted, also when the item that it came from is gone.
@@ -3424,6 +3808,49 @@ func (c *Client) UpdateBudget(ctx context.Context, budgetID BudgetIDPath, body U
 	call := callUpdateBudget(budgetID)
 	call.JSON(body)
 	return wire.JSON[*Budget](ctx, c.caller, call, options)
+}
+
+func callListAccountConversations(params *ListAccountConversationsParams) *wire.Call {
+	call := wire.NewCall("GET", "/api/v1/admin/conversations")
+	if params != nil {
+		call.Query("q", params.Q)
+		call.Query("surface", params.Surface)
+		call.Query("agent_id", params.AgentID)
+		call.Query("project_id", params.ProjectID)
+		call.Query("end_user", params.EndUser)
+		call.Query("from", params.From)
+		call.Query("to", params.To)
+		call.Query("cursor", params.Cursor)
+		call.Query("limit", params.Limit)
+	}
+	return call
+}
+
+// ListAccountConversations: List and search what was said on every surface. (GET /api/v1/admin/conversations)
+func (c *Client) ListAccountConversations(ctx context.Context, params *ListAccountConversationsParams, options ...wire.Option) (TalkList, error) {
+	call := callListAccountConversations(params)
+	return wire.JSON[TalkList](ctx, c.caller, call, options)
+}
+
+// AllAccountConversations yields what ListAccountConversations lists, from the page that params name to the end; further pages are asked for when they are needed.
+// An error comes with a zero item and ends the iteration.
+func (c *Client) AllAccountConversations(ctx context.Context, params *ListAccountConversationsParams, options ...wire.Option) iter.Seq2[Talk, error] {
+	return wire.Pages[Talk](ctx, c.caller, callListAccountConversations(params), options, wire.Paging{})
+}
+
+func callGetAccountConversation(conversationID string, params *GetAccountConversationParams) *wire.Call {
+	call := wire.NewCall("GET", "/api/v1/admin/conversations/{}", conversationID)
+	if params != nil {
+		call.Query("cursor", params.Cursor)
+		call.Query("limit", params.Limit)
+	}
+	return call
+}
+
+// GetAccountConversation: Read what was said in a conversation. (GET /api/v1/admin/conversations/{})
+func (c *Client) GetAccountConversation(ctx context.Context, conversationID string, params *GetAccountConversationParams, options ...wire.Option) (*TalkTranscript, error) {
+	call := callGetAccountConversation(conversationID, params)
+	return wire.JSON[*TalkTranscript](ctx, c.caller, call, options)
 }
 
 func callListErasures(params *ListErasuresParams) *wire.Call {

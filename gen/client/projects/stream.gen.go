@@ -8,6 +8,17 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ProjectCompletionStreamEvent: One event of the stream. It has no name.
+type ProjectCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+}
+
+func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
+	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+}
+
 // ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectProgressStreamEvent struct {
@@ -64,15 +75,4 @@ func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStream
 		return event, true, json.Unmarshal(raw.Data, event.Error)
 	}
 	return event, false, nil
-}
-
-// ProjectCompletionStreamEvent: One event of the stream. It has no name.
-type ProjectCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
-}
-
-func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletionStreamEvent, last bool, err error) {
-	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"parley/db"
 	gen "parley/gen/openai"
@@ -19,6 +20,24 @@ const chainMax = 100
 type asked struct {
 	Items    []entry           `json:"items"`
 	Response gen.ModelResponse `json:"response"` // with what the request says of it
+}
+
+// Question is what a person reads of what the log of a response keeps of its
+// request: the texts of its items, one a paragraph.
+func Question(kept string) string {
+	var was asked
+	if err := json.Unmarshal([]byte(kept), &was); err != nil {
+		return "" // stored by us in this shape
+	}
+	var texts []string
+	for _, item := range was.Items {
+		for _, part := range item.Content {
+			if part.Text != nil {
+				texts = append(texts, *part.Text)
+			}
+		}
+	}
+	return strings.Join(texts, "\n\n")
 }
 
 // input is a request as a turn.

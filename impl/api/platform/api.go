@@ -21,6 +21,7 @@ import (
 	"parley/impl/core/oauth"
 	"parley/impl/core/oidc"
 	"parley/impl/core/privacy"
+	"parley/impl/core/talk"
 	"parley/impl/core/usage"
 	"parley/impl/core/user"
 	"parley/impl/core/webhook"
@@ -44,6 +45,7 @@ type Services struct {
 	Images   *image.Service
 	Links    *file.Links
 	Models   *model.Catalog
+	Talks    *talk.Service
 	OIDC     *oidc.SignIn // nil without an issuer that signs people in
 	// Secure says that clients reach the server by HTTPS.
 	Secure bool
@@ -67,6 +69,7 @@ type API struct {
 	providers
 	oidcSignIn
 	signIn
+	talks
 	users
 	plans
 	usages
@@ -88,6 +91,7 @@ func New(s Services) httpd.Surface {
 		webhooks:     webhooks{service: s.Webhooks}, exports: exports{service: s.Privacy}, erasures: erasures{service: s.Privacy},
 		retention: retention{service: s.Privacy}, providers: providers{s.Models}, offeredModels: offeredModels{s.Models},
 		signIn: people, oidcSignIn: oidcSignIn{service: s.OIDC, signIn: people}, users: users{service: s.Users},
+		talks: talks{service: s.Talks},
 	}
 	return httpd.Surface{Name: "platform", Fault: httpd.Problem, Mount: api.mount}
 }

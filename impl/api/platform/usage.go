@@ -54,11 +54,16 @@ func (u usages) ListUsage(ctx context.Context, request gen.ListUsageRequestObjec
 		rows = rows[:limit]
 		link = httpd.NextPage(usageAddress(p), usageCursor(rows[limit-1].UsageGroup), limit)
 	}
+	latencies, err := u.service.Latencies(ctx, accountID, filter)
+	if err != nil {
+		return nil, err
+	}
 	list := make(gen.UsageList, len(rows))
 	for i, row := range rows {
 		if list[i], err = toAPIUsageRow(row); err != nil {
 			return nil, err
 		}
+		addLatency(&list[i], latencies[row.UsageGroup])
 	}
 	return gen.ListUsage200JSONResponse{Body: list, Headers: gen.ListUsage200ResponseHeaders{Link: link}}, nil
 }
@@ -112,6 +117,21 @@ func usageAddress(p gen.ListUsageParams) string {
 		query.Set("group_by", strings.Join(by, ","))
 	}
 	return usagePath + "?" + query.Encode()
+}
+
+func addLatency(row *gen.UsageRow, l db.Latency) {
+	if l.Answers > 0 {
+		mean := l.SumMs / l.Answers
+		row.LatencyMeanMs = &mean
+	}
+	for to, bucket := range map[**int64]*int{
+		&row.LatencyP50Ms: l.P50, &row.LatencyP95Ms: l.P95, &row.FirstTokenP50Ms: l.FirstP50, &row.FirstTokenP95Ms: l.FirstP95,
+	} {
+		if bucket != nil {
+			ms := db.Ms(*bucket)
+			*to = &ms
+		}
+	}
 }
 
 func toAPIUsageRow(g db.GroupUsage) (gen.UsageRow, error) {

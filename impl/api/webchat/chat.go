@@ -69,7 +69,11 @@ func (c chat) input(ctx context.Context, body *gen.WebchatRequest) (turn.Input, 
 		return in, err
 	}
 	in.Conversation = &session
-	return in, c.projects.AnswerFor(ctx, &in)
+	license := ""
+	if body.LicenseKey != nil {
+		license = *body.LicenseKey
+	}
+	return in, c.projects.AnswerFor(ctx, &in, license)
 }
 
 // stream writes an answer as server-sent events. The turn goes on without a client that leaves.

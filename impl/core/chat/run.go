@@ -25,8 +25,10 @@ const (
 
 	// runSlots is how many runs a server takes forward at once: they mostly wait for models.
 	runSlots = 128
-	// stepAttempts is how often a step may fail on the way to its answer.
+	// stepAttempts is how often a step may fail on the way to its answer, and stepDeaths how
+	// often its server may stop meanwhile: it could be the step that makes it.
 	stepAttempts = 3
+	stepDeaths   = 12
 	// internalAttempts is how often a run is taken up, for whatever reason, before a failure of the server's own ends it.
 	internalAttempts = 10
 	// claimKept is how long a crash may last between the beginning of a step's turn and its being noted.
@@ -301,21 +303,25 @@ func (s *Service) take(ctx context.Context, c db.Chat, f *flow.Flow, state flow.
 	return err
 }
 
-// again lets a step be tried once more with a turn of its own, a few times: at once when
-// the first failed, as its server may have died long ago.
+// again lets a step be tried once more with a turn of its own, a few times: at once when it was
+// only interrupted, as its server may have died long ago.
 func (s *Service) again(ctx context.Context, c db.Chat, cause error) error {
 	if fault.KindOf(cause) == fault.Internal || errors.Is(cause, db.ErrUnavailable) {
 		return cause // it says nothing about the turn
 	}
-	if c.Attempt+1 >= stepAttempts {
+	most, pause := stepAttempts, time.Second<<c.Attempt
+	if t, err := s.Turns.Find(ctx, c.AccountID, c.TurnID); err == nil && turn.Interrupted(t) {
+		most, pause = stepDeaths, 0
+	}
+	if c.Attempt+1 >= most {
 		return s.fail(ctx, c, fault.From(cause).Message)
 	}
 	m := s.newMove(c)
 	m.chat.TurnID, m.chat.Attempt = "", c.Attempt+1
-	if err := s.store(ctx, m); err != nil || c.Attempt == 0 {
+	if err := s.store(ctx, m); err != nil || pause == 0 {
 		return err
 	}
-	return job.Retry(cause, time.Second<<c.Attempt)
+	return job.Retry(cause, pause)
 }
 
 // forget removes the text of a turn whose chat was deleted under it.

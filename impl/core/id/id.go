@@ -68,3 +68,11 @@ func New(prefix string) string {
 	_, _ = rand.Read(raw[7:]) // never fails: crypto/rand ends the process instead
 	return prefix + encoding.EncodeToString(raw[:])
 }
+
+// From is the least identifier under prefix that can be minted at a time: what
+// was minted before sorts before it.
+func From(prefix string, at time.Time) string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], uint64(max(0, at.UnixMicro()))<<8)
+	return prefix + encoding.EncodeToString(raw[:])
+}

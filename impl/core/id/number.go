@@ -25,3 +25,6 @@ func Number() int64 {
 		}
 	}
 }
+
+// NumberFrom is the least number that can be minted at a time.
+func NumberFrom(at time.Time) int64 { return max(0, at.UnixMilli()-numberEpoch) << 12 }

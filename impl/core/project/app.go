@@ -14,10 +14,23 @@ import (
 )
 
 // AnswerFor lets the project of the caller's app answer a question to the app: with its content, settings and model. An
-// app without a project, or whose project is gone, answers as it would have.
-func (s *Service) AnswerFor(ctx context.Context, in *turn.Input) error {
+// app without a project, or whose project is gone, answers as it would have. License is the key of one of the
+// project's, "" for none: visitors of a project that allows licenses need it,
+// and another one is a Forbidden fault.
+func (s *Service) AnswerFor(ctx context.Context, in *turn.Input, license string) error {
 	p, set, err := s.ofApp(ctx, in.Caller.AccountID, in.Caller.ProjectID)
 	if err != nil || p == nil {
+		return err
+	}
+	licenseID, err := s.licensed(ctx, in.Caller, *p, license)
+	if err != nil {
+		return err
+	}
+	begun := 0
+	if in.Begins {
+		begun = 1
+	}
+	if err := s.useLicense(ctx, *p, licenseID, begun, 1); err != nil {
 		return err
 	}
 	own, err := s.input(ctx, *p, set, Question{Caller: in.Caller}, Options{})

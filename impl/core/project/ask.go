@@ -71,7 +71,7 @@ func (s *Service) Ask(ctx context.Context, sessionID string, q Question) (*turn.
 	if err != nil {
 		return nil, Options{}, err
 	}
-	if err := s.stillLicensed(ctx, q.Caller, p, c); err != nil {
+	if err := s.useLicense(ctx, p, c.LicenseID, 0, 1); err != nil {
 		return nil, Options{}, err
 	}
 	row, err := s.DB.Conversation(ctx, accountID, Surface, c.SessionID)
@@ -117,9 +117,6 @@ func (s *Service) Complete(ctx context.Context, q Question, history []provider.M
 	}
 	set, err := SettingsOf(p)
 	if err != nil {
-		return nil, Options{}, err
-	}
-	if err := visitorNeedsLicense(q.Caller, p); err != nil {
 		return nil, Options{}, err
 	}
 	in, err := s.input(ctx, p, set, q, Options{Completion: true, ProjectID: p.ID, Metadata: Metadata{RequestSource: q.Metadata.RequestSource}})

@@ -39,6 +39,9 @@ func (s *Service) Begin(ctx context.Context, caller key.Caller, projectID int64,
 	if err != nil {
 		return db.ProjectConversation{}, err
 	}
+	if err := s.useLicense(ctx, p, licenseID, 1, 0); err != nil {
+		return db.ProjectConversation{}, err
+	}
 	now := s.Now()
 	c := db.ProjectConversation{
 		AccountID: p.AccountID, LicenseID: licenseID, SessionID: newUUID(), ProjectID: p.ID, Number: id.Number(), Name: name, CreatedAt: now, UpdatedAt: now,

@@ -31,9 +31,6 @@ func (s *Service) Licenses(ctx context.Context, accountID string, projectID int6
 	if _, err := s.Get(ctx, accountID, projectID); err != nil {
 		return nil, err
 	}
-	if err := s.report(ctx, accountID); err != nil {
-		return nil, err
-	}
 	return s.DB.ProjectLicenses(ctx, accountID, projectID, licensesMax)
 }
 
@@ -70,16 +67,13 @@ func (s *Service) License(ctx context.Context, accountID string, projectID, lice
 	if _, err := s.Get(ctx, accountID, projectID); err != nil {
 		return db.ProjectLicense{}, err
 	}
-	if err := s.report(ctx, accountID); err != nil {
-		return db.ProjectLicense{}, err
-	}
 	l, err := s.DB.ProjectLicense(ctx, accountID, projectID, licenseID)
 	return l, missingLicense(err, licenseID)
 }
 
-// licensed returns the license under which a visitor may begin a conversation: the one whose key was presented,
-// which has to be valid; nil without a key, which visitors of a project that
-// allows licenses may not come without. Refusals are Forbidden faults.
+// licensed returns the license under which somebody may talk to a project: the one whose key was presented, which
+// has to be valid; nil without a key, which visitors of a project that allows
+// licenses may not come without. Refusals are Forbidden faults.
 func (s *Service) licensed(ctx context.Context, caller key.Caller, p db.Project, text string) (*int64, error) {
 	if text == "" {
 		return nil, visitorNeedsLicense(caller, p)
@@ -95,18 +89,24 @@ func (s *Service) licensed(ctx context.Context, caller key.Caller, p db.Project,
 // visitorNeedsLicense refuses visitors of a project that allows licenses.
 func visitorNeedsLicense(caller key.Caller, p db.Project) error {
 	if p.Licensed && (caller.Kind == key.Publishable || caller.ByToken) {
-		return fault.New(fault.Forbidden, "A license is needed: begin a conversation with its license_key.")
+		return fault.New(fault.Forbidden, "A license is needed: send its license_key.")
 	}
 	return nil
 }
 
-// stillLicensed refuses what a conversation under a license goes on with when the license is gone.
-func (s *Service) stillLicensed(ctx context.Context, caller key.Caller, p db.Project, c db.ProjectConversation) error {
-	if c.LicenseID == nil {
-		return visitorNeedsLicense(caller, p)
+// useLicense counts conversations that begin and questions under a license; nil is none. One that is gone, or that
+// its project allows no more, is a Forbidden fault.
+func (s *Service) useLicense(ctx context.Context, p db.Project, licenseID *int64, conversations, queries int) error {
+	if licenseID == nil {
+		return nil
 	}
-	_, err := s.DB.ProjectLicense(ctx, p.AccountID, p.ID, *c.LicenseID)
-	if errors.Is(err, db.ErrNotFound) || err == nil && !p.Licensed {
+	if !p.Licensed {
+		return errNoLicense
+	}
+	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		return q.CountLicenseUse(ctx, p.AccountID, p.ID, *licenseID, conversations, queries)
+	})
+	if errors.Is(err, db.ErrNotFound) {
 		return errNoLicense
 	}
 	return err

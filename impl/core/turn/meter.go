@@ -61,8 +61,11 @@ func (e *Engine) PictureEnded(ctx context.Context, t db.Turn, failure *fault.Err
 }
 
 func (r *run) meterSpoke() {
+	took := r.engine.now().Sub(r.turn.CreatedAt)
+	ms := max(0, took.Milliseconds())
+	r.turn.FirstMs = &ms
 	if m := r.engine.Meter; m != nil {
-		m.TurnSpoke(r.turn, r.model, r.engine.now().Sub(r.turn.CreatedAt))
+		m.TurnSpoke(r.turn, r.model, took)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"parley/db"
 	"parley/impl/core/failpoint"
-	"parley/impl/core/fault"
 	"parley/impl/core/provider"
 )
 
@@ -177,7 +176,7 @@ func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {
 		return err
 	}
 	failpoint.Here(failpoint.BeforeTakenEnd)
-	r.finish(provider.Result{}, fault.New(fault.Unavailable, "The server that made this answer stopped."))
+	r.finish(provider.Result{}, errDied)
 	e.log.Warn("took over an abandoned turn", "turn", t.ID, "account", t.AccountID, "events", r.next-1)
 	return nil
 }

@@ -68,6 +68,22 @@ func (s *Service) Groups(ctx context.Context, accountID string, f db.UsageFilter
 	return s.DB.Usage(ctx, accountID, f)
 }
 
+// Latencies returns how long the account's answers took, by group: none when
+// usage is grouped by what latencies are not kept by. Groups must have been asked for before.
+func (s *Service) Latencies(ctx context.Context, accountID string, f db.UsageFilter) (map[db.UsageGroup]db.Latency, error) {
+	known := map[db.UsageGroup]db.Latency{}
+	for _, column := range f.By {
+		if column != "day" && column != "key_id" && column != "model_id" {
+			return known, nil
+		}
+	}
+	rows, err := s.DB.Latencies(ctx, accountID, f)
+	for _, row := range rows {
+		known[db.UsageGroup{Day: row.Day, KeyID: row.KeyID, ModelID: row.ModelID}] = row
+	}
+	return known, err
+}
+
 // Entries returns the account's ledger entries, the newest first, from before a
 // number (0 from the newest), each with the total after it.
 func (s *Service) Entries(ctx context.Context, accountID string, beforeSeq int64, limit int) ([]db.Entry, error) {

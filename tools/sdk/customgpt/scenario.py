@@ -164,7 +164,11 @@ def check_openai(url: str, key: str, project_id: int) -> None:
     whole = client.chat.completions.create(model="gpt-4o", messages=messages)
     if FACT not in (whole.choices[0].message.content or ""):
         raise AssertionError(f"the completion is {whole!r}")
-    pieces = [c.choices[0].delta.content or "" for c in client.chat.completions.create(model="gpt-4o", messages=messages, stream=True)]
+    cited = [a.url_citation for a in whole.choices[0].message.annotations or []]
+    expect("cited", ([c.title for c in cited], [c.url.endswith("/fares") for c in cited]), (["Fares"], [True]))
+    chunks = list(client.chat.completions.create(model="gpt-4o", messages=messages, stream=True))
+    expect("cited in the stream", chunks[-1].choices[0].delta.model_extra["annotations"][0]["url_citation"]["url"], cited[0].url)
+    pieces = [c.choices[0].delta.content or "" for c in chunks]
     if FACT not in "".join(pieces) or len(pieces) < 3:
         raise AssertionError(f"the pieces are {pieces!r}")
     try:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import math
 import os
+import time
+import urllib.request
 
 import openai
 from pydantic import BaseModel
@@ -137,6 +139,41 @@ def check_background(api: openai.OpenAI) -> None:
     expect("cancelled too late", api.responses.cancel(first.id).status, "completed")
 
 
+def parley(key: str, path: str, body: object = None) -> dict:
+    """Calls what the server has beside OpenAI's API."""
+    request = urllib.request.Request(URL.removesuffix("/").removesuffix("/v1") + path, headers={"Authorization": f"Bearer {key}"})
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)
+
+
+def check_citations(api: openai.OpenAI) -> None:
+    persona = {"name": "Clerk", "personality_prompt": "Exact", "appearance_prompt": "Uniform", "age": 40}
+    agent = parley(api.api_key, "/api/v1/agents", persona)["id"]
+    fact = {"name": "tides.md", "content": "# Tides\n\nThe highest tide at Husum was six metres."}
+    document = parley(api.api_key, f"/api/v1/agents/{agent}/documents", fact)["id"]
+    for _ in range(600):
+        if parley(api.api_key, f"/api/v1/agents/{agent}/documents/{document}")["status"] == "ready":
+            break
+        time.sleep(0.2)
+    asked = "How high was the highest tide at Husum?"
+    messages = [{"role": "user", "content": asked}]
+    whole = api.chat.completions.create(model=agent, messages=messages).choices[0].message
+    expect("cited", [a.url_citation.url for a in whole.annotations], [f"urn:parley:document:{document}"])
+    with api.chat.completions.stream(model=agent, messages=messages) as stream:
+        streamed = stream.get_final_completion().choices[0].message
+    expect("cited in a stream", streamed.annotations, whole.annotations)
+    response = api.responses.create(model=agent, input=asked)
+    annotations = response.output[0].content[0].annotations
+    expect("file", [(a.type, a.file_id) for a in annotations], [("file_citation", document)])
+    events = list(api.responses.create(model=agent, input=asked, stream=True))
+    told = [e.annotation for e in events if e.type == "response.output_text.annotation.added"]
+    expect("told", [a.file_id for a in told], [document])
+    expect("complete", events[-1].response.output[0].content[0].annotations, annotations)
+
+
 def check_errors(api: openai.OpenAI) -> None:
     def refused(kind: type[openai.APIStatusError], code: str | None, key: str, **request: object) -> None:
         try:
@@ -174,7 +211,7 @@ async def check_async(key: str) -> None:
 
 def main() -> None:
     api = client(os.environ["PARLEY_KEY"])
-    for check in (check_models, check_chat, check_tools, check_structured, check_embeddings, check_responses, check_response_tools, check_background, check_errors):
+    for check in (check_models, check_chat, check_tools, check_structured, check_embeddings, check_responses, check_response_tools, check_background, check_citations, check_errors):
         check(api)
         print(f"python {check.__name__}: passed")
     asyncio.run(check_async(api.api_key))
