@@ -23,7 +23,8 @@ One kind of failure is dropped: a body that is valid by its schema but breaks a 
 sets for all bodies (no NUL characters, no member names beyond 1,024 bytes) is refused with 400. Schemas cannot
 state rules for members that they do not name. Such bodies are sent all the same: whatever the server
 does with them, it must not be a 5xx. The same holds for webhooks at hosts that are not public, which only the server can
-tell, and for forms whose parts have names that no header can carry.
+tell, for forms whose parts have names that no header can carry, and for OAuth clients that name themselves twice, by the
+header of the run and in the form, which RFC 6749 forbids (section 2.3).
 
 Two things are no violations: a header that the document does not name, and in forms, whose parts are all text, a value
 that reads as what is asked for ("false" for a number is 0, as that API's clients send it).
@@ -92,7 +93,8 @@ def filter_failure(
     if not isinstance(failure, RejectedPositiveData) or response.status_code not in (400, 422):
         return True
     by_name = "is not a valid form" in response.text and not has_plain_names(case.body)
-    return not (breaks_rules(case.body) or by_name or "url of a webhook" in response.text)
+    twice = "in the header or in the form, not in both" in response.text
+    return not (breaks_rules(case.body) or by_name or twice or "url of a webhook" in response.text)
 
 
 def has_plain_names(body: Any) -> bool:
