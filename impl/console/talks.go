@@ -40,8 +40,11 @@ func (everythingPage) Name(s platform.TalkSurface) string {
 	return string(s)
 }
 
-// lookFurther is how long a page of the console asks the API for further pages while they are empty.
-const lookFurther = 40 * time.Millisecond
+// While pages of the API are empty, a page of the console asks for so many of them, and for so long.
+const (
+	lookPages   = 3
+	lookFurther = 40 * time.Millisecond
+)
 
 // showEverything lists what was said on every surface of the account.
 func (v *visit) showEverything() error {
@@ -59,7 +62,7 @@ func (v *visit) showEverything() error {
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
 		params.Cursor = &cursor
 	}
-	for began := time.Now(); ; {
+	for began, pages := time.Now(), 1; ; pages++ {
 		var response http.Response
 		got, err := v.api.Platform.ListAccountConversations(v.Context(), params, client.Into(&response))
 		if err != nil {
@@ -72,7 +75,7 @@ func (v *visit) showEverything() error {
 		}
 		data.Talks, data.Next = got, v.next(&response)
 		next := cursorOf(response.Header.Get("Link"))
-		if len(data.Talks) > 0 || next == "" || time.Since(began) > lookFurther {
+		if len(data.Talks) > 0 || next == "" || pages == lookPages || time.Since(began) > lookFurther {
 			break
 		}
 		params.Cursor = &next
