@@ -5,10 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // gate lets statements of a batcher through one by one and notes their calls.
@@ -134,62 +132,4 @@ func TestAStatementHasACeiling(t *testing.T) {
 			}
 		}
 	})
-}
-
-// instant answers at once, and notes how many calls each statement had.
-type instant struct{ sizes []int }
-
-func (i *instant) send(_ context.Context, calls []int) ([]int, error) {
-	i.sizes = append(i.sizes, len(calls))
-	return calls, nil
-}
-
-func TestCallsThatComeOftenAreGathered(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		i := &instant{}
-		b := &batcher[int, int]{send: i.send}
-		const calls = 200
-		var all sync.WaitGroup
-		var longest atomic.Int64
-		for call := range calls {
-			all.Go(func() {
-				began := time.Now()
-				if answer, err := b.do(t.Context(), call); err != nil || answer != call {
-					t.Errorf("%d: %d, %v", call, answer, err)
-				}
-				longest.Store(max(longest.Load(), int64(time.Since(began))))
-			})
-			time.Sleep(gatherFor / 8)
-		}
-		all.Wait()
-		if most := calls/8 + 30; len(i.sizes) > most {
-			t.Errorf("%d calls, eight of them in the time that calls are gathered, took %d statements, more than %d", calls, len(i.sizes), most)
-		}
-		if waited := time.Duration(longest.Load()); waited > gatherFor {
-			t.Errorf("a call waited for %v", waited)
-		}
-	})
-}
-
-// Calls that come often, but each after the answer to the one before, have
-// nobody to wait for, and those that come seldom do not wait either.
-func TestACallThatIsAloneWaitsForNobody(t *testing.T) {
-	t.Parallel()
-	for _, pause := range []time.Duration{gatherFor / 20, gatherFor / 2, 10 * gatherFor} {
-		synctest.Test(t, func(t *testing.T) {
-			i := &instant{}
-			b := &batcher[int, int]{send: i.send}
-			began, calls := time.Now(), 0
-			for ; time.Since(began) < 4*gatherAgain; calls++ {
-				if _, err := b.do(t.Context(), calls); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(pause)
-			}
-			if waited := time.Since(began) - time.Duration(calls)*pause; waited > 5*gatherFor {
-				t.Errorf("calls every %v waited for %v in all", pause, waited)
-			}
-		})
-	}
 }
