@@ -107,9 +107,10 @@ func (q *Queries) LockAccount(ctx context.Context, accountID string) (Account, e
 // Who changes them beside the account's own row locks them first: whoever has that row never waits for a purse.
 func (q *Queries) LockPurses(ctx context.Context, accountID string) error {
 	_, err := q.exec(ctx, `
+		with `+inOrder+`
 		select purse
 		from purses
-		where account_id = $1
+		where account_id = $1 and (select count(*) from in_order) > 0
 		order by purse
 		for no key update`,
 		accountID)

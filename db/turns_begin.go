@@ -72,8 +72,8 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 	day, month := periods(t.CreatedAt)
 	var b Begun
 	err := q.get(ctx, &b, `
-		with begun as (
-			select 1 from turns where account_id = $1 and turn_id = $2
+		with `+inOrder+`, begun as (
+			select 1 from turns where account_id = $1 and turn_id = $2 and (select count(*) from in_order) > 0
 		), conversation as (
 			select 1 where ($4::text is null or $15) and not exists (select 1 from begun)
 			union all
@@ -262,7 +262,7 @@ func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error
 				and (w.held_micros = 0 or not exists (
 					select 1 from budgets b
 					where b.account_id = w.account_id and (b.kind = 'key' and b.subject = w.key_id or b.kind = 'end_user' and b.subject = w.end_user)))
-		), `+inTurns+` held as (
+		), `+inTurns("false")+` held as (
 			update accounts a
 			set balance_micros = a.balance_micros - d.micros, held_micros = a.held_micros + d.micros
 			from (select account_id, sum(held_micros)::bigint as micros from plain where held_micros > 0 group by account_id) d

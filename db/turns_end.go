@@ -133,7 +133,8 @@ func (q *Queries) endTurns(ctx context.Context, turns []endedTurn) ([]bool, erro
 				failure_kind text, ended_at timestamptz, model_id text, entry_id text, message_id text, preview text, content text,
 				thought text, citations jsonb, previous bigint, first_event bigint, events jsonb, told_id text, told_kind text, told jsonb,
 				nothing boolean, first_ms bigint) `+knownRows+`$2
-		), `+inTurns+` ended as (
+		), `+inTurns(`(
+			select (select cardinality(t.budget_ids) from turns t where t.account_id = w.account_id and t.turn_id = w.turn_id) from want w) > 1`)+` ended as (
 			update turns t
 			set state = w.state, cost_micros = w.cost_micros, input_tokens = w.input_tokens, output_tokens = w.output_tokens,
 				estimated = w.estimated, last_event = w.last_event, failure = w.failure, ended_at = w.ended_at,
@@ -192,28 +193,6 @@ const (
 	// for nearly empty, as it is while statistics are made: it would read all of
 	// it for each row that is sent.
 	isRunning = "t.state || '' = 'running'"
-
-	// inTurns makes statements that want turns of the same account take turns, so
-	// that their rows of the account, which no statement touches in a certain order,
-	// cannot deadlock. One that wants a single turn needs none: it has one row of
-	// each kind. A lock of the rows would not do: to lock a row and then update it
-	// in one statement looks at an old version of it twice, and others wait in between.
-	//
-	// A statement of many waits for no lock for long. It fails then, and each turn
-	// gets a statement of its own: the turns of an account whose rows somebody
-	// holds must not keep those of others waiting.
-	inTurns = `patience as materialized (
-			select set_config('lock_timeout', case when count(*) > 1 then '500ms' else current_setting('lock_timeout') end, true)
-			from want
-		), taken as materialized (
-			select pg_advisory_xact_lock(hashtextextended('turns of ' || account_id, 0))
-			from (
-				select distinct account_id
-				from want
-				where (select count(*) from want) > 1 and (select count(*) from patience) > 0
-				order by account_id
-			) a
-		),`
 
 	// settled gives back what turns occupied and spends their cost. Each kind of
 	// rows is updated after those before it, which counting them makes sure of:
@@ -306,3 +285,34 @@ const (
 				select 1 from conversation c where c.account_id = e.account_id and c.conversation_id = e.conversation_id)
 		),`
 )
+
+// inTurns makes statements that want several turns of an account wait for each
+// other, and for those inOrder, because no such statement touches rows of one
+// kind in a certain order: they would deadlock. The statement of a single turn
+// needs it when it has more than one row of a kind, which several tells. A lock
+// of the rows would not do: to lock a row and then update it in one statement
+// looks at an old version of it twice, and others wait in between.
+//
+// A statement of many waits for no lock for long. It fails then, and each turn
+// gets a statement of its own: the turns of an account whose rows somebody
+// holds must not keep those of others waiting.
+func inTurns(several string) string {
+	return `patience as materialized (
+			select set_config('lock_timeout', case when count(*) > 1 then '500ms' else current_setting('lock_timeout') end, true)
+			from want
+		), taken as materialized (
+			select pg_advisory_xact_lock(hashtextextended('turns of ' || account_id, 0))
+			from (
+				select distinct account_id
+				from want
+				where case when (select count(*) from want) > 1 then true else ` + several + ` end and (select count(*) from patience) > 0
+				order by account_id
+			) a
+		),`
+}
+
+// inOrder is for statements that lock several rows of a kind in a certain order:
+// they need not wait for each other, but for statements inTurns.
+const inOrder = `in_order as materialized (
+			select pg_advisory_xact_lock_shared(hashtextextended('turns of ' || $1::text, 0))
+		)`

@@ -221,10 +221,10 @@ func (q *Queries) makeGates(ctx context.Context, t Turn, limits Ceilings) error 
 // another server just made them, it leaves to the next time.
 func (q *Queries) SpreadMoney(ctx context.Context, accountID string, leastMicros int64) error {
 	_, err := q.exec(ctx, `
-		with full_purse as materialized (
+		with `+inOrder+`, full_purse as materialized (
 			select purse
 			from purses
-			where account_id = $1
+			where account_id = $1 and (select count(*) from in_order) > 0
 			order by purse
 			for no key update
 		), account as materialized (

@@ -201,3 +201,60 @@ func TestAHeldAccountHoldsUpNobodyElse(t *testing.T) {
 		}
 	}
 }
+
+// What locks the purses of an account one after the other waits for statements
+// of many of its turns, which lock them in no order, and they for it.
+func TestTurnsTogetherAndPursesInOrderExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	d, dsn := dbtest.Own(t)
+	n, raw := newTenant(t, d), rawConn(t, dsn)
+	many, err := raw.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = many.Rollback() }()
+	if _, err := many.Exec(`select pg_advisory_xact_lock(hashtextextended('turns of ' || $1, 0))`, n.account); err != nil {
+		t.Fatal(err)
+	}
+	lone := n.turnRow(unique("turn_"))
+	lone.ConversationID, lone.HeldMicros = nil, 10
+	tokens := 1000
+	acts := map[string]func() error{
+		"spreading": func() error { return d.SpreadMoney(t.Context(), n.account, 1) },
+		"locking": func() error {
+			return d.InTx(t.Context(), func(q *db.Queries) error { return q.LockPurses(t.Context(), n.account) })
+		},
+		"beginning": func() error {
+			_, err := d.BeginTurn(t.Context(), lone, db.Beginning{Ceilings: db.Ceilings{TokensPerMinute: &tokens, Bucket: unique("bucket-"), Tokens: 1}})
+			return err
+		},
+	}
+	ended := make(chan error, len(acts))
+	for what, act := range acts {
+		go func() {
+			err := act()
+			if err != nil {
+				err = fmt.Errorf("%s: %w", what, err)
+			}
+			ended <- err
+		}()
+	}
+	for waiting := 0; waiting < len(acts); {
+		if err := raw.Get(&waiting, `select count(*) from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("one did not wait: %v", err)
+		default:
+		}
+	}
+	if err := many.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for range acts {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
