@@ -36,6 +36,8 @@ type Key struct {
 	ExpiresAt   *time.Time     `db:"expires_at"`
 	LastUsedAt  *time.Time     `db:"last_used_at"`
 	CreatedAt   time.Time      `db:"created_at"`
+	// PublishedText is the text of a publishable key, for embed codes; nil for a secret one, whose text is nowhere.
+	PublishedText *string `db:"published_text"`
 }
 
 // Caller is what admission needs to know about a presented key; of the key
@@ -59,7 +61,7 @@ type Caller struct {
 const KeysAppKey = "keys_app_fkey"
 
 const keyColumns = `account_id, key_id, app_id, name, kind, prefix, scopes, origins, agents, plan, environment, active,
-	expires_at, last_used_at, created_at`
+	expires_at, last_used_at, created_at, published_text`
 
 // InsertApp stores an app.
 func (q *Queries) InsertApp(ctx context.Context, a App) error {
@@ -75,15 +77,15 @@ func (q *Queries) InsertKey(ctx context.Context, k Key, hash []byte) error {
 	_, err := q.exec(ctx, `
 		with inserted as (
 			insert into keys (account_id, key_id, app_id, name, kind, prefix, scopes, origins, plan,
-				environment, expires_at, created_at, agents)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($14::text[], '{}'))
+				environment, expires_at, created_at, agents, published_text)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, coalesce($14::text[], '{}'), $15)
 			returning account_id, key_id
 		)
 		insert into key_hashes (key_hash, account_id, key_id)
 		select $13, account_id, key_id
 		from inserted`,
 		k.AccountID, k.ID, k.AppID, k.Name, k.Kind, k.Prefix, k.Scopes, k.Origins, k.Plan,
-		k.Environment, k.ExpiresAt, k.CreatedAt, hash, k.Agents)
+		k.Environment, k.ExpiresAt, k.CreatedAt, hash, k.Agents, k.PublishedText)
 	return err
 }
 
@@ -183,9 +185,30 @@ func (q *Queries) LockKey(ctx context.Context, accountID, keyID string) (Key, er
 func (q *Queries) UpdateKey(ctx context.Context, k Key) error {
 	return q.execOne(ctx, `
 		update keys
-		set name = $3, scopes = $4, origins = $5, active = $6, expires_at = $7, prefix = $8, agents = $9
+		set name = $3, scopes = $4, origins = $5, active = $6, expires_at = $7, prefix = $8, agents = $9, published_text = $10
 		where account_id = $1 and key_id = $2`,
-		k.AccountID, k.ID, k.Name, k.Scopes, k.Origins, k.Active, k.ExpiresAt, k.Prefix, k.Agents)
+		k.AccountID, k.ID, k.Name, k.Scopes, k.Origins, k.Active, k.ExpiresAt, k.Prefix, k.Agents, k.PublishedText)
+}
+
+// PublishedKey is the publishable key that a page embeds a project with.
+type PublishedKey struct {
+	ProjectID int64  `db:"project_id"`
+	Text      string `db:"published_text"`
+}
+
+// PublishedKeys returns, for those of some projects that have one, the newest
+// publishable key that is in use and whose app answers from the project.
+func (q *Queries) PublishedKeys(ctx context.Context, accountID string, projectIDs []int64, now time.Time) ([]PublishedKey, error) {
+	keys := []PublishedKey{}
+	err := q.list(ctx, &keys, `
+		select distinct on (a.project_id) a.project_id, k.published_text
+		from apps a
+		join keys k on k.account_id = a.account_id and k.app_id = a.app_id
+		where a.account_id = $1 and a.project_id = any($2) and k.published_text is not null and k.active
+			and (k.expires_at is null or k.expires_at > $3)
+		order by a.project_id, k.created_at desc, k.key_id`,
+		accountID, pq.Array(projectIDs), now)
+	return keys, err
 }
 
 // ReplaceHash gives a key a new digest. Its present one works until a time; of

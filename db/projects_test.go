@@ -64,6 +64,9 @@ func (n tenant) projectCalls() []call {
 		{"ReadyCollections", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.ReadyCollections(ctx, a, []string{n.collection})
 		}},
+		{"PublishedKeys", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.PublishedKeys(ctx, a, []int64{projectID}, now())
+		}},
 		{"FileByNumber", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.FileByNumber(ctx, a, n.pageRow().Number)
 		}},

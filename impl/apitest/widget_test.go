@@ -2,6 +2,7 @@ package apitest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -120,4 +121,57 @@ func TestVisitorsJudgeTheirAnswers(t *testing.T) {
 	judge(other, session, answer, "liked").Want(t, http.StatusNotFound)
 	judge(other, theirs, answer, "liked").Want(t, http.StatusNotFound)
 	judge(one, session, answer, "neutral").Want(t, http.StatusBadRequest)
+}
+
+// A project shows the code that embeds it as long as a publishable key answers
+// from it. The text of a secret key is kept nowhere.
+func TestAProjectTellsHowPagesEmbedIt(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	p := x.Project(t)
+	path := fmt.Sprintf("/api/v1/projects/%d", p.ID)
+	codes := func(query string) (inPlace, bubble string) {
+		t.Helper()
+		var answer struct {
+			Data struct {
+				EmbedCode    *string `json:"embed_code"`
+				LiveChatCode *string `json:"live_chat_code"`
+			}
+		}
+		x.do(t, testkit.Request{Path: path + query}).Want(t, http.StatusOK).JSON(t, &answer)
+		if (answer.Data.EmbedCode == nil) != (answer.Data.LiveChatCode == nil) {
+			t.Fatalf("one code without the other: %+v", answer.Data)
+		}
+		if answer.Data.EmbedCode == nil {
+			return "", ""
+		}
+		return *answer.Data.EmbedCode, *answer.Data.LiveChatCode
+	}
+	if code, _ := codes(""); code != "" {
+		t.Errorf("without a key: %s", code)
+	}
+	old := x.pageKey(t, ofProject(p.ID))
+	newest := x.pageKey(t, ofProject(p.ID), func(in *key.CreateInput) { in.Origins = []string{"https://shop.example"} })
+	inPlace, bubble := codes("?width=400&height=50%25")
+	tag := `<script src="` + x.server.URL + `/widget.js" data-key="` + newest.Text + `"`
+	if inPlace != tag+` data-inline data-width="400" data-height="50%" async></script>` || bubble != tag+` async></script>` {
+		t.Errorf("codes: %s and %s", inPlace, bubble)
+	}
+	var rotated struct{ Key string }
+	x.do(t, testkit.Request{Method: http.MethodPost, Path: "/api/v1/keys/" + newest.ID + "/rotate", Body: map[string]any{}}).Want(t, http.StatusOK).JSON(t, &rotated)
+	if code, _ := codes(""); !strings.Contains(code, rotated.Key) || strings.Contains(code, newest.Text) {
+		t.Errorf("after a rotation: %s", code)
+	}
+	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/keys/" + newest.ID, Body: map[string]any{"status": "inactive"}}).Want(t, http.StatusOK)
+	if code, _ := codes(""); !strings.Contains(code, old.Text) {
+		t.Errorf("with the newest key off: %s", code)
+	}
+	x.do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/keys/" + old.ID}).Want(t, http.StatusNoContent)
+	if code, _ := codes(""); code != "" {
+		t.Errorf("without a key in use: %s", code)
+	}
+	var kept int
+	if err := sql(t, x.server).Get(&kept, `select count(*) from keys where account_id = $1 and kind = 'secret' and published_text is not null`, x.ID); err != nil || kept != 0 {
+		t.Errorf("texts of %d secret keys are kept, %v", kept, err)
+	}
 }

@@ -31,8 +31,9 @@ class Panel {
     this.build()
     this.dress()
     this.theme()
-    document.body.append(this.host)
-    if (this.talk.kept.open || options.open) this.show(false)
+    if (options.inline) this.settle(options.inline)
+    else document.body.append(this.host)
+    if (this.talk.kept.open || options.open || options.inline) this.show(false)
   }
 
   build() {
@@ -52,9 +53,21 @@ class Panel {
     this.file = element("div", {class: "file", hidden: true})
     this.form = element("form", {onsubmit: (e) => (e.preventDefault(), this.submit())}, this.file, this.clip, this.picker, this.box, this.halt, this.send)
     this.panel = element("div", {id: "panel", class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true, onkeydown: (e) => this.within(e)},
-      element("header", {}, this.face, this.drawn, this.title, button("fresh", w.fresh, () => this.fresh()), button("close", w.close, () => this.hide())), this.log, this.form, this.aloud)
+      element("header", {}, this.face, this.drawn, this.title, button("fresh", w.fresh, () => this.fresh()), this.shut = button("close", w.close, () => this.hide())), this.log, this.form, this.aloud)
     this.frame = element("div", {class: this.options.position === "start" ? "start" : ""}, this.panel, this.launch)
     this.root.append(this.frame)
+  }
+
+  // settle puts the panel where the tag stands, for good: nothing opens or closes it.
+  settle(tag) {
+    this.frame.classList.add("inline")
+    this.panel.setAttribute("role", "region")
+    this.shut.hidden = this.launch.hidden = true
+    for (const side of ["width", "height"]) {
+      const size = tag.dataset[side]
+      if (size) this.host.style.setProperty(`--${side}`, /^\d+$/.test(size) ? `${size}px` : size)
+    }
+    tag.after(this.host)
   }
 
   // dress shows title, colour and avatar.
@@ -94,12 +107,13 @@ class Panel {
     this.frame.classList.add("open")
     this.launch.setAttribute("aria-expanded", "true")
     this.launch.setAttribute("aria-label", this.launch.title = this.words.close)
-    this.talk.keep({open: true})
+    if (!this.options.inline) this.talk.keep({open: true})
     if (focus) this.box.focus()
     if (!this.loaded) await this.load()
   }
 
   hide() {
+    if (this.options.inline) return
     this.shown = false
     this.panel.hidden = true
     this.frame.classList.remove("open")
@@ -111,6 +125,7 @@ class Panel {
 
   // within keeps Tab inside the open panel and its button; Escape closes.
   within(e) {
+    if (this.options.inline) return
     if (e.key === "Escape") return e.stopPropagation(), this.hide()
     if (e.key !== "Tab") return
     const stops = [...this.panel.querySelectorAll("button:not([disabled]), textarea, a, summary, [tabindex='0']")].filter((s) => s.offsetParent !== null)
@@ -338,6 +353,7 @@ function begin() {
   new Panel(new Talk(new URL(tag.src).origin, told.key, told.endUser, told.licenseKey), {
     language, direction, title: told.title, colour: told.color, theme: told.theme, greeting: told.greeting, avatar: told.avatar,
     position: told.position === "start" ? "start" : "end", open: told.open !== undefined, attach: told.attach !== undefined,
+    inline: told.inline !== undefined ? tag : null,
     questions: (told.questions ?? "").split("|").map((q) => q.trim()).filter(Boolean).slice(0, 8),
   })
 }

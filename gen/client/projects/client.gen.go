@@ -1730,10 +1730,10 @@ type Project struct {
 	// ShareableLink Where the shared project can be chatted with; null without such a page.
 	ShareableLink *string `json:"shareable_link"`
 
-	// EmbedCode HTML that shows the chat in a page; null without a widget.
+	// EmbedCode HTML that shows the chat where it stands in a page, by the newest publishable key whose app answers from the project; null while there is none.
 	EmbedCode *string `json:"embed_code"`
 
-	// LiveChatCode HTML that shows the chat as a bubble; null without a widget.
+	// LiveChatCode HTML that shows the chat behind a button in the corner of a page, likewise.
 	LiveChatCode *string `json:"live_chat_code"`
 
 	// AreLicensesAllowed Whether licenses of it can be made.

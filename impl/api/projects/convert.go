@@ -39,11 +39,12 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 // instant is a time with exactly six digits behind the second, as clients of this API parse it.
 func instant(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-func toAPIProject(p db.Project, active bool) gen.Project {
+// toAPIProject shows a project: whether it can answer yet, and how pages embed it.
+func toAPIProject(p db.Project, active bool, codes embedCodes) gen.Project {
 	out := gen.Project{
 		ID: p.ID, IsChatActive: active, ProjectName: p.Name, SitemapPath: p.SitemapPath, UserID: p.CreatedBy, TeamID: project.Number(p.AccountID),
 		CreatedAt: instant(p.CreatedAt), UpdatedAt: instant(p.UpdatedAt), Type: gen.ProjectTypeSITEMAP,
-		IsShared: p.Shared, AreLicensesAllowed: p.Licensed,
+		IsShared: p.Shared, AreLicensesAllowed: p.Licensed, EmbedCode: codes.inPlace, LiveChatCode: codes.bubble,
 	}
 	if p.Shared {
 		out.ShareableSlug = p.Slug
@@ -51,11 +52,7 @@ func toAPIProject(p db.Project, active bool) gen.Project {
 	return out
 }
 
-func toAPIProjectPaginator(p pager, rows []db.Project, active map[int64]bool) gen.ProjectPaginator {
-	items := make([]gen.Project, len(rows))
-	for i, row := range rows {
-		items[i] = toAPIProject(row, active[row.ID])
-	}
+func toAPIProjectPaginator(p pager, items []gen.Project) gen.ProjectPaginator {
 	return gen.ProjectPaginator{
 		CurrentPage: p.page, Data: items, FirstPageURL: p.address(1), From: orNull(p.from), LastPage: p.last, LastPageURL: p.address(p.last),
 		NextPageURL: p.neighbour(p.page + 1), Path: p.path, PerPage: p.perPage, PrevPageURL: p.neighbour(p.page - 1), To: orNull(p.to), Total: p.total,

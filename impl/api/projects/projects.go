@@ -27,18 +27,33 @@ func (p projects) ListProjects(ctx context.Context, request gen.ListProjectsRequ
 	if err != nil {
 		return nil, err
 	}
-	active, err := p.service.IsActive(ctx, httpd.Caller(ctx).AccountID, rows...)
+	items, err := p.toAPIProjects(ctx, httpd.Caller(ctx).AccountID, rows)
 	if err != nil {
 		return nil, err
 	}
 	page := p.base.pageOf(ctx, int(*params.Page), perPage, len(rows), total)
-	return gen.ListProjects200JSONResponse{Data: toAPIProjectPaginator(page, rows, active), Status: success}, nil
+	return gen.ListProjects200JSONResponse{Data: toAPIProjectPaginator(page, items), Status: success}, nil
 }
 
-// toAPIProject shows a project with whether it can answer yet.
+func (p projects) toAPIProjects(ctx context.Context, accountID string, rows []db.Project) ([]gen.Project, error) {
+	active, err := p.service.IsActive(ctx, accountID, rows...)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := p.service.WidgetKeys(ctx, accountID, rows...)
+	items := make([]gen.Project, len(rows))
+	for i, row := range rows {
+		items[i] = toAPIProject(row, active[row.ID], p.base.embedCodes(ctx, keys[row.ID]))
+	}
+	return items, err
+}
+
 func (p projects) toAPIProject(ctx context.Context, row db.Project) (gen.Project, error) {
-	active, err := p.service.IsActive(ctx, row.AccountID, row)
-	return toAPIProject(row, active[row.ID]), err
+	items, err := p.toAPIProjects(ctx, row.AccountID, []db.Project{row})
+	if err != nil {
+		return gen.Project{}, err
+	}
+	return items[0], nil
 }
 
 // filter is a page of a list.
@@ -60,7 +75,7 @@ func (p projects) CreateProject(ctx context.Context, request gen.CreateProjectRe
 		return nil, err
 	}
 	return gen.CreateProject201JSONResponse{
-		Body: gen.ProjectAnswer{Data: toAPIProject(row, false), Status: success}, Headers: gen.CreateProject201ResponseHeaders{Location: address(row.ID)},
+		Body: gen.ProjectAnswer{Data: toAPIProject(row, false, embedCodes{}), Status: success}, Headers: gen.CreateProject201ResponseHeaders{Location: address(row.ID)},
 	}, nil
 }
 
@@ -147,7 +162,7 @@ func (p projects) ReplicateProject(ctx context.Context, request gen.ReplicatePro
 		return nil, err
 	}
 	return gen.ReplicateProject201JSONResponse{
-		Body: gen.ProjectAnswer{Data: toAPIProject(row, false), Status: success}, Headers: gen.ReplicateProject201ResponseHeaders{Location: address(row.ID)},
+		Body: gen.ProjectAnswer{Data: toAPIProject(row, false, embedCodes{}), Status: success}, Headers: gen.ReplicateProject201ResponseHeaders{Location: address(row.ID)},
 	}, nil
 }
 

@@ -224,7 +224,7 @@ type CreateInput struct {
 	ProjectID   int64  // the project that a new app answers from; not beside an agent
 }
 
-// Created is a new key with its text, which is never available again.
+// Created is a new key with its text, which is never available again, but for a publishable one's in embed codes.
 type Created struct {
 	db.Key
 	Text string
@@ -275,6 +275,9 @@ func (s *Service) mint(k *db.Key) (text string, digest []byte) {
 	}
 	text = s.Credentials.Mint(kind)
 	k.Prefix = text[:credential.ShownChars]
+	if kind == credential.PublishableKey {
+		k.PublishedText = &text
+	}
 	sum := credential.Digest(text)
 	return text, sum[:]
 }

@@ -51,6 +51,21 @@ func (s *Service) IsActive(ctx context.Context, accountID string, projects ...db
 	return active, nil
 }
 
+// WidgetKeys returns the texts of the publishable keys that pages embed projects
+// with, by the project's number, for those that have one.
+func (s *Service) WidgetKeys(ctx context.Context, accountID string, projects ...db.Project) (map[int64]string, error) {
+	ids := make([]int64, len(projects))
+	for i, p := range projects {
+		ids[i] = p.ID
+	}
+	published, err := s.DB.PublishedKeys(ctx, accountID, ids, s.Now())
+	keys := map[int64]string{}
+	for _, k := range published {
+		keys[k.ProjectID] = k.Text
+	}
+	return keys, err
+}
+
 // passagesShown bounds how many passages an answer is made from.
 const passagesShown = 6
 

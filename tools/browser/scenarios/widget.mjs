@@ -55,6 +55,20 @@ export default {
     kit.onlyFrom(server, origin)
   },
 
+  async "stands in the page where the tag stands"(kit) {
+    const page = await kit.page()
+    await page.goto(await embedded({attributes: `data-inline data-width="400" data-height="30rem"`}))
+    await ask(page, "Who are you?")
+    await answered(page, "You said: Who are you?")
+    const box = await panel(page).locator(".panel").boundingBox()
+    want(Math.round(box.width) === 400 && Math.round(box.height) === 480, `the panel is ${box.width} by ${box.height}`)
+    want(!(await panel(page).locator(".launch").isVisible()), "there is a button to open what is open")
+    await page.keyboard.press("Escape")
+    want(await panel(page).locator(".panel").isVisible(), "Escape closes what stands in the page")
+    await kit.accessible(page)
+    await kit.shoot(page, "widget-inline")
+  },
+
   async "is refused on a page that the key does not list"(kit) {
     const page = await kit.page()
     await opened(page, await embedded({allowed: false}))
