@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
+.PHONY: fuzz verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -19,6 +19,11 @@ BROWSER_FLAGS ?=
 
 browser: build ## Drive the pages in Chromium (Debian's, installed when missing); BROWSER_FLAGS names scenarios
 	@tools/browser/run $(BROWSER_FLAGS)
+
+FUZZ_CASES ?= 64
+
+fuzz: build ## A second opinion: openapi-fuzzer, built by Cargo, looks for answers that the document does not promise; takes long
+	@tools/checks/fuzz/run $(FUZZ_CASES)
 
 verify: build ## Let the program hold the built server against its document
 	@tools/checks/verify/run
