@@ -57,7 +57,7 @@ def process(command: list[Any], log: pathlib.Path, **options: Any) -> Iterator[s
         try:
             yield child
         finally:
-            child.send_signal(signal.SIGINT)
+            child.terminate()  # what a shell starts in the background ignores SIGINT
             try:
                 child.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
