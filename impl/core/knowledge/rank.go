@@ -14,7 +14,7 @@ import (
 
 const (
 	// candidatesMax is how many chunks of a collection are measured word by word.
-	candidatesMax = 100
+	candidatesMax = 60
 	// enough is how many chunks make it unnecessary to match on common words, too.
 	enough = 12
 	// uncounted is taken for the size of a collection whose words were never counted.
