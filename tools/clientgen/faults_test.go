@@ -219,14 +219,17 @@ func TestStreamThatIsReadGoesOnByItself(t *testing.T) {
 
 func TestWhatPassesIsRepeated(t *testing.T) {
 	for name, first := range map[string]http.HandlerFunc{
-		"429 with seconds":   status(429, "Retry-After", "0"),
-		"429 with a date":    status(429, "Retry-After", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat)),
-		"502":                status(502),
-		"503":                status(503, "Retry-After", "0"),
-		"504":                status(504),
-		"a cut connection":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"a cut answer":       cut("{", 1),
-		"a cut long answer ": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "100"); _, _ = io.WriteString(w, "{") },
+		"429 with seconds": status(429, "Retry-After", "0"),
+		"429 with a date":  status(429, "Retry-After", time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat)),
+		"502":              status(502),
+		"503":              status(503, "Retry-After", "0"),
+		"504":              status(504),
+		"a cut connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"a cut answer":     cut("{", 1),
+		"a cut long answer ": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := play(t, first, agent)
