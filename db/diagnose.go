@@ -17,8 +17,10 @@ type Diagnosis struct {
 	FullPages   bool   `db:"full_pages"`
 	Committed   string `db:"committed"` // synchronous_commit
 	ReadOnly    bool   `db:"read_only"` // a standby, or told to be
-	MayCreate   bool   `db:"may_create"`
-	Bytes       int64  `db:"bytes"` // of this database
+	// RandomPages is what the planner takes a page out of order to cost, in pages one after the other.
+	RandomPages float64 `db:"random_pages"`
+	MayCreate   bool    `db:"may_create"`
+	Bytes       int64   `db:"bytes"` // of this database
 	// WrapsIn is how many transactions are left before Postgres refuses to write, unless it is vacuumed.
 	WrapsIn int64     `db:"wraps_in"`
 	Clock   time.Time `db:"clock"`
@@ -46,7 +48,7 @@ func (d *DB) Diagnose(ctx context.Context) (Diagnosis, error) {
 			(select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
 			current_setting('autovacuum')::bool as autovacuum, current_setting('fsync')::bool as fsync,
 			current_setting('full_page_writes')::bool as full_pages, current_setting('synchronous_commit') as committed,
-			current_setting('transaction_read_only')::bool as read_only,
+			current_setting('transaction_read_only')::bool as read_only, current_setting('random_page_cost')::float8 as random_pages,
 			coalesce(has_schema_privilege(current_schema(), 'create'), false) as may_create,
 			pg_database_size(current_database()) as bytes,
 			(select 2147483647 - age(datfrozenxid)::bigint from pg_database where datname = current_database()) as wraps_in,

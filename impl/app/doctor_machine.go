@@ -16,6 +16,8 @@ const (
 	expiresSoon = 14 * 24 * time.Hour
 	// descriptorsFew is a number of open files that some thousand streams exhaust.
 	descriptorsFew = 8192
+	// randomPagesMax is a random_page_cost that still has the planner use indexes on small tables.
+	randomPagesMax = 2
 	// postgresOldest is the oldest major version that migrations and statements are tried on.
 	postgresOldest = 140000
 )
@@ -43,6 +45,8 @@ func (d *doctor) postgres(found db.Diagnosis) {
 		{found.Connections-found.Used < d.cfg.DatabaseConns && found.Connections >= d.cfg.DatabaseConns, false,
 			fmt.Sprintf("%d of %d connections are in use; another server with %d may not get all of its own.", found.Used, found.Connections, d.cfg.DatabaseConns),
 			"Raise max_connections, or lower PARLEY_DATABASE_CONNS on every server."},
+		{found.RandomPages > randomPagesMax, false, fmt.Sprintf("random_page_cost is %g, as for disks with a moving head: some searches read whole tables.", found.RandomPages),
+			"Set random_page_cost = 1.1 where the database is on flash."},
 		{found.Latency > slowDatabase, false, says, "Move the server closer to the database: every request waits for four statements."},
 	} {
 		switch {

@@ -40,7 +40,7 @@ func TestServerIsPrivateAndDurable(t *testing.T) {
 	conn := open(t, s.DSN())
 	for setting, want := range map[string]string{
 		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "listen_addresses": "",
-		"server_encoding": "UTF8", "timezone": "UTC", "max_connections": "300",
+		"server_encoding": "UTF8", "timezone": "UTC", "max_connections": "300", "random_page_cost": "1.1",
 	} {
 		if got := ask(t, conn, "show "+setting); got != want {
 			t.Errorf("%s is %q, want %q", setting, got, want)

@@ -14,7 +14,7 @@ import (
 
 const (
 	// candidatesMax is how many chunks of a collection are measured word by word.
-	candidatesMax = 60
+	candidatesMax = 48
 	// enough is how many chunks make it unnecessary to match on common words, too.
 	enough = 12
 	// uncounted is taken for the size of a collection whose words were never counted.
@@ -121,7 +121,7 @@ func readWords(terms []db.QuestionTerm) words {
 }
 
 // budget is about how many chunks a search may look at.
-func (w words) budget() int { return int(300 + w.total/40) }
+func (w words) budget() int { return int(200 + w.total/40) }
 
 // queries are the terms of all words, each alone, and its prefix where one is searched for.
 func (w words) queries() []string {

@@ -94,7 +94,7 @@ func (s *Service) searchCollection(ctx context.Context, accountID, collectionID 
 	var found []db.MatchedChunk
 	seen := map[db.ChunkRef]bool{}
 	for _, match := range w.matches() {
-		query := db.ChunkQuery{Match: match, Rank: w.any(), Terms: w.queries(), Cap: w.budget() * 5 / 4, Top: candidatesMax}
+		query := db.ChunkQuery{Match: match, Rank: w.any(), Terms: w.queries(), Cap: w.budget(), Top: candidatesMax}
 		more, err := s.DB.MatchChunks(ctx, accountID, collectionID, query, meant.model)
 		if err != nil {
 			return nil, err
