@@ -239,12 +239,10 @@ type ledgerPage struct {
 	Next    string
 }
 
-func (c *Console) showLedger(v *visit) error {
-	limit := int32(pageSize)
-	params := &platform.ListLedgerEntriesParams{Limit: &limit}
-	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
-		params.Cursor = &cursor
-	}
+func (c *Console) showLedger(v *visit) error { return v.showLedger(http.StatusOK, view{}) }
+
+func (v *visit) showLedger(status int, page view) error {
+	params := &platform.ListLedgerEntriesParams{Cursor: v.cursor(), Limit: few()}
 	var response http.Response
 	entries, err := v.api.Platform.ListLedgerEntries(v.Context(), params, client.Into(&response))
 	if err != nil {
@@ -254,6 +252,6 @@ func (c *Console) showLedger(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := ledgerPage{Account: *account, Entries: entries, Next: v.next(&response)}
-	return v.show(http.StatusOK, "balance", view{Title: "Balance", Nav: "balance", Data: data})
+	page.Title, page.Nav, page.Data = "Balance", "balance", ledgerPage{Account: *account, Entries: entries, Next: v.next(&response)}
+	return v.show(status, "balance", page)
 }

@@ -97,7 +97,7 @@ export default {
   async "every page is accessible and fits"(kit) {
     const page = await signedIn(kit, "/console/usage")
     await page.locator(".chart rect:last-child").waitFor()
-    for (const name of ["usage", "balance", "models", "people", "audit", "webhooks", "health", "projects", "flows", "agents", "conversations"]) {
+    for (const name of ["usage", "balance", "models", "people", "audit", "webhooks", "health", "projects", "flows", "agents", "conversations", "budgets", "clients", "privacy", "aliases", "plans", "accounts"]) {
       await page.goto(`${server}/console/${name}`)
       await kit.accessible(page)
       await kit.shoot(page, `console-${name}`)
