@@ -99,6 +99,7 @@ func (c *Console) routes() {
 	c.person("GET /accounts/{id}", c.showAccount)
 	c.person("POST /accounts/{id}", c.changeAccount)
 	c.person("GET /models", c.showModels)
+	c.person("POST /models", c.createModel)
 	c.person("POST /models/{id}", c.changeModel)
 	c.person("POST /providers", c.createProvider)
 	c.person("POST /providers/{id}", c.changeProvider)

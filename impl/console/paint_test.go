@@ -81,7 +81,7 @@ func TestPagesOfALargeAccountArePaintedAtOnce(t *testing.T) {
 
 var parameters = regexp.MustCompile(`\$\d+`)
 
-// planOf is the plan of a statement for whatever values.
+// planOf is the plan of a statement for whatever values; "" of what has none, such as the empty statement by which the pool asks whether a connection lives.
 func planOf(t *testing.T, raw *sqlx.DB, statement string) string {
 	t.Helper()
 	conn, err := raw.Connx(t.Context())
@@ -89,7 +89,7 @@ func planOf(t *testing.T, raw *sqlx.DB, statement string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(statement)), " "); first == "begin" || strings.HasPrefix(first, "commit") {
+	if first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(statement)), " "); first == "" || first == "begin" || strings.HasPrefix(first, "commit") {
 		return ""
 	}
 	used := parameters.FindAllString(statement, -1)

@@ -176,3 +176,45 @@ func TestOAuthClientsFromNameToDeletion(t *testing.T) {
 	b.post(path, "do", "delete").leads(t, "/console/clients?done=deleted")
 	b.get(path).want(t, http.StatusNotFound)
 }
+
+func TestModelsAreOfferedByHand(t *testing.T) {
+	t.Parallel()
+	a, b, _ := account(t)
+	upstream := a.Upstream(t)
+	b.get("/console/models").want(t, http.StatusOK).lacks(t, "For all accounts of the server", "Disable for all")
+	b.post("/console/providers", "name", "Mine", "kind", "openai", "base_url", upstream.URL, "once", "m0").leads(t, "/console/models?done=created")
+	provider := strings.TrimPrefix(between(t, rowOf(t, b.get("/console/models"), "Mine"), `action="`, `"`), "/console/providers/")
+	offer := []string{"provider_id", provider, "type", "llm", "upstream_name", "gpt-of-mine", "title", "By <hand>", "input", "0.5", "output", "1.25", "context", "4096"}
+	b.post("/console/models", append(offer, "once", "m1")...).leads(t, "/console/models?done=created")
+	row := rowOf(t, b.get("/console/models"), "By &lt;hand&gt;")
+	for _, want := range []string{"0.50 / 1.25 per 1k", "4\u202f096", "Mine"} {
+		if !strings.Contains(row, want) {
+			t.Errorf("the row lacks %q: %s", want, row)
+		}
+	}
+	b.post("/console/models", "provider_id", provider, "type", "llm", "upstream_name", "x", "input", "cheap", "once", "m2").want(t, http.StatusBadRequest, "A price is a number", `value="cheap"`, "<option selected>llm")
+	b.post("/console/models", "provider_id", "none", "type", "llm", "upstream_name", "x", "once", "m3").want(t, http.StatusNotFound, `role="alert"`)
+	b.post("/console/providers", "name", "All", "kind", "openai", "base_url", upstream.URL, "shared", "1", "once", "m4").want(t, http.StatusForbidden, `role="alert"`)
+	model := between(t, row, `action="`, `"`)
+	b.post(model, "do", "delete").leads(t, "/console/models?done=deleted")
+	b.get("/console/models").want(t, http.StatusOK).lacks(t, "By &lt;hand&gt;")
+	b.post(model, "do", "delete").want(t, http.StatusNotFound, `role="alert"`)
+}
+
+// What everybody shares is ruled on the pages of whoever operates the server.
+func TestTheServersProvidersAreItsOperators(t *testing.T) {
+	t.Parallel()
+	a, b := operator(t)
+	upstream := a.Upstream(t)
+	name := "shared " + testkit.Canary()
+	b.post("/console/providers", "name", name, "kind", "openai", "base_url", upstream.URL, "shared", "1", "once", "s0").leads(t, "/console/models?done=created")
+	_, ordinary, _ := account(t)
+	if row := rowOf(t, ordinary.get("/console/models"), name); strings.Contains(row, "Delete") {
+		t.Errorf("everybody may delete it: %s", row)
+	}
+	at := between(t, rowOf(t, b.get("/console/models").want(t, http.StatusOK, "Disable for all"), name), `action="`, `"`)
+	ordinary.post(at, "do", "delete").want(t, http.StatusForbidden, `role="alert"`)
+	b.post(at, "do", "delete").leads(t, "/console/models?done=deleted")
+	b.get("/console/audit?of=server").want(t, http.StatusOK, `value="server"`)
+	ordinary.get("/console/audit?of=server").want(t, http.StatusForbidden)
+}
