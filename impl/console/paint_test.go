@@ -50,7 +50,8 @@ func TestPagesOfALargeAccountArePaintedAtOnce(t *testing.T) {
 	}
 	defer raw.Close()
 	newest := fillTalks(t, raw, a.ID, max(*paintMessages, 20_000))
-	for _, name := range append(slices.Clone(everyPage), "conversations/"+newest, "accounts/"+a.ID) {
+	project := fmt.Sprint(a.Project(t).ID)
+	for _, name := range append(slices.Clone(everyPage), "conversations/"+newest, "accounts/"+a.ID, "projects/"+project, "usage?project="+project, "conversations?project="+project) {
 		b.get("/console/"+name).want(t, http.StatusOK) // prepares the statements
 		best, statements := time.Hour, []string{}
 		for range 3 {
