@@ -97,10 +97,10 @@ export default {
   async "every page is accessible and fits"(kit) {
     const page = await signedIn(kit, "/console/usage")
     await page.locator(".chart rect:last-child").waitFor()
-    for (const name of ["usage", "balance", "models", "people", "audit", "webhooks", "health", "projects", "flows", "agents", "conversations"]) {
+    for (const name of ["usage", "balance", "models", "people", "audit", "webhooks", "health", "projects", "flows", "agents", "conversations", "budgets", "clients", "privacy", "aliases", "plans", "accounts", "usage?project=newest"]) {
       await page.goto(`${server}/console/${name}`)
       await kit.accessible(page)
-      await kit.shoot(page, `console-${name}`)
+      await kit.shoot(page, `console-${name.replace(/\W+/g, "-")}`)
       await kit.budget(page, `${server}/console/${name}`, {bytes: 60_000, requests: 5})
     }
     await page.goto(`${server}/console/nothing`)
