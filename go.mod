@@ -26,6 +26,8 @@ require (
 
 require github.com/alexedwards/argon2id v1.0.0
 
+require github.com/anishathalye/porcupine v1.3.1 // indirect
+
 require (
 	github.com/TwiN/go-color v1.4.1 // indirect
 	github.com/fsnotify/fsnotify v1.10.1 // indirect
