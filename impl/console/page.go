@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"reflect"
 	"strings"
 	"time"
 
@@ -197,9 +198,9 @@ func money(micros int64) string {
 	return sign + text[:keep]
 }
 
-// count groups the digits of an integer.
+// count groups the digits of an integer, or of what a pointer to one holds.
 func count(n any) string {
-	text := fmt.Sprint(n)
+	text := fmt.Sprint(reflect.Indirect(reflect.ValueOf(n)))
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "\u202f" + text[i:]
 	}
