@@ -5,7 +5,7 @@ import {server, command, want} from "../kit.mjs"
 export default {
   async "before somebody signs in"(kit) {
     const page = await kit.page()
-    for (const path of ["/sign-in", "/password?token=none"]) await judge(kit, page, `/console${path}`, named(path.split("?")[0]), budgets.entrance)
+    for (const path of ["/sign-in", "/password?token=none"]) await judge(kit, page, `/console${path}`, `console${path.split("?")[0].replace("/", "-")}`, budgets.entrance)
     await judge(kit, page, "/console/playground", "console-playground-stranger", budgets.playground)
     kit.onlyFrom(server)
   },
