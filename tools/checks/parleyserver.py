@@ -140,7 +140,8 @@ def beside(server: Server, **environment: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def _serve(data: pathlib.Path, log: pathlib.Path, environment: dict[str, str]) -> Iterator[Server]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "DATABASE_URL"}
-    command = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"]
+    listen = environment.get("PARLEY_LISTEN", "127.0.0.1:0")
+    command = [BINARY, "serve", "--data", data, "--listen", listen]
     with process(command, log, stdout=subprocess.PIPE, env=inherited | environment) as child:
         yield Server(*_addresses(child, log), data, log)
 
