@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Everything is built with the same flags, so that no target compiles again what another has compiled.
 # disable_grpc_modules leaves out of Google's storage client what only its own network's direct paths need: a sixth of the program.
-GOFLAGS_BUILD := -trimpath -tags disable_grpc_modules -ldflags "-s -w -X main.version=$(VERSION)"
+export GOFLAGS := $(GOFLAGS) -trimpath -tags=disable_grpc_modules
+GOFLAGS_BUILD := -ldflags "-s -w -X main.version=$(VERSION)"
 PACKAGES := ./...
 TEST_FLAGS ?=
 
@@ -35,6 +37,22 @@ test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL
 	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
 	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
 
+# Programs that do one thing after the other, on a developer's machine. The race detector has nothing to find in them,
+# and what they are built on takes minutes to compile for it.
+SEQUENTIAL := bundle changes codegen contract lintdoc internal
+space := $(subst x,,x x)
+
+.PHONY: test-race
+test-race: ## Run all tests but test-sequential's under the race detector, then look at the document as test does
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
+	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m -race -vet=off -shuffle=on -count=1 $(TEST_FLAGS) \
+		./tools/faults ./impl/apitest $$(go list ./... | grep -vE '^parley/tools/($(subst $(space),|,$(SEQUENTIAL)))(/|$$)') && \
+	go run ./tools/contract "$$log"
+
+.PHONY: test-sequential
+test-sequential: ## Run the tests of the tools that make and judge the document
+	@go test -vet=off -shuffle=on -count=1 $(patsubst %,./tools/%/...,$(SEQUENTIAL))
+
 .PHONY: test-cost
 test-cost: ## Hold what the race detector would change: the edge's allocations, the time of a drawing
 	@go test -count=1 -run "Allocations|Hostile|TheCost" ./impl/httpd ./impl/core/drawing
@@ -46,6 +64,7 @@ bench-edge: ## Measure what the edge costs on top of a plain router
 .PHONY: lint
 lint: $(GOLANGCI) lint-doc ## Lint code and document
 	@$(GOLANGCI) run ./db/... ./impl/... ./tools/...
+	@go vet ./gen/...
 
 $(GOLANGCI):
 	@GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
