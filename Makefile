@@ -5,7 +5,6 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # disable_grpc_modules leaves out of Google's storage client what only its own network's direct paths need: a sixth of the program.
 export GOFLAGS := $(GOFLAGS) -trimpath -tags=disable_grpc_modules
 GOFLAGS_BUILD := -ldflags "-s -w -X main.version=$(VERSION)"
-PACKAGES := ./...
 TEST_FLAGS ?=
 
 include tools/openapi.mk
@@ -31,27 +30,17 @@ unexport DATABASE_URL
 export PARLEY_TEST_DATABASE_URL := $(DATABASE_URL)
 endif
 
+# Programs that do one thing after the other, on a developer's machine. The race detector has nothing to find in them,
+# and what they are built on takes minutes to compile for it: TEST_FLAGS is not for their tests.
+SEQUENTIAL := bundle changes codegen contract lintdoc internal
+space := $(subst x,,x x)
+CONCURRENT = ./tools/faults ./impl/apitest $$(go list ./... | grep -vE '^parley/tools/($(subst $(space),|,$(SEQUENTIAL)))(/|$$)')
+
 .PHONY: test
 test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL, then name what of the document none exercised
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
-	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
-	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
-
-# Programs that do one thing after the other, on a developer's machine. The race detector has nothing to find in them,
-# and what they are built on takes minutes to compile for it.
-SEQUENTIAL := bundle changes codegen contract lintdoc internal
-space := $(subst x,,x x)
-
-.PHONY: test-race
-test-race: ## Run all tests but test-sequential's under the race detector, then look at the document as test does
-	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
-	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m -race -vet=off -shuffle=on -count=1 $(TEST_FLAGS) \
-		./tools/faults ./impl/apitest $$(go list ./... | grep -vE '^parley/tools/($(subst $(space),|,$(SEQUENTIAL)))(/|$$)') && \
-	go run ./tools/contract "$$log"
-
-.PHONY: test-sequential
-test-sequential: ## Run the tests of the tools that make and judge the document
-	@go test -vet=off -shuffle=on -count=1 $(patsubst %,./tools/%/...,$(SEQUENTIAL))
+	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(CONCURRENT) && \
+	go run ./tools/contract "$$log" && go test $(patsubst %,./tools/%/...,$(SEQUENTIAL))
 
 .PHONY: test-cost
 test-cost: ## Hold what the race detector would change: the edge's allocations, the time of a drawing
