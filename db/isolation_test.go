@@ -265,7 +265,7 @@ func (n tenant) talkCalls() []call {
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "LockPurses": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
-	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Notify": "no rows",
+	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Ready": "pool", "Notify": "no rows",
 	"Migrate": "schema", "Placements": "schema", "Distribute": "schema",
 	"Certificate": "the server's own", "PutCertificate": "the server's own", "DeleteCertificate": "the server's own", "Snapshot": "for operators", "Restore": "for operators", "PoolState": "no rows", "Diagnose": "for operators", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",
@@ -276,7 +276,7 @@ var apart = map[string]string{
 	"ForgetAnswers": "the account's own rows", "Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
-	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
+	"RenewLeases": "a server's own turns", "LapsedTurns": "a server's work over all accounts", "TakeOverTurn": "a server's work over all accounts; it names the account that LapsedTurns found",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
 	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",
