@@ -136,7 +136,7 @@ type OauthIntrospection struct {
 // Example: Bearer
 type OauthIntrospectionTokenType string
 
-// OauthIntrospectionForm The form of an introspection.
+// OauthIntrospectionForm The form of an introspection. A member without a value is as none (RFC 6749, section 3.2).
 type OauthIntrospectionForm struct {
 	// Token The access token.
 	//
@@ -205,7 +205,7 @@ type OauthMetadata struct {
 	ServiceDocumentation string `json:"service_documentation"`
 }
 
-// OauthRevocationForm The form of a revocation.
+// OauthRevocationForm The form of a revocation. A member without a value is as none (RFC 6749, section 3.2).
 type OauthRevocationForm struct {
 	// Token The access token.
 	//
@@ -256,7 +256,7 @@ type OauthToken struct {
 // Example: Bearer
 type OauthTokenTokenType string
 
-// OauthTokenForm The form of the client credentials grant.
+// OauthTokenForm The form of the client credentials grant. A member without a value is as none (RFC 6749, section 3.2).
 type OauthTokenForm struct {
 	// GrantType Must be `client_credentials`. Anything else is answered with `unsupported_grant_type`.
 	//

@@ -217,6 +217,9 @@ func TestClientsMayUseBasic(t *testing.T) {
 		form := url.Values{"grant_type": {"client_credentials"}, "token": {"unknown"}}
 		send(path, id+":"+secret, form).Want(t, http.StatusOK)
 		send(path, id+":wrong", form).Want(t, http.StatusUnauthorized)
+		empty := url.Values{"client_id": {""}, "client_secret": {""}, "scope": {""}, "token_type_hint": {""}} // as none: RFC 6749, section 3.2
+		empty["grant_type"], empty["token"] = form["grant_type"], form["token"]
+		send(path, id+":"+secret, empty).Want(t, http.StatusOK)
 		send(path, "%zz:"+secret, form).Want(t, http.StatusUnauthorized)
 		form.Set("client_id", id)
 		send(path, id+":"+secret, form).Want(t, http.StatusOK)

@@ -1,3 +1,0 @@
-package main
-import _ "parley/gen/client"
-func main() {}

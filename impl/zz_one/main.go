@@ -1,3 +1,0 @@
-package main
-import _ "parley/gen/client/characters"
-func main() {}
