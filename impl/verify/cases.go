@@ -28,7 +28,7 @@ const longestWait = 70 * time.Second
 // maxAnswer bounds how much of an answer is read, in bytes.
 const maxAnswer = 64 << 20
 
-// examples sends what the document shows for an operation, as JSON and, where there is one, as a stream.
+// examples sends what the document shows for an operation, in each content type and, where there is one, as a stream.
 func (r *run) examples(op *contract.Operation, values map[string]string) {
 	if op.WebSocket() {
 		r.skip(op, "it is a WebSocket's handshake")
@@ -36,18 +36,23 @@ func (r *run) examples(op *contract.Operation, values map[string]string) {
 	}
 	all := examples(op)
 	if len(all) == 0 {
-		r.skip(op, "it takes no JSON")
+		r.skip(op, "it takes nothing of which the document could show an example")
 	}
 	for i, e := range all {
 		body, missing := r.body(op, e)
-		if slices.ContainsFunc(missing, func(name string) bool { return slices.Contains(op.JSONBody().Required, name) }) {
+		if slices.ContainsFunc(missing, func(name string) bool { return secret(name) || slices.Contains(e.schema.Required, name) }) {
 			r.add(op, e.name, 0, Skipped, "nothing was made that it could name as "+strings.Join(missing, ", "), 0)
 			continue
 		}
+		sent, err := r.encode(op, e, body)
+		if err != nil {
+			r.add(op, e.name, 0, Skipped, err.Error(), 0)
+			continue
+		}
 		excuse := r.excuse(op, body, missing)
-		r.example(op, values, e.name, body, "application/json", excuse)
+		r.example(op, values, e.name, sent, jsonBody, excuse)
 		if streams(op) && i == 0 && op.Method != http.MethodGet {
-			r.example(op, values, e.name+", streamed", body, "text/event-stream", excuse)
+			r.example(op, values, e.name+", streamed", sent, "text/event-stream", excuse)
 		}
 	}
 }
@@ -74,7 +79,7 @@ func streams(op *contract.Operation) bool {
 	return r != nil && r.Value.Content["text/event-stream"] != nil
 }
 
-func (r *run) example(op *contract.Operation, values map[string]string, name string, body any, accept, excuse string) {
+func (r *run) example(op *contract.Operation, values map[string]string, name string, sent *content, accept, excuse string) {
 	if r.ctx.Err() != nil {
 		return
 	}
@@ -86,7 +91,7 @@ func (r *run) example(op *contract.Operation, values map[string]string, name str
 		r.allowed--
 		r.report.Answers++
 	}
-	request, err := r.request(op, values, body, accept)
+	request, err := r.request(op, values, sent, accept)
 	if err != nil {
 		r.add(op, name, 0, Skipped, err.Error(), 0)
 		return
@@ -95,7 +100,7 @@ func (r *run) example(op *contract.Operation, values map[string]string, name str
 }
 
 // request makes the request of an operation, with the parameters that it must have.
-func (r *run) request(op *contract.Operation, values map[string]string, body any, accept string) (*http.Request, error) {
+func (r *run) request(op *contract.Operation, values map[string]string, sent *content, accept string) (*http.Request, error) {
 	path := variable.ReplaceAllStringFunc(op.Path, func(name string) string {
 		return url.PathEscape(known(values, op.Surface(), strings.Trim(name, "{}")))
 	})
@@ -118,29 +123,27 @@ func (r *run) request(op *contract.Operation, values map[string]string, body any
 			}
 		}
 	}
-	var content io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		content = bytes.NewReader(raw)
+	var body io.Reader
+	if sent != nil {
+		body = bytes.NewReader(sent.raw)
 	}
 	address := r.Target + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(r.ctx, op.Method, address, content)
+	request, err := http.NewRequestWithContext(r.ctx, op.Method, address, body)
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if sent != nil {
+		request.Header.Set("Content-Type", sent.kind)
 	}
 	if accept != "" {
 		request.Header.Set("Accept", accept)
 	}
-	request.Header.Set("Authorization", "Bearer "+r.Key)
+	if sent == nil || sent.kind != formURL { // a client of OAuth says in the form who it is
+		request.Header.Set("Authorization", "Bearer "+r.Key)
+	}
 	return request, nil
 }
 

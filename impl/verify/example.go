@@ -12,25 +12,38 @@ import (
 
 // example is a body that the document shows.
 type example struct {
-	name string
-	body any
+	name   string
+	body   any
+	media  string           // its content type; "" for a request without a body
+	schema *openapi3.Schema // of the body
 }
 
-// examples are the JSON bodies that the document shows for an operation; a nameless one without a body when it shows none.
+// examples are the bodies that the document shows for an operation, as JSON and as forms; one without a body when it takes none.
 func examples(op *contract.Operation) []example {
 	if op.RequestBody == nil {
 		return []example{{name: "example"}}
 	}
-	content := op.RequestBody.Value.Content["application/json"]
-	if content == nil {
-		return nil
+	var all []example
+	for _, media := range []string{jsonBody, formData, formURL} {
+		if content := op.RequestBody.Value.Content[media]; content != nil {
+			all = append(all, examplesOf(media, content)...)
+		}
+	}
+	return all
+}
+
+// examplesOf are the bodies of one content type, by name.
+func examplesOf(media string, content *openapi3.MediaType) []example {
+	suffix := ""
+	if media != jsonBody {
+		suffix = ", as a form"
 	}
 	if content.Example != nil {
-		return []example{{"example", content.Example}}
+		return []example{{"example" + suffix, content.Example, media, content.Schema.Value}}
 	}
 	var all []example
 	for name, e := range content.Examples {
-		all = append(all, example{"example " + name, e.Value.Value})
+		all = append(all, example{"example " + name + suffix, e.Value.Value, media, content.Schema.Value})
 	}
 	slices.SortFunc(all, func(a, b example) int { return strings.Compare(a.name, b.name) })
 	return all
@@ -39,18 +52,17 @@ func examples(op *contract.Operation) []example {
 // body is an example with what exists in place of what it only shows. The second result names the members that nothing
 // stands for; they are left out.
 func (r *run) body(op *contract.Operation, e example) (body any, missing []string) {
-	schema := op.JSONBody()
 	object, ok := e.body.(map[string]any)
-	if schema == nil || !ok {
+	if e.schema == nil || !ok {
 		return e.body, nil
 	}
 	copied := map[string]any{}
 	for name, value := range object {
-		property := property(schema, name)
+		property := property(e.schema, name)
 		switch {
 		case r.models[name] != "" && text(value) != "":
 			copied[name] = r.models[name]
-		case reference(name, value):
+		case reference(name, value), e.media == formURL && secret(name):
 			if known := known(r.own, op.Surface(), name); known != "" {
 				copied[name] = typed(known, value)
 			} else {
@@ -68,6 +80,9 @@ func (r *run) body(op *contract.Operation, e example) (body any, missing []strin
 	}
 	return copied, missing
 }
+
+// secret tells whether a member of a form of OAuth's is something that the server made up.
+func secret(name string) bool { return name == "client_secret" || name == "token" }
 
 func property(schema *openapi3.Schema, name string) *openapi3.Schema {
 	if p := schema.Properties[name]; p != nil {

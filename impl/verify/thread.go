@@ -135,6 +135,7 @@ func (r *run) learn(op *contract.Operation, values map[string]string, status int
 	if removal := r.removal(op); removal != nil {
 		r.keepMade(op, removal, values, header, document, response.Value)
 	}
+	r.keepSecrets(document)
 }
 
 // shown is what an answer shows: its JSON, or the members of all events of a stream, and of the objects in them.

@@ -189,6 +189,7 @@ func (r *run) walk(chosen []*contract.Operation) {
 			}
 		}
 	}
+	r.sendForms(chosen, done)
 	for _, op := range chosen {
 		if op.Method == http.MethodGet && len(op.Params) == 0 || op.Method == http.MethodGet && len(variables(op)) == 0 {
 			r.examples(op, r.found)

@@ -69,6 +69,9 @@ func TestParleyIsWhatItsDocumentSays(t *testing.T) {
 	for _, must := range []string{
 		"createAgent: no key", "getAgent: example", "getAgent: unknown id", "listMessages: example", "deleteConversation: deletion",
 		"streamTurnEvents: example", "createWebhook: a body that is no JSON", "listAgents: a method that the path does not have",
+		"createUpload: example picture, as a form", "importAgent: example card, as a form", "createDocument: example file, as a form",
+		"createProject: example project, as a form", "updateProjectSettings: example persona, as a form", "createOauthToken: example form, as a form",
+		"introspectOauthToken: example form, as a form", "revokeOauthToken: example form, as a form",
 	} {
 		if !passed[must] {
 			t.Errorf("nothing passed %s", must)

@@ -900,7 +900,7 @@ type MessageSend struct {
 	// Example: true
 	Stream *bool `json:"stream,omitempty"`
 
-	// Images Pictures for a model that can see.
+	// Images Pictures for a model that can see. An empty list is as none.
 	//
 	// Example: [{"id":"img_456def"}]
 	Images []MessagePicture `json:"images,omitempty"`

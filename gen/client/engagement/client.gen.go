@@ -447,10 +447,10 @@ type AnalysisEngagementLevel string
 
 // AnalysisRequest What to compute.
 type AnalysisRequest struct {
-	// Metrics The metrics to compute; all of them if absent.
+	// Metrics The metrics to compute; all of them if absent or empty.
 	Metrics []MetricName `json:"metrics,omitempty"`
 
-	// UserIds Users to analyse as if they were one, instead of `user_id`.
+	// UserIds Users to analyse as if they were one, instead of `user_id`. An empty list is as none.
 	//
 	// Example: ["example_user","other_user"]
 	UserIds []string `json:"user_ids,omitempty"`
@@ -661,7 +661,7 @@ type BehaviorProperties map[string]interface{}
 
 // BehaviorReport One event by its members, or a batch in `events`. With both, the event counts after the batch.
 type BehaviorReport struct {
-	// Events A batch, in any order.
+	// Events A batch, in any order. An empty one is as none.
 	Events []BehaviorEvent `json:"events,omitempty"`
 
 	// EventID Names the event among the user's, so that a repetition counts once; at most 128 characters.

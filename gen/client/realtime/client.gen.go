@@ -419,6 +419,12 @@ type OpenaiErrorBody struct {
 	Error OpenaiError `json:"error"`
 }
 
+// RealtimeAskedModalities What answers are made of. Without a speech provider it is text, whatever else is asked for. An empty list asks for the default.
+type RealtimeAskedModalities = []string
+
+// RealtimeAskedOutputModalities What answers are made of. An empty list asks for the default.
+type RealtimeAskedOutputModalities = []string
+
 // RealtimeAudio How audio comes and goes.
 type RealtimeAudio struct {
 	// Input What is heard.
@@ -886,8 +892,8 @@ type RealtimeSessionCreate struct {
 	// Example: gpt-4o-realtime-preview-2024-12-17
 	Model *RealtimeModelName `json:"model,omitempty"`
 
-	// Modalities What answers are made of. Without a speech provider it is text, whatever else is asked for.
-	Modalities *RealtimeModalities `json:"modalities,omitempty"`
+	// Modalities What answers are made of. Without a speech provider it is text, whatever else is asked for. An empty list asks for the default.
+	Modalities *RealtimeAskedModalities `json:"modalities,omitempty"`
 
 	// Instructions What the model is told beside an agent's persona.
 	//
@@ -967,8 +973,8 @@ type RealtimeSessionSettings struct {
 	// Example: gpt-4o-realtime-preview-2024-12-17
 	Model *RealtimeModelName `json:"model,omitempty"`
 
-	// OutputModalities What answers are made of.
-	OutputModalities *RealtimeOutputModalities `json:"output_modalities,omitempty"`
+	// OutputModalities What answers are made of. An empty list asks for the default.
+	OutputModalities *RealtimeAskedOutputModalities `json:"output_modalities,omitempty"`
 
 	// Instructions What the model is told beside an agent's persona.
 	//

@@ -23,7 +23,7 @@ func (a analysis) AnalyzeEngagement(ctx context.Context, request gen.AnalyzeEnga
 	}
 	users := body.UserIds
 	switch one := text(request.Params.UserID); {
-	case (one == "") == (users == nil):
+	case (one == "") == (len(users) == 0):
 		return nil, fault.New(fault.Invalid, "Name one user in the parameter user_id, or several in user_ids.")
 	case one != "":
 		users = []string{one}

@@ -53,7 +53,7 @@ func fromAPIReport(r gen.BehaviorReport) ([]engagement.Behavior, error) {
 	single := gen.BehaviorEvent{
 		EventID: r.EventID, UserID: r.UserID, Type: r.Type, At: r.At, DurationSeconds: r.DurationSeconds, Properties: r.Properties,
 	}
-	if r.Events == nil && (r.UserID == nil || r.Type == nil) {
+	if len(r.Events) == 0 && (r.UserID == nil || r.Type == nil) {
 		return nil, fault.New(fault.Invalid, "An event needs user_id and type; a batch stands in events.")
 	}
 	batch := make([]engagement.Behavior, len(r.Events), len(r.Events)+1)
