@@ -56,7 +56,7 @@ func (a *Act) Commit(sealedAnswer []byte) error {
 	}
 	a.end()
 	if err := q.tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", translateIn(a.ctx, err))
+		return fmt.Errorf("commit: %w", a.db.prepared.told(a.ctx, err))
 	}
 	a.db.keep(a.ctx, q)
 	return nil

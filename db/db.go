@@ -50,7 +50,7 @@ type DB struct {
 	// Calls of many requests, joined.
 	callers    batcher[string, *Caller]
 	models     batcher[wantedModel, *Model]
-	beginnings batcher[begins, bool]
+	beginnings batcher[begins, begunTogether]
 	ends       batcher[endedTurn, bool]
 
 	limitedPayers limitedPayers
@@ -140,7 +140,7 @@ func (d *DB) InTx(ctx context.Context, do func(*Queries) error) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", translateIn(ctx, err))
+		return fmt.Errorf("commit: %w", d.prepared.told(ctx, err))
 	}
 	d.keep(ctx, q)
 	return nil
@@ -160,6 +160,7 @@ func (d *DB) keep(ctx context.Context, q *Queries) {
 type registry struct {
 	pool       *sqlx.DB
 	unprepared bool
+	room       room
 	mu         sync.Mutex
 	bySQL      sync.Map // string → *sqlx.Stmt
 }
@@ -192,6 +193,12 @@ func (p plain) ExecContext(ctx context.Context, args ...any) (sql.Result, error)
 
 func (p plain) QueryxContext(ctx context.Context, args ...any) (*sqlx.Rows, error) {
 	return p.on.QueryxContext(ctx, p.sql, args...)
+}
+
+// told is translateIn for what a statement came to.
+func (r *registry) told(ctx context.Context, err error) error {
+	r.room.note(err)
+	return translateIn(ctx, err)
 }
 
 func (r *registry) stmt(ctx context.Context, sql string) (*sqlx.Stmt, error) {
@@ -292,7 +299,7 @@ func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) (er
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.GetContext(ctx, dst, asSent(args)...))
+	return q.prepared.told(ctx, s.GetContext(ctx, dst, asSent(args)...))
 }
 
 // list reads all rows into the slice behind dst.
@@ -309,7 +316,7 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) (e
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return translateIn(ctx, s.SelectContext(ctx, dst, asSent(args)...))
+	return q.prepared.told(ctx, s.SelectContext(ctx, dst, asSent(args)...))
 }
 
 // exec runs a statement and returns how many rows it touched.
@@ -328,7 +335,7 @@ func (q *Queries) exec(ctx context.Context, sql string, args ...any) (touched in
 	}
 	res, err := s.ExecContext(ctx, asSent(args)...)
 	if err != nil {
-		return 0, translateIn(ctx, err)
+		return 0, q.prepared.told(ctx, err)
 	}
 	n, err := res.RowsAffected()
 	return n, translate(err)

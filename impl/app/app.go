@@ -230,7 +230,7 @@ func (a *App) ready(ctx context.Context) error {
 	if a.stopping.Load() {
 		return errors.New("the server is shutting down")
 	}
-	return a.database.Ping(ctx)
+	return a.database.Ready(ctx)
 }
 
 // lastWords bounds how long readers may take to receive the end of a turn that was given up.

@@ -37,7 +37,7 @@ func (a *App) ServeMetrics(l net.Listener) {
 // health looks at the parts of the server. The jobs' runner is made last.
 func (a *App) health() *health.Service {
 	return &health.Service{
-		Ping: a.database.Ping, Files: a.Blobs.Check, Stopping: a.stopping.Load, Now: now,
+		Ping: a.database.Ready, Files: a.Blobs.Check, Stopping: a.stopping.Load, Now: now,
 		Queues:    func(ctx context.Context) ([]db.JobQueue, error) { return a.database.JobQueues(ctx, now()) },
 		LeftAlone: func() int { servers, _ := a.turns.LeftAlone(); return servers },
 	}

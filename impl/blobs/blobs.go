@@ -9,6 +9,7 @@
 package blobs
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
@@ -53,6 +56,7 @@ func (n Name) key() (string, error) {
 type Store struct {
 	bucket *blob.Bucket
 	box    *secret.Box
+	full   atomic.Bool // there was no room for the blob that was written last
 }
 
 // New returns a store on an open bucket. Close ends the bucket.
@@ -79,7 +83,7 @@ func open(ctx context.Context, where string) (*blob.Bucket, error) {
 	})
 }
 
-// Check is nil when the store can be reached.
+// Check is nil when the store can be reached and, after it had no room for a blob, has some again.
 func (s *Store) Check(ctx context.Context) error {
 	there, err := s.bucket.IsAccessible(ctx)
 	if err == nil && !there {
@@ -88,7 +92,32 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reach the blob store: %w", err)
 	}
+	if s.full.Load() {
+		return s.tryRoom(ctx)
+	}
 	return nil
+}
+
+// tryRoomBytes are more than what is left of a disk that is called full.
+const tryRoomBytes = 1 << 20
+
+// tryRoom writes a blob that belongs to nobody and removes it.
+func (s *Store) tryRoom(ctx context.Context) error {
+	key := "server/room/" + rand.Text()
+	if err := s.PutRaw(ctx, key, bytes.NewReader(make([]byte, tryRoomBytes))); err != nil {
+		return err
+	}
+	return s.remove(ctx, key)
+}
+
+// wrote remembers whether there was room for a blob.
+func (s *Store) wrote(err error) {
+	switch {
+	case err == nil:
+		s.full.Store(false)
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		s.full.Store(true)
+	}
 }
 
 // Close ends the store.
@@ -96,7 +125,8 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 // Put stores what write writes, at most bytesMax, and returns how much that was.
 // When write fails, or writes more (ErrTooLarge), nothing is stored. An existing blob is replaced at once.
-func (s *Store) Put(ctx context.Context, name Name, bytesMax int64, write func(io.Writer) error) (int64, error) {
+func (s *Store) Put(ctx context.Context, name Name, bytesMax int64, write func(io.Writer) error) (stored int64, err error) {
+	defer func() { s.wrote(err) }()
 	key, err := name.key()
 	if err != nil {
 		return 0, err

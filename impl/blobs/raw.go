@@ -48,7 +48,8 @@ func (s *Store) eachOne(ctx context.Context, key string, each func(string, int64
 }
 
 // PutRaw stores a blob as EachRaw gave it, in place of one that is there.
-func (s *Store) PutRaw(ctx context.Context, key string, content io.Reader) error {
+func (s *Store) PutRaw(ctx context.Context, key string, content io.Reader) (err error) {
+	defer func() { s.wrote(err) }()
 	if !rawKey.MatchString(key) {
 		return fmt.Errorf("no blob has the key %q", key)
 	}

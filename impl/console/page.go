@@ -28,16 +28,17 @@ type pages map[string]*template.Template
 
 // view is what every template is given.
 type view struct {
-	Title  string
-	Nav    string // the entry of the menu that is marked
-	Me     *platform.Me
-	Admin  bool   // may rule the account
-	Done   string // what was done before the page was asked for; ""
-	Error  string // why what was asked for was not done; ""
-	Once   string // for the forms of the page: see once
-	Path   string // of the page itself
-	Module string // the module that the page runs beside the common one; ""
-	Data   any
+	Title    string
+	Nav      string // the entry of the menu that is marked
+	Me       *platform.Me
+	Admin    bool   // may rule the account
+	Operator bool   // may rule the server
+	Done     string // what was done before the page was asked for; ""
+	Error    string // why what was asked for was not done; ""
+	Once     string // for the forms of the page: see once
+	Path     string // of the page itself
+	Module   string // the module that the page runs beside the common one; ""
+	Data     any
 }
 
 // loadPages parses the templates, which are part of the program: an error is a defect.
@@ -71,7 +72,7 @@ var dones = map[string]string{
 // show answers with a page.
 func (v *visit) show(status int, name string, page view) error {
 	page.Me, page.Path, page.Once = v.me, v.URL.Path, newOnce()
-	page.Admin = v.isAdmin()
+	page.Admin, page.Operator = v.isAdmin(), v.isOperator()
 	if v.Method == http.MethodGet && page.Done == "" {
 		page.Done = dones[v.URL.Query().Get("done")]
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -194,6 +195,8 @@ func (f form) takeFile(name string, schema *openapi3.Schema, part *multipart.Par
 	limit := int64(*schema.MaxLength)
 	u.Size, err = io.Copy(io.MultiWriter(file, u.digest), io.LimitReader(part, limit+1))
 	switch {
+	case isOurs(err):
+		return fmt.Errorf("write an upload: %w", err)
 	case err != nil:
 		return fault.New(fault.Invalid, "The request body could not be read.").Because(err)
 	case u.Size > limit:
@@ -205,6 +208,12 @@ func (f form) takeFile(name string, schema *openapi3.Schema, part *multipart.Par
 		return invalid([]fault.Field{{In: "body", Path: "/" + name, Rule: "minLength", Reason: "is empty"}})
 	}
 	return nil
+}
+
+// isOurs tells a failure of the file that is written from one of the body that is read.
+func isOurs(err error) bool {
+	_, ours := errors.AsType[*fs.PathError](err)
+	return ours
 }
 
 // leave checks what was read against the schema and hands it on.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"parley/db"
@@ -107,9 +108,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, nil when there is none.
 func (e *Error) Unwrap() error { return e.cause }
 
+// roomAfter is when a full disk is worth another try: somebody has to act first.
+const roomAfter = 30 * time.Second
+
 // From returns the fault in err's chain. An error without one is Canceled when
-// the caller's context ended, Unavailable when the database is away, otherwise
-// Internal with err as its cause.
+// the caller's context ended, Unavailable when the database is away or a disk is
+// full, otherwise Internal with err as its cause.
 // It returns nil for a nil err.
 func From(err error) *Error {
 	if err == nil {
@@ -125,6 +129,10 @@ func From(err error) *Error {
 	case errors.Is(err, db.ErrUnavailable):
 		f := New(Unavailable, "The database is not available.").Because(err)
 		f.RetryAfter = time.Second
+		return f
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		f := New(Unavailable, "There is no room to store this now.").Because(err)
+		f.RetryAfter = roomAfter
 		return f
 	}
 	return New(Internal, "Internal error").Because(err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +28,8 @@ func TestFrom(t *testing.T) {
 		"fault with cause":  {known.Because(cause), fault.NoFunds, "no funds"},
 		"caller left":       {fmt.Errorf("read: %w", context.Canceled), fault.Canceled, "The request was canceled."},
 		"database away":     {errors.Join(db.ErrUnavailable, cause), fault.Unavailable, "The database is not available."},
+		"disk full":         {fmt.Errorf("write: %w", &fs.PathError{Op: "write", Err: syscall.ENOSPC}), fault.Unavailable, "There is no room to store this now."},
+		"quota used up":     {syscall.EDQUOT, fault.Unavailable, "There is no room to store this now."},
 		"row not found":     {db.ErrNotFound, fault.Internal, "Internal error"},
 		"anything else":     {cause, fault.Internal, "Internal error"},
 		"left while a wait": {errors.Join(context.Canceled, db.ErrUnavailable), fault.Canceled, "The request was canceled."},

@@ -3,6 +3,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -65,8 +66,8 @@ func (s *Service) look(ctx context.Context, now time.Time) Status {
 	defer cancel()
 	files := make(chan string, 1)
 	go func() { files <- stateOf(s.Files(ctx)) }()
-	database, work := stateOf(s.Ping(ctx)), Down
-	if database == OK {
+	database, work := databaseState(s.Ping(ctx)), Down
+	if database != Down {
 		work = s.work(ctx, now)
 	}
 	parts := []Part{{"database", database}, {"answers", s.answers(database)}, {"work", work}, {"files", <-files}}
@@ -95,6 +96,14 @@ func (s *Service) work(ctx context.Context, now time.Time) string {
 		}
 	}
 	return OK
+}
+
+// databaseState is degraded while there is no room: what is stored can be read.
+func databaseState(err error) string {
+	if errors.Is(err, db.ErrNoRoom) {
+		return Degraded
+	}
+	return stateOf(err)
 }
 
 func stateOf(err error) string {

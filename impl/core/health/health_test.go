@@ -36,8 +36,11 @@ func TestStatusNamesWhatDoesNotWork(t *testing.T) {
 		state  string
 		parts  string // the states of database, answers, work, files
 	}{
-		"nothing":          {func(*at) {}, health.OK, "ok ok ok ok"},
-		"the database":     {func(a *at) { a.Ping = func(context.Context) error { return broken } }, health.Down, "down down down ok"},
+		"nothing":      {func(*at) {}, health.OK, "ok ok ok ok"},
+		"the database": {func(a *at) { a.Ping = func(context.Context) error { return broken } }, health.Down, "down down down ok"},
+		"the disk of the database": {func(a *at) {
+			a.Ping = func(context.Context) error { return errors.Join(db.ErrNoRoom, broken) }
+		}, health.Degraded, "degraded down ok ok"},
 		"a provider":       {func(a *at) { a.LeftAlone = func() int { return 1 } }, health.Degraded, "ok degraded ok ok"},
 		"the blob store":   {func(a *at) { a.Files = func(context.Context) error { return broken } }, health.Degraded, "ok ok ok down"},
 		"a server's end":   {func(a *at) { a.Stopping = func() bool { return true } }, health.Degraded, "ok down ok ok"},
