@@ -197,7 +197,10 @@ class Panel {
 
   // greetAgain shows the questions that were just learned, unless something was said meanwhile.
   greetAgain() {
-    if (!this.log.querySelector(".said")) this.greet()
+    if (this.log.querySelector(".said")) return
+    const bad = this.log.querySelector(".bad")
+    this.greet()
+    if (bad) this.log.append(bad)
   }
 
   greet() {

@@ -176,6 +176,20 @@ export default {
     await kit.judged(page, "widget-rtl-closed")
   },
 
+  async "dresses as the tag says"(kit) {
+    const page = await kit.page()
+    const origin = await embedded({attributes: `data-theme="dark" data-position="start" data-greeting="Good day" data-language="de" data-color="#ffd166" data-open`})
+    await page.goto(origin)
+    await panel(page).getByText("Good day").waitFor()
+    want(await panel(page).getByRole("textbox").getAttribute("aria-label") === "Nachricht schreiben", "the words are not German")
+    const look = await panel(page).locator(".panel").evaluate((e) => ({paper: getComputedStyle(e).backgroundColor, left: e.getBoundingClientRect().left}))
+    want(look.paper === "rgb(24, 26, 31)" && look.left < 100, `the panel is ${look.paper} at ${look.left}`)
+    const ink = await panel(page).locator("header").evaluate((e) => getComputedStyle(e).color)
+    want(ink === "rgb(0, 0, 0)", `on a light colour the title is ${ink}`)
+    want(!(await panel(page).locator("input[type=file]").evaluate((e) => !e.hidden || !e.previousElementSibling.hidden)), "files are taken where the tag does not allow them")
+    await kit.judged(page, "widget-dressed")
+  },
+
   async "works by keyboard alone"(kit) {
     const page = await kit.page({reducedMotion: "reduce"})
     await page.goto(await embedded())
