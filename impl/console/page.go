@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"reflect"
 	"strings"
 	"time"
 
@@ -199,9 +198,15 @@ func money(micros int64) string {
 	return sign + text[:keep]
 }
 
-// count groups the digits of an integer, or of what a pointer to one holds.
+// count groups the digits of an integer, or of what a pointer to one has.
 func count(n any) string {
-	text := fmt.Sprint(reflect.Indirect(reflect.ValueOf(n)))
+	switch limit := n.(type) {
+	case *int32:
+		n = *limit
+	case *int64:
+		n = *limit
+	}
+	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "\u202f" + text[i:]
 	}
