@@ -30,9 +30,12 @@ async function made() {
   const hook = await call("POST", "/api/v1/admin/webhooks", {url: `${server}/nobody-listens`, events: ["message.created", "balance.low"]})
   await api("/api/v1/chat", {message: "And this one is told to the webhook."})
   const [named] = await call("GET", "/api/v1/keys")
+  const client = await call("POST", "/api/v1/admin/oauth-clients", {name: "Billing job", scopes: ["webchat"]})
+  const own = await call("GET", "/api/v1/admin/account")
   return {
     "/keys/{id}": `/keys/${named.id}`, "/webhooks/{id}": `/webhooks/${hook.id}`, "/projects/{id}": `/projects/${project.data.id}`,
     "/flows/{id}": `/flows/${flow.id}`, "/chats/{id}": `/chats/${chat.id}`, "/conversations/{id}": `/conversations/${conversation.id}`,
+    "/clients/{id}": `/clients/${client.id}`, "/accounts/{id}": `/accounts/${own.id}`,
   }
 }
 
