@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: fuzz verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections disk-full scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
+.PHONY: fuzz verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections disk-full major-upgrade-check scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -138,6 +138,9 @@ idle-connections: ## Hold 19,000 connections that say nothing, or say it slowly,
 
 disk-full: ## Fill the disks of files, of forms and of the embedded Postgres (needs root)
 	@go run ./tools/withdb go test -count=1 -timeout=10m -tags diskfull -run TestAFullDisk -v ./tools/faults
+
+major-upgrade-check: ## Move data from Postgres 16 to 18 and to a Postgres outside, both brought along, and compare
+	@tools/checks/majors/run
 
 scale: ## Store five million messages and measure what they, housekeeping and retention take; needs 8 GB for a while
 	@go run ./tools/withdb go test -count=1 -timeout=60m -run TestTheCostOfManyMessages -v ./db -scale-messages 5000000

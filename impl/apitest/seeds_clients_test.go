@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"parley/impl/core/provider/providertest"
 	"parley/impl/testkit"
 )
 
@@ -38,6 +39,7 @@ func fromFetch(text string) (header map[string]string, body string) {
 func TestSeed003ClientsGetTheirStream(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
+	upstream := x.Upstream(t)
 	for name, read := range map[string]func(string) (map[string]string, string){"curl": fromCurl, "fetch": fromFetch} {
 		e := examples(t, "003")[name]
 		text := strings.NewReplacer(keyPlaceholder, x.key.Text, hostPlaceholder, x.server.URL).Replace(e.text)
@@ -45,17 +47,23 @@ func TestSeed003ClientsGetTheirStream(t *testing.T) {
 			t.Fatalf("%s goes elsewhere: %s", name, text)
 		}
 		header, body := read(text)
+		upstream.Answers(providertest.SSE(pieces...))
 		got := x.server.Do(t, testkit.Request{Path: "/api/v1/chat", Header: header, Body: body}).Want(t, http.StatusOK)
 		wantHeader(t, got, "Content-Type", "text/event-stream")
-		wantWholeChunks(t, rawChunks(t, x.server, header, body))
+		seen := make(chan struct{}, 100)
+		upstream.Answers(providertest.Paced(seen, pieces...))
+		wantWholeChunks(t, rawChunks(t, x.server, header, body, seen))
 	}
 }
+
+// pieces are what the model says, one when the one before has arrived: what is there together may come together.
+var pieces = []string{"Grüße", " from", " the model 🙂"}
 
 // A page that decodes each chunk alone, as the seed's does, must see neither
 // half a character nor half an event.
 func wantWholeChunks(t *testing.T, chunks []string) {
 	t.Helper()
-	if len(chunks) < 3 {
+	if len(chunks) < len(pieces) {
 		t.Errorf("the answer came in %d chunks: it was not streamed", len(chunks))
 	}
 	for _, chunk := range chunks {
@@ -63,13 +71,14 @@ func wantWholeChunks(t *testing.T, chunks []string) {
 			t.Errorf("a chunk that is no whole event: %q", chunk)
 		}
 	}
-	if last := chunks[len(chunks)-1]; !strings.HasPrefix(last, "event: end\n") {
-		t.Errorf("the last chunk is %q", last)
+	events := strings.Split(strings.TrimSuffix(strings.Join(chunks, ""), "\n\n"), "\n\n")
+	if last := events[len(events)-1]; !strings.HasPrefix(last, "event: end\n") {
+		t.Errorf("the last event is %q", last)
 	}
 }
 
-// rawChunks sends a request by hand and returns the chunks as they were sent.
-func rawChunks(t *testing.T, s *testkit.Server, header map[string]string, body string) []string {
+// rawChunks sends a request by hand and returns the chunks as they were sent; each is told to seen.
+func rawChunks(t *testing.T, s *testkit.Server, header map[string]string, body string, seen chan<- struct{}) []string {
 	t.Helper()
 	host := strings.TrimPrefix(s.URL, "http://")
 	conn, err := net.Dial("tcp", host)
@@ -90,10 +99,10 @@ func rawChunks(t *testing.T, s *testkit.Server, header map[string]string, body s
 			t.Fatal(err)
 		}
 	}
-	return readChunks(t, answer)
+	return readChunks(t, answer, seen)
 }
 
-func readChunks(t *testing.T, r *bufio.Reader) []string {
+func readChunks(t *testing.T, r *bufio.Reader, seen chan<- struct{}) []string {
 	t.Helper()
 	var chunks []string
 	for {
@@ -113,5 +122,6 @@ func readChunks(t *testing.T, r *bufio.Reader) []string {
 			return chunks
 		}
 		chunks = append(chunks, string(chunk[:size]))
+		seen <- struct{}{}
 	}
 }

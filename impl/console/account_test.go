@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -106,6 +107,29 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	_, b, _ := account(t)
 	b.get("/console/health").want(t, http.StatusOK, "Ready", "unlimited")
+}
+
+// To look at pages takes nothing from the plan, which is for what programs ask; what a form does counts as its request.
+func TestPagesTakeNothingFromThePlan(t *testing.T) {
+	t.Parallel()
+	s := testkit.Shared(t)
+	a := s.Account(t, "free", 1_000_000)
+	b := as(t, s, a.Person(t, key.Owner))
+	for range 3 {
+		for _, path := range []string{"/console/keys", "/console/usage", "/console/models", "/console/conversations"} {
+			b.get(path).want(t, http.StatusOK)
+		}
+	}
+	ask := testkit.Request{Path: "/api/v1/me", Key: a.Key(t).Text}
+	for left := 4; left >= 2; left-- {
+		if got := s.Do(t, ask).Want(t, http.StatusOK).Header.Get("X-RateLimit-Remaining"); got != strconv.Itoa(left) {
+			t.Errorf("%s requests are left, want %d", got, left)
+		}
+	}
+	b.get("/console/health").want(t, http.StatusOK, "requests a minute<b>5</b>", "Left in this minute<b>1</b>")
+	b.post("/console/keys", "name", "counted", "once", "k1").want(t, http.StatusCreated)
+	b.post("/console/keys", "name", "one too many", "once", "k2").want(t, http.StatusTooManyRequests, "Try again in", "plan free")
+	b.get("/console/keys").want(t, http.StatusOK, "counted").lacks(t, "one too many")
 }
 
 // Whatever people name things, it is text; and none of it is another account's to see.

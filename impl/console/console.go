@@ -200,15 +200,20 @@ func (v *visit) run(h handler) error {
 	if err := v.c.own.Check(v.Request); err != nil {
 		return errForeign
 	}
+	var err error
+	if v.api, err = newClient(v.inside()); err != nil {
+		return err
+	}
+	return h(v)
+}
+
+// inside is the way to the API for whoever looks at the page.
+func (v *visit) inside() inside {
 	session := ""
 	if cookie, err := v.Cookie(sessionCookie); err == nil {
 		session = cookie.Value
 	}
-	var err error
-	if v.api, err = newClient(v.c.api, v.Request, session); err != nil {
-		return err
-	}
-	return h(v)
+	return inside{api: v.c.api, browser: v.Request, session: session}
 }
 
 // origin is where clients reach the server.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"parley/gen/client"
+	"parley/impl/httpd"
 )
 
 // inside carries the requests of the generated clients to the API of this
@@ -16,15 +17,16 @@ type inside struct {
 	api     http.Handler
 	browser *http.Request
 	session string // "" before somebody signed in
+	counts  bool   // against the plan, though it is a page that reads
 }
 
 // newClient returns the API as the sender of a browser's request has it. Within a process nothing is gained by repeating.
-func newClient(api http.Handler, browser *http.Request, session string) (*client.Client, error) {
+func newClient(via inside) (*client.Client, error) {
 	c := &http.Client{
-		Transport:     inside{api, browser, session},
+		Transport:     via,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return client.New("http://"+browser.Host, client.WithHTTPClient(c), client.WithRetries(0, 0, 0), client.WithResume(0), client.WithoutIdempotencyKeys())
+	return client.New("http://"+via.browser.Host, client.WithHTTPClient(c), client.WithRetries(0, 0, 0), client.WithResume(0), client.WithoutIdempotencyKeys())
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -45,7 +47,11 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 // addressed is a request as if the browser had sent it itself. The router keeps
 // its own notes in the context, so nothing of the browser's request may be in it but its end.
 func (i inside) addressed(r *http.Request) *http.Request {
-	r = r.Clone(onlyEnd{r.Context()})
+	ctx := context.Context(onlyEnd{r.Context()})
+	if !i.counts {
+		ctx = httpd.ForPage(ctx)
+	}
+	r = r.Clone(ctx)
 	r.RemoteAddr, r.Host, r.TLS, r.RequestURI = i.browser.RemoteAddr, i.browser.Host, i.browser.TLS, r.URL.RequestURI()
 	for _, name := range []string{"X-Forwarded-For", "User-Agent"} {
 		r.Header[name] = i.browser.Header[name]

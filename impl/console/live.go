@@ -20,11 +20,7 @@ func (c *Console) live(pattern, path string) {
 				r.Header.Set(name, value)
 			}
 		}
-		session := ""
-		if cookie, err := v.Cookie(sessionCookie); err == nil {
-			session = cookie.Value
-		}
-		c.api.ServeHTTP(v.w, inside{c.api, v.Request, session}.addressed(r))
+		c.api.ServeHTTP(v.w, v.inside().addressed(r))
 		return nil
 	})
 }

@@ -158,8 +158,14 @@ func (c *Console) showHealth(v *visit) error {
 	began := time.Now()
 	_, err := v.api.Platform.GetReadiness(v.Context())
 	data := healthPage{Ready: err == nil, Took: time.Since(began)}
+	through := v.inside()
+	through.counts = true // to see what the plan says
+	api, err := newClient(through)
+	if err != nil {
+		return err
+	}
 	var response http.Response
-	account, err := v.api.Platform.GetOwnAccount(v.Context(), client.Into(&response))
+	account, err := api.Platform.GetOwnAccount(v.Context(), client.Into(&response))
 	if err != nil {
 		return err
 	}

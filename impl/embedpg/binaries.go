@@ -97,7 +97,9 @@ func (h *home) wrongVersion(want int, found []installation) error {
 		have = strings.Join(majors, ", ")
 	}
 	return fmt.Errorf("the cluster %s was made by PostgreSQL %d and is left untouched; the versions found are: %s. "+
-		"Install version %d or set PARLEY_POSTGRES_BIN to its folder, or choose another data folder", h.cluster, want, have, want)
+		"Install version %d or set PARLEY_POSTGRES_BIN to its folder, or choose another data folder. To move to another version: with version %d, "+
+		"run \"parley backup create FILE\"; then, with the other and a new data folder into which secret.key was copied, \"parley restore FILE\"",
+		h.cluster, want, have, want, want)
 }
 
 // choose prefers the earlier of equal installations.

@@ -18,6 +18,7 @@ const (
 	afterwardsKey
 	mountKey
 	socketsKey
+	pageKey
 )
 
 // Caller returns who sent the request. Only operations without a credential

@@ -226,7 +226,8 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 
 // count asks the limiter and puts its figures on the response.
 func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error {
-	d, err := e.limits.Admit(r.Context(), c)
+	by := counted(r, c)
+	d, err := e.limits.Admit(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -239,6 +240,9 @@ func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error
 	}
 	e.refused("requests")
 	f := fault.New(fault.RateLimited, "Rate limit exceeded: the plan %s admits %d requests per minute.", c.Plan, d.Limit)
+	if by.Bucket != c.Bucket {
+		f = fault.New(fault.RateLimited, "The pages of one person read at most %d times a minute.", d.Limit)
+	}
 	f.RetryAfter = d.RetryAfter
 	return f
 }

@@ -3,7 +3,8 @@ const ICONS = {
   chat: "M4 5h16v11H9l-5 4z", close: "M6 6l12 12M18 6L6 18", fresh: "M12 5v14M5 12h14", send: "M4 12l16-8-6 16-3-7z", stop: "M7 7h10v10H7z",
   clip: "M8 12l6-6a3 3 0 0 1 4 4l-8 8a5 5 0 0 1-7-7l8-8", good: "M7 11v9H4v-9zM7 11l4-8a2 2 0 0 1 3 2l-1 4h6l-2 11H7", poor: "M7 13V4H4v9zM7 13l4 8a2 2 0 0 0 3-2l-1-4h6L17 4H7",
 }
-const ATTACHED_MAX = 24_000 // characters of a text file; a message may have 32,000
+const ATTACHED_MAX = 24_000 // characters of a file's text; a message may have 32,000
+const OFFICE_MAX = 10e6 // bytes of an office file
 
 function icon(name, flip) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(svg.namespaceURI, "path")
@@ -48,7 +49,7 @@ class Panel {
     this.box = element("textarea", {rows: 1, maxlength: 6000, placeholder: w.ask, "aria-label": w.ask, dir: "auto", oninput: () => this.typed(), onkeydown: (e) => this.keys(e)})
     this.send = element("button", {class: "send", "aria-label": w.send, title: w.send, disabled: true}, icon("send", true))
     this.halt = button("stop", w.stop, () => this.stop(), {hidden: true})
-    this.picker = element("input", {type: "file", hidden: true, accept: "text/*,.md,.csv,.json,.log,.yaml,.yml", onchange: () => this.attach()})
+    this.picker = element("input", {type: "file", hidden: true, accept: "text/*,.md,.csv,.json,.log,.yaml,.yml,.docx,.pptx,.xlsx,.odt,.odp,.ods", onchange: () => this.attach()})
     this.clip = button("clip", w.attach, () => this.picker.click(), {hidden: !this.options.attach})
     this.file = element("div", {class: "file", hidden: true})
     this.form = element("form", {onsubmit: (e) => (e.preventDefault(), this.submit())}, this.file, this.clip, this.picker, this.box, this.halt, this.send)
@@ -149,8 +150,11 @@ class Panel {
     const [file] = this.picker.files
     this.picker.value = ""
     if (!file) return
-    const text = file.size <= 4 * ATTACHED_MAX ? await file.text() : ""
-    if (!text || text.length > ATTACHED_MAX) return this.trouble(this.words.large)
+    const office = /\.(docx|pptx|xlsx|od[tps])$/i.test(file.name)
+    if (file.size > (office ? OFFICE_MAX : 4 * ATTACHED_MAX)) return this.trouble(this.words.large)
+    const text = await (office ? officeText(file) : file.text()).catch(() => "")
+    if (!text || text.includes("\0")) return this.trouble(this.words.unread) // a picture, a PDF: no text that a browser can read
+    if (text.length > ATTACHED_MAX) return this.trouble(this.words.large)
     this.attached = {name: file.name, text}
     this.file.replaceChildren(plain(file.name), element("button", {type: "button", "aria-label": this.words.detach, onclick: () => this.detach()}, "×"))
     this.file.hidden = false
@@ -193,7 +197,10 @@ class Panel {
 
   // greetAgain shows the questions that were just learned, unless something was said meanwhile.
   greetAgain() {
-    if (!this.log.querySelector(".said")) this.greet()
+    if (this.log.querySelector(".said")) return
+    const bad = this.log.querySelector(".bad")
+    this.greet()
+    if (bad) this.log.append(bad)
   }
 
   greet() {

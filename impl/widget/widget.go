@@ -24,7 +24,7 @@ const Path = "/widget.js"
 var files embed.FS
 
 // parts are the modules in the order in which they need each other.
-var parts = []string{"words.js", "text.js", "talk.js", "panel.js"}
+var parts = []string{"words.js", "text.js", "office.js", "talk.js", "panel.js"}
 
 // script is the modules and the style sheet as one script that leaves no names behind.
 func script() []byte {

@@ -12,7 +12,7 @@ export default {
 
   async "what is open in them"(kit) {
     const page = await kit.signedIn("/console/keys")
-    for (const path of ["keys", "models", "people", "agents", "flows", "webhooks", "usage", "health"]) {
+    for (const path of ["keys", "models", "people", "agents", "flows", "webhooks", "usage", "aliases", "budgets", "clients", "plans", "privacy", "accounts"]) {
       await page.goto(`${server}/console/${path}`)
       await page.evaluate(() => document.querySelectorAll("main details").forEach((d) => { d.open = true }))
       await kit.judged(page, `console-${path}-open`)
@@ -50,7 +50,7 @@ export default {
     await page.getByLabel("The same again").fill("a password of nobody")
     await page.getByRole("button").first().click()
     await page.getByRole("navigation", {name: "Console"}).first().waitFor()
-    for (const path of ["keys", "usage", "balance", "conversations", "agents", "projects", "flows", "webhooks", "health"]) {
+    for (const path of ["keys", "usage", "balance", "conversations", "agents", "projects", "flows", "webhooks", "budgets", "aliases", "clients", "health"]) {
       await page.goto(`${server}/console/${path}`)
       want(path === "health" || path === "keys" || await page.locator(".empty").first().isVisible(), `${path} does not say that there is nothing`)
       await kit.accessible(page)

@@ -1,4 +1,5 @@
 // The widget on pages of other origins, under the strictest policy that still lets it work.
+import {deflateRawSync} from "node:zlib"
 import {call, server, sites, want} from "../kit.mjs"
 
 const policy = (from) => `default-src 'none'; script-src ${from}; connect-src ${from}; style-src 'none'; img-src ${from}; require-trusted-types-for 'script'; base-uri 'none'`
@@ -13,6 +14,36 @@ async function embedded({allowed = true, project, attributes = "", html = "lang=
   page.html = `<!doctype html><html ${html}><meta charset=utf-8><meta name=viewport content="width=device-width"><title>A shop</title>
     <main><h1>A shop</h1><p>Buy things.</p><a href="#more">More</a></main><script src="${from}/widget.js" data-key="${key.key}" ${attributes} async></script></html>`
   return origin
+}
+
+// zip is an archive of files by name, as an office program writes it: deflated, with a directory at its end.
+function zip(files) {
+  const bodies = [], directory = []
+  let at = 0
+  for (const [name, text] of Object.entries(files)) {
+    const packed = deflateRawSync(text), local = Buffer.alloc(30 + name.length), entry = Buffer.alloc(46 + name.length)
+    for (const [header, shift] of [[local, 0], [entry, 2]]) {
+      header.writeUInt16LE(8, 8 + shift)
+      header.writeUInt32LE(packed.length, 18 + shift)
+      header.writeUInt32LE(text.length, 22 + shift)
+      header.writeUInt16LE(name.length, 26 + shift)
+    }
+    local.writeUInt32LE(0x04034b50)
+    local.write(name, 30)
+    entry.writeUInt32LE(0x02014b50)
+    entry.writeUInt32LE(at, 42)
+    entry.write(name, 46)
+    bodies.push(local, packed)
+    directory.push(entry)
+    at += local.length + packed.length
+  }
+  const end = Buffer.alloc(22)
+  end.writeUInt32LE(0x06054b50)
+  end.writeUInt16LE(directory.length, 8)
+  end.writeUInt16LE(directory.length, 10)
+  end.writeUInt32LE(Buffer.concat(directory).length, 12)
+  end.writeUInt32LE(at, 16)
+  return Buffer.concat([...bodies, ...directory, end])
 }
 
 const panel = (page) => page.locator("[data-parley-widget]")
@@ -145,6 +176,20 @@ export default {
     await kit.judged(page, "widget-rtl-closed")
   },
 
+  async "dresses as the tag says"(kit) {
+    const page = await kit.page()
+    const origin = await embedded({attributes: `data-theme="dark" data-position="start" data-greeting="Good day" data-language="de" data-color="#ffd166" data-open`})
+    await page.goto(origin)
+    await panel(page).getByText("Good day").waitFor()
+    want(await panel(page).getByRole("textbox").getAttribute("aria-label") === "Nachricht schreiben", "the words are not German")
+    const look = await panel(page).locator(".panel").evaluate((e) => ({paper: getComputedStyle(e).backgroundColor, left: e.getBoundingClientRect().left}))
+    want(look.paper === "rgb(24, 26, 31)" && look.left < 100, `the panel is ${look.paper} at ${look.left}`)
+    const ink = await panel(page).locator("header").evaluate((e) => getComputedStyle(e).color)
+    want(ink === "rgb(0, 0, 0)", `on a light colour the title is ${ink}`)
+    want(!(await panel(page).locator("input[type=file]").evaluate((e) => !e.hidden || !e.previousElementSibling.hidden)), "files are taken where the tag does not allow them")
+    await kit.judged(page, "widget-dressed")
+  },
+
   async "works by keyboard alone"(kit) {
     const page = await kit.page({reducedMotion: "reduce"})
     await page.goto(await embedded())
@@ -176,6 +221,23 @@ export default {
     await panel(page).getByText("notes.txt").waitFor()
     await ask(page, "What about this?")
     await answered(page, "The cellar is dry.")
+  },
+
+  async "reads an office file in the browser, and says so when it cannot read one"(kit) {
+    const page = await kit.page()
+    const origin = await embedded({attributes: "data-attach"})
+    await opened(page, origin)
+    const word = '<?xml version="1.0"?><w:document xmlns:w="w"><w:body><w:p><w:r><w:t>Bread &amp; butter</w:t></w:r></w:p><w:p><w:r><w:t xml:space="preserve">costs </w:t></w:r><w:r><w:t>&#8364;4 &lt;here&gt;.</w:t></w:r></w:p></w:body></w:document>'
+    const file = (name, buffer) => panel(page).locator("input[type=file]").setInputFiles({name, mimeType: "application/octet-stream", buffer})
+    await file("scan.pdf", Buffer.from("%PDF-1.7\n\0\0binary"))
+    await panel(page).getByRole("alert").filter({hasText: "no text in this file"}).waitFor()
+    await file("broken.docx", Buffer.from("no archive at all, but long enough to be looked at"))
+    await panel(page).getByRole("alert").filter({hasText: "no text in this file"}).waitFor()
+    await file("menu.docx", zip({"[Content_Types].xml": "<Types/>", "word/document.xml": word}))
+    await panel(page).getByText("menu.docx").waitFor()
+    await ask(page, "What about this?")
+    await answered(page, "Bread & butter\ncosts €4 <here>.")
+    kit.onlyFrom(server, origin)
   },
 
   async "looks as its project says, cites, and takes a judgement"(kit) {

@@ -102,6 +102,24 @@ func SSE(texts ...string) Answer {
 	}
 }
 
+// Paced streams texts as SSE does, and after each waits for a value of pace.
+func Paced(pace <-chan struct{}, texts ...string) Answer {
+	return func(e *Exchange) {
+		e.Start()
+		for _, text := range texts {
+			e.pieces([]string{text})
+			select {
+			case <-pace:
+			case <-e.Request.Context().Done():
+				return
+			case <-e.down:
+				return
+			}
+		}
+		e.end(true)
+	}
+}
+
 // NoUsage streams texts and never reports a usage.
 func NoUsage(texts ...string) Answer {
 	return func(e *Exchange) {
