@@ -18,6 +18,8 @@ type Admission struct {
 // statement under the row's lock, so that no sliding window ever holds more
 // than limit on any number of servers. The clock is the database's, read once
 // the lock is held: clocks of servers differ, and a request may wait for the lock.
+// When it was put back, what was admitted before moves with it, so that a full
+// window is free again after its own length.
 func (q *Queries) Admit(ctx context.Context, accountID, bucket string, limit int, windowMicros int64) (Admission, error) {
 	var a Admission
 	err := q.get(ctx, &a, `
@@ -27,9 +29,11 @@ func (q *Queries) Admit(ctx context.Context, accountID, bucket string, limit int
 		set (admitted, last_admitted) = (
 			select case when cardinality(l.live) < $3 then l.live || l.t else l.live end, cardinality(l.live) < $3
 			from (
-				select c.t, array(select at from unnest(w.admitted) at where at > c.t - $4 order by at) as live
-				from (select greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint,
-					w.admitted[cardinality(w.admitted)]) as t) c
+				select c.t, array(select at - c.ahead from unnest(w.admitted) at where at - c.ahead > c.t - $4 order by at) as live
+				from (
+					select t, greatest(0, w.admitted[cardinality(w.admitted)] - t) as ahead
+					from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as t) read
+				) c
 			) l
 		)
 		returning w.last_admitted, cardinality(w.admitted) as live, w.admitted[greatest(1, cardinality(w.admitted) - $3 + 1)] as frees_micros,

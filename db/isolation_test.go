@@ -276,7 +276,7 @@ var apart = map[string]string{
 	"ForgetAnswers": "the account's own rows", "Retention": "the account's own setting", "SetRetention": "the account's own setting", "ExportRows": "the account's own rows",
 	"JobQueues": "for operators", "JobsAdded": "no rows", "EnqueueJob": "makes a row of the account",
 	"Act": "its own claim", "DropClaims": "a server's work over all accounts",
-	"RenewLeases": "a server's own turns", "TakeOverTurns": "a server's work over all accounts",
+	"RenewLeases": "a server's own turns", "LapsedTurns": "a server's work over all accounts", "TakeOverTurn": "a server's work over all accounts; it names the account that LapsedTurns found",
 	"Admit": "the account's own bucket", "TakeRateBatch": "the account's own bucket", "Grant": "the account's own balance", "InsertAccount": "makes its account",
 	"InsertAuditEvent": "makes a row of the account", "InsertAgent": "makes a row of the account", "InsertBudget": "makes a row of the account", "InsertEngagementState": "makes a row of the account", "InsertImage": "makes a row of the account", "InsertModel": "makes a row of the account", "InsertEngagementRule": "makes a row of the account",
 	"MakeEngagementMonth": "the server's housekeeping", "InsertApp": "makes a row of the account",

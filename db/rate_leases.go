@@ -36,7 +36,8 @@ type RateLease struct {
 // grants it another, in one statement under the row's lock. A batch counts from
 // its taking until its last admission has left the window, so no sliding window
 // ever holds more than the limit on any number of servers; what a killed server
-// did not use is lost for that long. The clock is the database's. Done twice it
+// did not use is lost for that long. The clock is the database's; when it was put
+// back, no batch counts for longer than one that is taken now. Done twice it
 // grants a second batch, which lapses unused.
 func (q *Queries) TakeRateBatch(ctx context.Context, l RateLease) (RateBatch, error) {
 	var b RateBatch
@@ -61,7 +62,7 @@ func (q *Queries) TakeRateBatch(ctx context.Context, l RateLease) (RateBatch, er
 						select batch, size, leaves, leaves > c.t and size > 0 as live
 						from (
 							select batch, case when batch = $7::bigint then least(size, $8::bigint) else size end as size,
-								case when batch = $7::bigint then least(leaves, leaves - $5::bigint + $9::bigint) else leaves end as leaves
+								least(case when batch = $7::bigint then least(leaves, leaves - $5::bigint + $9::bigint) else leaves end, c.t + $5::bigint + $6::bigint) as leaves
 							from unnest(r.batches, r.leaves, r.sizes) u(batch, leaves, size)
 						) given
 						union all

@@ -61,28 +61,71 @@ func (q *Queries) RenewLeases(ctx context.Context, owner string, held []Held, le
 	return renewed, err
 }
 
-// TakeOverTurns gives a new owner the running turns whose lease has lapsed and
-// returns them. It crosses accounts: whose turns were abandoned is not known
-// before. It passes by a turn whose owner is writing at that moment.
-func (q *Queries) TakeOverTurns(ctx context.Context, owner string, lease time.Duration, limit int) ([]Turn, error) {
-	turns := []Turn{}
-	err := q.list(ctx, &turns, `
+// Lapsed is what a look for abandoned turns found.
+type Lapsed struct {
+	At    time.Time // the database's clock
+	Turns []Held
+}
+
+// LapsedTurns looks for running turns whose lease has lapsed. It crosses
+// accounts: whose turns were abandoned is not known before. When the clock was
+// put back, behind names what it had reached: leases that end within so long
+// after that were given before and never renewed since, so they count as
+// lapsed, except those of notOf. Nil when it was not.
+func (q *Queries) LapsedTurns(ctx context.Context, behind *time.Time, within time.Duration, notOf string, limit int) (Lapsed, error) {
+	var row struct {
+		At    time.Time      `db:"at"`
+		Turns types.JSONText `db:"turns"`
+	}
+	err := q.get(ctx, &row, `
+		select statement_timestamp() as at, (
+			select coalesce(json_agg(json_build_object('account_id', account_id, 'turn_id', turn_id, 'generation', generation)), '[]')
+			from (
+				(
+					select account_id, turn_id, generation
+					from turns
+					where state = 'running' and lease_until < statement_timestamp()
+					order by lease_until
+					limit $4
+				)
+				union all
+				(
+					select account_id, turn_id, generation
+					from turns
+					where state = 'running' and lease_until between $1::timestamptz and $1::timestamptz + $2::bigint * interval '1 microsecond' and owner <> $3
+					order by lease_until
+					limit $4
+				)
+			) lapsed
+		) as turns`,
+		behind, within.Microseconds(), notOf, limit)
+	l := Lapsed{At: row.At}
+	if err == nil {
+		err = json.Unmarshal(row.Turns, &l.Turns)
+	}
+	return l, err
+}
+
+// TakeOverTurn gives a new owner a running turn whose lease LapsedTurns found
+// lapsed. ErrNotFound: it has ended, was renewed or taken over since, or its owner is writing at this moment.
+func (q *Queries) TakeOverTurn(ctx context.Context, owner string, h Held, behind *time.Time, lease time.Duration) (Turn, error) {
+	var t Turn
+	err := q.get(ctx, &t, `
 		update turns t
-		set owner = $1, generation = t.generation + 1, lease_until = `+leaseOf("$2")+`
+		set owner = $4, generation = t.generation + 1, lease_until = `+leaseOf("$6")+`
 		from (
 			select account_id, turn_id
 			from turns
-			where state = 'running' and lease_until < statement_timestamp()
-			order by lease_until
-			limit $3
+			where account_id = $1 and turn_id = $2 and generation = $3 and state = 'running'
+				and (lease_until < statement_timestamp() or lease_until >= $5::timestamptz)
 			for update skip locked
 		) abandoned
-		where t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
+		where t.account_id = $1 and t.account_id = abandoned.account_id and t.turn_id = abandoned.turn_id
 		returning t.account_id, t.turn_id, t.surface, t.conversation_id, t.app_id, t.key_id, t.model_id, t.state,
 			t.owner, t.generation, t.lease_until, t.held_micros, t.cost_micros, t.input_tokens, t.output_tokens, t.estimated,
 			t.last_event, t.options, t.failure, t.failure_kind, t.idempotency_key, t.end_user, t.created_at, t.ended_at, t.unstored`,
-		owner, lease.Microseconds(), limit)
-	return turns, err
+		h.AccountID, h.TurnID, h.Generation, owner, behind, lease.Microseconds())
+	return t, err
 }
 
 // asJSON is for plain structs, which always have a form in JSON.

@@ -82,8 +82,12 @@ const (
 				array(select u.n from unnest(l.seconds, l.tokens) u(s, n) where u.s >= l.second - 60 order by u.s) as tokens,
 				(select coalesce(sum(u.n), 0) from unnest(l.seconds, l.tokens) u(s, n) where u.s >= l.second - 60) as used
 			from (
-				select seconds, tokens, greatest(floor(extract(epoch from clock_timestamp()))::bigint, seconds[cardinality(seconds)]) as second
-				from token_row
+				select array(select s - c.ahead from unnest(r.seconds) with ordinality u(s, i) order by i) as seconds, r.tokens, c.second
+				from token_row r
+				cross join lateral (
+					select second, greatest(0, r.seconds[cardinality(r.seconds)] - second) as ahead -- the clock was put back
+					from (select floor(extract(epoch from clock_timestamp()))::bigint as second) read
+				) c
 			) l
 		), budget as materialized (
 			select budget_id, amount_micros, greatest(period_start, case period when 'day' then $26::timestamptz when 'month' then $27::timestamptz end) as start,

@@ -15,13 +15,7 @@ func TestAWriteOfEventsUnderWayHoldsUpATakeOver(t *testing.T) {
 	d, dsn := dbtest.Own(t)
 	n := newTenant(t, d)
 	n.expire(t, rawConn(t, dsn))
-	takeOver := func() []db.Turn {
-		turns, err := d.TakeOverTurns(t.Context(), "heir", time.Hour, 10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return turns
-	}
+	takeOver := func() []db.Turn { return takeOver(t, d.Queries, "heir") }
 	err := d.InTx(t.Context(), func(q *db.Queries) error {
 		if err := appendEvents(t.Context(), q, n.turnRow(n.turn), 1, 2, `[{"n":2}]`); err != nil {
 			return err
@@ -39,6 +33,25 @@ func TestAWriteOfEventsUnderWayHoldsUpATakeOver(t *testing.T) {
 	}
 }
 
+// takeOver gives an owner what was abandoned.
+func takeOver(t *testing.T, q *db.Queries, owner string) []db.Turn {
+	t.Helper()
+	found, err := q.LapsedTurns(t.Context(), nil, time.Hour, "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var turns []db.Turn
+	for _, h := range found.Turns {
+		turn, err := q.TakeOverTurn(t.Context(), owner, h, nil, time.Hour)
+		if err == nil {
+			turns = append(turns, turn)
+		} else if !errors.Is(err, db.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	return turns
+}
+
 func TestAnOldOwnerCannotWriteBehindATakeOver(t *testing.T) {
 	t.Parallel()
 	d, dsn := dbtest.Own(t)
@@ -46,9 +59,7 @@ func TestAnOldOwnerCannotWriteBehindATakeOver(t *testing.T) {
 	n.expire(t, raw)
 	late := make(chan error, 2)
 	err := d.InTx(t.Context(), func(q *db.Queries) error {
-		if _, err := q.TakeOverTurns(t.Context(), "srv", time.Hour, 10); err != nil { // of the same name: only the generation tells them apart
-			return err
-		}
+		takeOver(t, q, "srv") // of the same name: only the generation tells them apart
 		go func() { late <- appendEvents(t.Context(), d.Queries, n.turnRow(n.turn), 1, 2, `[{"n":2}]`) }()
 		waitForLock(t, raw)
 		return nil

@@ -29,8 +29,11 @@ func (n tenant) crossing() []call {
 		{"RenewLeases", func(ctx context.Context, d *db.DB, _ string) (any, error) {
 			return d.RenewLeases(ctx, "srv", []db.Held{n.turnRow(n.turn).Held()}, time.Hour)
 		}},
-		{"TakeOverTurns", func(ctx context.Context, d *db.DB, _ string) (any, error) {
-			return d.TakeOverTurns(ctx, "nobody", time.Minute, 10)
+		{"LapsedTurns", func(ctx context.Context, d *db.DB, _ string) (any, error) {
+			return d.LapsedTurns(ctx, new(time.Now()), time.Minute, "", 10)
+		}},
+		{"TakeOverTurn", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.TakeOverTurn(ctx, "nobody", n.turnRow(n.turn).Held(), nil, time.Minute)
 		}},
 	}...)
 }

@@ -1,6 +1,6 @@
 // What scenarios share: pages in fresh contexts, the first person, sites of other origins, calls of the API, axe, budgets and screenshots.
 import {execFileSync} from "node:child_process"
-import {readFile} from "node:fs/promises"
+import {readFile, writeFile} from "node:fs/promises"
 import http from "node:http"
 import {createRequire} from "node:module"
 import net from "node:net"
@@ -9,7 +9,13 @@ import path from "node:path"
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 export const server = process.env.PARLEY_URL
 const screens = process.argv.includes("--screens") // take pictures of everything at all sizes
-const WIDTHS = [360, 1280, 2560]
+// best are the pictures that --best keeps in impl/console/testdata: what of, how wide, which theme.
+const best = process.argv.includes("--best") ? {
+  "console-sign-in": [1280, "dark"], "console-key-made": [1280, "light"], "console-project-answer": [1280, "light"], "console-chat-asks": [1280, "dark"],
+  "console-usage": [1280, "light"], "console-conversations": [1280, "light"], "console-models": [360, "dark"], "playground": [1280, "light"],
+  "docs-operation": [1280, "dark"], "widget-project": [1280, "light"],
+} : {}
+const WIDTHS = [360, 900, 1280, 2560] // a phone, a tablet, a laptop, a wall
 
 // ada is the first person of the server; whichever scenario needs somebody first sets the server up.
 export const ada = {email: "ada@example.com", name: "Ada Lovelace", password: "correct horse battery staple"}
@@ -161,12 +167,13 @@ export class Kit {
     const session = await page.context().newCDPSession(page)
     await session.send("Network.enable")
     await session.send("Network.setCacheDisabled", {cacheDisabled: true})
-    let got = 0, count = 0
-    session.on("Network.loadingFinished", (e) => { got += e.encodedDataLength; count++ })
-    const said = this.log.length
+    let got = 0
+    session.on("Network.loadingFinished", (e) => { got += e.encodedDataLength })
+    const said = this.log.length, asked = this.requests.length
     await page.goto(url, {waitUntil: "networkidle"})
     await session.detach()
-    want(got <= bytes && count <= requests, `${url}: ${got} bytes in ${count} requests; the budget is ${bytes} in ${requests}`)
+    const count = this.requests.length - asked
+    want(got <= bytes && count <= requests, `${url}: ${got} bytes in ${count} requests; the budget is ${bytes} in ${requests}\n${this.requests.slice(asked).join("\n")}`)
     const errors = this.log.slice(said).filter((line) => line.startsWith("console error"))
     want(errors.length === 0, `${url}: ${errors.join("\n")}`)
     let best = await page.evaluate(serverTime)
@@ -185,13 +192,30 @@ export class Kit {
       await page.setViewportSize({width, height: width < 500 ? 740 : 900})
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       want(wide <= 0, `${name} is ${wide} px too wide at ${width} px`)
-      for (const colorScheme of screens ? ["light", "dark"] : []) {
-        await page.emulateMedia({colorScheme})
-        await page.screenshot({path: path.join(process.env.PARLEY_SCREENS, `${name}-${width}-${colorScheme}.png`), fullPage: name.startsWith("console") || name.startsWith("docs"), clip: undefined})
+      for (const colorScheme of screens && width !== 900 ? ["light", "dark"] : []) {
+        await page.emulateMedia({colorScheme, reducedMotion: "reduce"})
+        await page.screenshot({path: path.join(process.env.PARLEY_SCREENS, `${name}-${width}-${colorScheme}.png`), fullPage: width < 2000 && !name.startsWith("widget")})
       }
     }
-    await page.emulateMedia({colorScheme: "light"})
+    if (best[name]) await this.keep(page, name, ...best[name])
+    await page.emulateMedia({colorScheme: "light", reducedMotion: null})
     await page.setViewportSize(was)
+  }
+
+  // keep takes a picture for the repository, as small as it looks well.
+  async keep(page, name, width, colorScheme) {
+    await page.setViewportSize({width, height: width < 500 ? 740 : 800})
+    await page.emulateMedia({colorScheme, reducedMotion: "reduce"})
+    await page.evaluate(() => scrollTo(0, 0))
+    const session = await page.context().newCDPSession(page)
+    let picture = null
+    for (let quality = 60; quality >= 30 && !(picture?.length <= 60_000); quality -= 10) {
+      const {data} = await session.send("Page.captureScreenshot", {format: "webp", quality})
+      picture = Buffer.from(data, "base64")
+    }
+    await session.detach()
+    want(picture.length <= 60_000, `${name}: ${picture.length} bytes`)
+    await writeFile(path.join(process.env.PARLEY_BEST, `${name}.webp`), picture)
   }
 
   async shootFailure() {

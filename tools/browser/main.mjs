@@ -5,6 +5,7 @@ import {tmpdir} from "node:os"
 import path from "node:path"
 import {chromium} from "playwright-core"
 import {Kit, sites} from "./kit.mjs"
+import {sheets} from "./sheets.mjs"
 
 const folder = path.join(import.meta.dirname, "scenarios")
 const FIRST = "first-run"
@@ -13,8 +14,9 @@ const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"))
 const all = (await readdir(folder)).filter((name) => name.endsWith(".mjs")).map((name) => name.slice(0, -4)).sort()
 const chosen = wanted.length > 0 ? all.filter((name) => wanted.some((prefix) => name.startsWith(prefix))) : all
 if (chosen.length === 0) throw new Error(`no scenario is named ${wanted.join(" or ")}`)
-await rm(process.env.PARLEY_SCREENS, {recursive: true, force: true})
-await mkdir(process.env.PARLEY_SCREENS, {recursive: true})
+const screens = process.env.PARLEY_SCREENS, pictures = process.argv.includes("--screens")
+await mkdir(screens, {recursive: true})
+for (const name of await readdir(screens)) if (pictures || name.startsWith("failed-")) await rm(path.join(screens, name))
 
 const flags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -49,6 +51,7 @@ try {
   await Promise.all(Array.from({length: BESIDE}, async () => {
     while (rest.length > 0) await runFile(rest.shift())
   }))
+  if (pictures) await sheets(browser, screens)
 } finally {
   await persistent.close()
   await sites.close()

@@ -48,21 +48,22 @@ type stored struct {
 func (c *cluster) check(t *testing.T, accountID string, log []saw) {
 	t.Helper()
 	raw := c.raw(t)
-	eventually(t, "all turns end", 30*time.Second, func() bool {
-		var running int
-		if err := raw.Get(&running, `select count(*) from turns where account_id = $1 and state = 'running'`, accountID); err != nil {
-			t.Fatal(err)
-		}
-		return running == 0
-	})
+	c.awaitEnds(t, raw, accountID)
 	turns := map[string]stored{}
 	var rows []stored
 	if err := raw.Select(&rows, `
-		select t.turn_id, t.state, (select m.content from messages m where m.account_id = t.account_id and m.turn_id = t.turn_id and m.role = 'assistant') as answer,
-			count(l.entry_id) as entries, coalesce(sum(l.input_tokens), 0)::bigint as input_tokens, coalesce(sum(l.output_tokens), 0)::bigint as output_tokens
-		from turns t left join ledger l on l.account_id = t.account_id and l.turn_id = t.turn_id and l.kind = 'usage'
-		where t.account_id = $1
-		group by t.account_id, t.turn_id`, accountID); err != nil {
+		with answers as materialized (
+			select turn_id, max(content) as content from messages where account_id = $1 and role = 'assistant' group by turn_id
+		), entries as materialized (
+			select turn_id, count(*) as entries, sum(input_tokens)::bigint as input_tokens, sum(output_tokens)::bigint as output_tokens
+			from ledger
+			where account_id = $1 and kind = 'usage'
+			group by turn_id
+		)
+		select t.turn_id, t.state, a.content as answer, coalesce(e.entries, 0) as entries,
+			coalesce(e.input_tokens, 0) as input_tokens, coalesce(e.output_tokens, 0) as output_tokens
+		from turns t left join answers a on a.turn_id = t.turn_id left join entries e on e.turn_id = t.turn_id
+		where t.account_id = $1`, accountID); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range rows {

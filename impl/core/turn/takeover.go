@@ -69,13 +69,11 @@ func (e *Engine) reap() {
 		case <-e.running.Done():
 			return
 		}
-		if !w.fair(time.Now()) {
-			if e.ping() != nil {
-				w.interrupted()
-			}
-			continue
+		lapsed, err := e.lapsed(e.running, w.behind)
+		if err == nil && w.fair(time.Now(), lapsed.At) {
+			err = e.takeOver(e.running, lapsed.Turns, w.behind)
 		}
-		if err := e.TakeOver(e.running); err != nil && e.running.Err() == nil {
+		if err != nil && e.running.Err() == nil {
 			e.log.Warn("taking over turns failed", "error", err)
 			if errors.Is(err, db.ErrUnavailable) {
 				w.interrupted()
@@ -84,26 +82,45 @@ func (e *Engine) reap() {
 	}
 }
 
-func (e *Engine) ping() error {
-	ctx, cancel := context.WithTimeout(e.running, roundTimeout)
-	defer cancel()
-	return e.db.Ping(ctx)
-}
-
 // watch is how long this server has been able to see what others do. A lease
-// that lapsed while the database was away, or this process stood still, says
-// nothing of its owner, which may need a moment, too, to renew it.
+// that lapsed while the database was away, its clock was set, or this process
+// stood still, says nothing of its owner, which may need a moment, too, to renew it.
 type watch struct {
-	since time.Time // the database has been there, without a gap in looking
-	last  time.Time // of looking
+	since  time.Time  // the database has been there, without a gap in looking
+	last   time.Time  // of looking
+	at     time.Time  // the database's clock at the last look
+	behind *time.Time // what that clock had reached when it was put back, until it is nearly there again
 }
 
-// fair notes a look and tells whether owners have had the time to renew their leases.
-func (w *watch) fair(now time.Time) bool {
+// oldLeases is how long after the last look before the clock was put back the
+// leases end that were given until then: looks may be late.
+const oldLeases = 2 * lease
+
+// stepMax is how far the database's clock may get from this process's between
+// two looks: leases outlast that, and looks that took long are no step.
+const stepMax = (lease - renewEvery) / 2
+
+// fair notes a look, with the database's clock, and tells whether owners have had the time to renew their leases.
+func (w *watch) fair(now, at time.Time) bool {
 	if now.Sub(w.last) > lease-renewEvery {
 		w.since = now
 	}
-	w.last = now
+	if !w.at.IsZero() {
+		switch step := at.Sub(w.at) - now.Sub(w.last); {
+		case step > stepMax:
+			w.since = now
+		case step < -stepMax:
+			w.since = now
+			if reached := w.at; w.behind == nil || reached.After(*w.behind) {
+				w.behind = &reached
+			}
+		}
+	}
+	// Before that leases of living owners get there again, too.
+	if w.behind != nil && at.Add(oldLeases+lease).After(*w.behind) {
+		w.behind = nil
+	}
+	w.last, w.at = now, at
 	return now.Sub(w.since) >= renewEvery+reapEvery
 }
 
@@ -134,15 +151,35 @@ func (e *Engine) held() []db.Held {
 // TakeOver ends the turns whose lease has lapsed: their stored text is kept,
 // what was produced is settled, and they are failed.
 func (e *Engine) TakeOver(ctx context.Context) error {
-	abandoned, err := e.takeOver(ctx)
+	found, err := e.lapsed(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("take over turns: %w", err)
+		return err
 	}
-	if len(abandoned) > 0 {
-		failpoint.Here(failpoint.TakenOver)
+	return e.takeOver(ctx, found.Turns, nil)
+}
+
+func (e *Engine) lapsed(ctx context.Context, behind *time.Time) (db.Lapsed, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	found, err := e.db.LapsedTurns(ctx, behind, oldLeases, pictureOwner, takeOverBatch)
+	if err != nil {
+		return found, fmt.Errorf("look for abandoned turns: %w", err)
 	}
+	return found, nil
+}
+
+func (e *Engine) takeOver(ctx context.Context, lapsed []db.Held, behind *time.Time) error {
 	var failures []error // one turn that cannot be ended must not hold up the others
-	for _, t := range abandoned {
+	for _, h := range lapsed {
+		t, err := e.seize(ctx, h, behind)
+		if errors.Is(err, db.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("take over turn %s: %w", h.TurnID, err))
+			continue
+		}
+		failpoint.Here(failpoint.TakenOver)
 		if err := e.endAbandoned(ctx, t); err != nil {
 			failures = append(failures, fmt.Errorf("end abandoned turn %s: %w", t.ID, err))
 		}
@@ -150,10 +187,10 @@ func (e *Engine) TakeOver(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-func (e *Engine) takeOver(ctx context.Context) ([]db.Turn, error) {
+func (e *Engine) seize(ctx context.Context, h db.Held, behind *time.Time) (db.Turn, error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
-	return e.db.TakeOverTurns(ctx, e.owner, lease, takeOverBatch)
+	return e.db.TakeOverTurn(ctx, e.owner, h, behind, lease)
 }
 
 func (e *Engine) endAbandoned(ctx context.Context, t db.Turn) error {

@@ -38,7 +38,10 @@ func TestFramesTellWhetherTheNextIsThere(t *testing.T) {
 // spelled writes "+" between frames that may be sent together.
 func spelled(frames iter.Seq2[Frame, error]) string {
 	out := ""
-	for f := range frames {
+	for f, err := range frames {
+		if err != nil {
+			return err.Error()
+		}
 		out += f.Data.(string)
 		if f.More {
 			out += "+"
