@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Everything is built with the same flags, so that no target compiles again what another has compiled.
 # disable_grpc_modules leaves out of Google's storage client what only its own network's direct paths need: a sixth of the program.
-GOFLAGS_BUILD := -trimpath -tags disable_grpc_modules -ldflags "-s -w -X main.version=$(VERSION)"
-PACKAGES := ./...
+export GOFLAGS := $(GOFLAGS) -trimpath -tags=disable_grpc_modules
+GOFLAGS_BUILD := -ldflags "-s -w -X main.version=$(VERSION)"
 TEST_FLAGS ?=
 
 include tools/openapi.mk
@@ -29,11 +30,17 @@ unexport DATABASE_URL
 export PARLEY_TEST_DATABASE_URL := $(DATABASE_URL)
 endif
 
+# Programs that do one thing after the other, on a developer's machine. The race detector has nothing to find in them,
+# and what they are built on takes minutes to compile for it: TEST_FLAGS is not for their tests.
+SEQUENTIAL := bundle changes codegen contract lintdoc internal
+space := $(subst x,,x x)
+CONCURRENT = ./tools/faults ./impl/apitest $$(go list ./... | grep -vE '^parley/tools/($(subst $(space),|,$(SEQUENTIAL)))(/|$$)')
+
 .PHONY: test
 test: ## Run all tests on a Postgres of their own, or on the server DATABASE_URL, then name what of the document none exercised
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && \
-	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(PACKAGES) && \
-	if [ "$(PACKAGES)" = "./..." ]; then go run ./tools/contract "$$log"; fi
+	PARLEY_CONTRACT_LOG="$$log" go run ./tools/withdb go test -timeout=60m $(TEST_FLAGS) $(CONCURRENT) && \
+	go run ./tools/contract "$$log" && go test $(patsubst %,./tools/%/...,$(SEQUENTIAL))
 
 .PHONY: test-cost
 test-cost: ## Hold what the race detector would change: the edge's allocations, the time of a drawing
@@ -46,6 +53,7 @@ bench-edge: ## Measure what the edge costs on top of a plain router
 .PHONY: lint
 lint: $(GOLANGCI) lint-doc ## Lint code and document
 	@$(GOLANGCI) run ./db/... ./impl/... ./tools/...
+	@go vet ./gen/...
 
 $(GOLANGCI):
 	@GOBIN=$(CURDIR)/.cache/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

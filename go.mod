@@ -16,7 +16,6 @@ require (
 	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2
 	github.com/oapi-codegen/runtime v1.8.0
 	github.com/openai/openai-go/v3 v3.95.0
-	github.com/pb33f/libopenapi v0.38.6
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/speakeasy-api/openapi v1.24.0
 	github.com/tidwall/gjson v1.20.0
@@ -25,6 +24,8 @@ require (
 )
 
 require github.com/alexedwards/argon2id v1.0.0
+
+require github.com/anishathalye/porcupine v1.3.1 // indirect
 
 require (
 	github.com/TwiN/go-color v1.4.1 // indirect
@@ -161,8 +162,6 @@ require (
 	github.com/minio/sio v0.4.1
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
-	github.com/pb33f/jsonpath v0.8.2 // indirect
-	github.com/pb33f/ordered-map/v2 v2.3.1 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/speakeasy-api/jsonpath v0.6.3 // indirect
@@ -194,7 +193,7 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/grpc v1.84.0 // indirect
 	google.golang.org/protobuf v1.36.12
-	gopkg.in/yaml.v3 v3.0.1 // indirect
+	gopkg.in/yaml.v3 v3.0.1
 )
 
 tool github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen

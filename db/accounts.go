@@ -16,15 +16,17 @@ type Account struct {
 	HeldMicros    int64  `db:"held_micros"`
 	SpentMicros   int64  `db:"spent_micros"`
 	// BalanceLowMicros is the balance below which the account is warned; 0: never.
-	BalanceLowMicros int64     `db:"balance_low_micros"`
-	CreatedAt        time.Time `db:"created_at"`
+	BalanceLowMicros int64 `db:"balance_low_micros"`
+	// Operates says that the account's owners, signed in, operate the server.
+	Operates  bool      `db:"operates"`
+	CreatedAt time.Time `db:"created_at"`
 }
 
 // accountSelect reads accounts, each with the money of all its rows.
 const accountSelect = `
 		select a.account_id, a.name, a.plan, (a.granted_micros + p.granted)::bigint as granted_micros,
 			(a.balance_micros + p.balance)::bigint as balance_micros, (a.held_micros + p.held)::bigint as held_micros,
-			(a.spent_micros + p.spent)::bigint as spent_micros, a.balance_low_micros, a.created_at
+			(a.spent_micros + p.spent)::bigint as spent_micros, a.balance_low_micros, a.operates, a.created_at
 		from accounts a
 		cross join lateral (
 			select coalesce(sum(granted_micros), 0) as granted, coalesce(sum(balance_micros), 0) as balance,
@@ -39,10 +41,10 @@ const AccountsPlanKey = "accounts_plan_fkey"
 // InsertAccount stores an account without money; Grant gives it some.
 func (q *Queries) InsertAccount(ctx context.Context, a Account) error {
 	_, err := q.exec(ctx, `
-		insert into accounts (account_id, name, plan, created_at)
-		values ($1, $2, $3, $4)
+		insert into accounts (account_id, name, plan, operates, created_at)
+		values ($1, $2, $3, $4, $5)
 		on conflict (account_id) do nothing`,
-		a.ID, a.Name, a.Plan, a.CreatedAt)
+		a.ID, a.Name, a.Plan, a.Operates, a.CreatedAt)
 	return err
 }
 
@@ -121,9 +123,9 @@ func (q *Queries) LockPurses(ctx context.Context, accountID string) error {
 func (q *Queries) UpdateAccount(ctx context.Context, a Account) error {
 	return q.execOne(ctx, `
 		update accounts
-		set name = $2, plan = $3, balance_low_micros = $4
+		set name = $2, plan = $3, balance_low_micros = $4, operates = $5
 		where account_id = $1`,
-		a.ID, a.Name, a.Plan, a.BalanceLowMicros)
+		a.ID, a.Name, a.Plan, a.BalanceLowMicros, a.Operates)
 }
 
 // Withdraw takes amount from the balance, wherever it lies, and books it under

@@ -50,7 +50,7 @@ type DB struct {
 	// Calls of many requests, joined.
 	callers    batcher[string, *Caller]
 	models     batcher[wantedModel, *Model]
-	beginnings batcher[begins, bool]
+	beginnings batcher[begins, begunTogether]
 	ends       batcher[endedTurn, bool]
 
 	limitedPayers limitedPayers

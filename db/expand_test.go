@@ -14,16 +14,17 @@ var taking = regexp.MustCompile(`(?i)\b(drop\s+(table|column|view|constraint|ind
 
 // contracted are the migrations that take something away all the same, with the reason.
 var contracted = map[string]string{
-	"202611210102_withdrawals.sql":    "a check is made wider: what was written before is admitted",
-	"202611210901_sign_in.sql":        "a check is made wider",
-	"202611210902_low_balance.sql":    "before the first release: a column moves to accounts",
-	"202611211401_images.sql":         "a check is made wider",
-	"202611211601_realtime.sql":       "the way down, which is never taken",
-	"202611212201_speech.sql":         "a check is made wider",
-	"202611212401_app_projects.sql":   "the way down, which is never taken",
-	"202611221301_usage_latency.sql":  "the way down, which is never taken",
-	"202611221702_published_keys.sql": "the way down, which is never taken",
-	"202611221701_lean_ledger.sql":    "an index that no statement uses, and a check of what the same statement has made sure of",
+	"202611210102_withdrawals.sql":        "a check is made wider: what was written before is admitted",
+	"202611210901_sign_in.sql":            "a check is made wider",
+	"202611210902_low_balance.sql":        "before the first release: a column moves to accounts",
+	"202611211401_images.sql":             "a check is made wider",
+	"202611211601_realtime.sql":           "the way down, which is never taken",
+	"202611212201_speech.sql":             "a check is made wider",
+	"202611212401_app_projects.sql":       "the way down, which is never taken",
+	"202611221301_usage_latency.sql":      "the way down, which is never taken",
+	"202611221702_published_keys.sql":     "the way down, which is never taken",
+	"202611221901_operating_accounts.sql": "the way down, which is never taken",
+	"202611221701_lean_ledger.sql":        "an index that no statement uses, and a check of what the same statement has made sure of",
 }
 
 // Migrations expand: the release before runs on the schema of the next one, so

@@ -17,5 +17,10 @@ func BeginTurnsTogether(ctx context.Context, d *DB, turns []Turn, beginnings []B
 	for i := range turns {
 		all[i] = begins{turns[i], beginnings[i]}
 	}
-	return d.beginTurns(ctx, all)
+	told, err := d.beginTurns(ctx, all)
+	begun := make([]bool, len(told))
+	for i, b := range told {
+		begun[i] = b.Begun
+	}
+	return begun, err
 }

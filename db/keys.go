@@ -51,6 +51,7 @@ type Caller struct {
 	PlanName          string     `db:"plan_name"`
 	RequestsPerMinute *int       `db:"requests_per_minute"` // nil: not limited
 	Role              string     `db:"role"`                // of a person; "" for everything else
+	Operates          bool       `db:"operates"`            // the person's account operates the server
 	ConcurrentStreams *int       `db:"concurrent_streams"`
 	TokensPerMinute   *int       `db:"tokens_per_minute"`
 	// HolderScopes are those of the client that a token was issued to, beyond which its own do not reach; nil for everything else.

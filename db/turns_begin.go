@@ -12,6 +12,7 @@ import (
 // Begun tells what BeginTurn found. The turn exists only when Began tells so.
 type Begun struct {
 	Together     bool `db:"-"`            // it shares its statement with others, and nothing but the balance limits it
+	Unheard      bool `db:"-"`            // no webhook of the account is enabled; false when it was not asked
 	Funded       bool `db:"funded"`       // the balance covered the hold; false when it was not asked
 	Conversation bool `db:"conversation"` // the conversation exists, or the turn has none
 	Verdict
@@ -143,8 +144,9 @@ func (d *DB) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, err
 	span := spanOf(ctx, together+"beginnings of turns")
 	begun, err := d.beginnings.do(ctx, b)
 	endSpan(span, err)
-	if err != nil || begun {
-		return Begun{Funded: begun, Conversation: begun, Together: true, Verdict: Verdict{Room: begun, Tokens: begun, Budgeted: begun}}, err
+	if err != nil || begun.Begun {
+		done := begun.Begun
+		return Begun{Funded: done, Conversation: done, Together: true, Unheard: !begun.Heard, Verdict: Verdict{Room: done, Tokens: done, Budgeted: done}}, err
 	}
 	d.limitedPayers.add(b.payer())
 	return d.Queries.BeginTurn(ctx, t, begin)
@@ -234,81 +236,96 @@ func (b begins) row(n int) beginning {
 	return r
 }
 
+// begunTogether tells of number N of a statement whether it began, and whether a webhook of its account is enabled.
+type begunTogether struct {
+	N     int  `db:"n"`
+	Begun bool `db:"-"`
+	Heard bool `db:"heard"`
+}
+
 // beginTurns begins those of many turns, of any accounts, that plainly can: no
 // budget limits them, the account's own row pays for all of its turns together,
 // and the conversation is there and gets no other question in the same
 // statement. It tells which. Of turns that exist, and of an account whose own
 // row does not pay for all, it begins none.
-func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]bool, error) {
-	rows, lazy := make([]beginning, len(turns)), true
+func (q *Queries) beginTurns(ctx context.Context, turns []begins) ([]begunTogether, error) {
+	rows, lazy, parts := make([]beginning, len(turns)), true, beginParts{several: len(turns) > 1}
 	for i, t := range turns {
 		rows[i] = t.row(i)
 		lazy = lazy && t.beginning.Lazy
+		parts.stored = parts.stored || t.turn.ConversationID != nil
 	}
-	var done []int
-	err := q.list(ctx, &done, `
+	var done []begunTogether
+	err := q.list(ctx, &done, beginStatements[parts], asJSON(rows), lazy, len(rows))
+	begun := make([]begunTogether, len(turns))
+	for _, b := range done {
+		b.Begun = true
+		begun[b.N] = b
+	}
+	return begun, err
+}
+
+// beginParts are the parts of a statement of beginnings that not every turn needs; see endParts.
+type beginParts struct {
+	stored  bool // a turn has a conversation
+	several bool // there is more than one turn
+}
+
+// beginStatements are the texts by their parts.
+var beginStatements = func() map[beginParts]string {
+	all := map[beginParts]string{}
+	for n := range 1 << 2 {
+		parts := beginParts{n&1 != 0, n&2 != 0}
+		all[parts] = parts.statement()
+	}
+	return all
+}()
+
+func (p beginParts) statement() string {
+	place, there, taken, last, asks := "", "", "", "", ""
+	if p.stored {
+		place = ", row_number() over (partition by account_id, conversation_id order by n) as place"
+		there = ` and (w.conversation_id is null or w.is_new or w.place = 1 and (
+					select true from conversations c where c.account_id = w.account_id and c.conversation_id = w.conversation_id))`
+		asks = asked
+	}
+	if p.several {
+		taken, last = inTurns("false"), "taken"
+	}
+	return `
 		with want as materialized (
-			select *, row_number() over (partition by account_id, conversation_id order by n) as place
+			select *` + place + `
 			from (select * from json_to_recordset($1) as w(n integer, account_id text, turn_id text, surface text, conversation_id text, app_id text,
 				key_id text, model_id text, owner text, lease bigint, held_micros bigint, input_tokens bigint, options jsonb,
 				created_at timestamptz, end_user text, unstored boolean, message_id text, content text, image_ids text[], is_new boolean, agent_id text,
-				own_model_id text, title text, system_prompt text, own_end_user text) `+knownRows+`$3) w
+				own_model_id text, title text, system_prompt text, own_end_user text) ` + knownRows + `$3) w
 		), plain as materialized (
 			select *
 			from want w
-			where (select true from turns t where t.account_id = w.account_id and t.turn_id = w.turn_id) is null
-				and (w.conversation_id is null or w.is_new or w.place = 1 and (
-					select true from conversations c where c.account_id = w.account_id and c.conversation_id = w.conversation_id))
+			where (select true from turns t where t.account_id = w.account_id and t.turn_id = w.turn_id) is null` + there + `
 				and (w.held_micros = 0 or not exists (
 					select 1 from budgets b
 					where b.account_id = w.account_id and (b.kind = 'key' and b.subject = w.key_id or b.kind = 'end_user' and b.subject = w.end_user)))
-		), `+inTurns("false")+` held as (
+		), ` + taken + ` held as (
 			update accounts a
 			set balance_micros = a.balance_micros - d.micros, held_micros = a.held_micros + d.micros
 			from (select account_id, sum(held_micros)::bigint as micros from plain where held_micros > 0 group by account_id) d
-			where a.account_id = d.account_id and a.balance_micros >= d.micros and (select count(*) from taken) >= 0
+			where a.account_id = d.account_id and a.balance_micros >= d.micros` + after(last) + `
 			returning a.account_id
 		), funded as materialized (
 			select *
 			from plain p
 			where p.held_micros = 0 or exists (select 1 from held h where h.account_id = p.account_id)
-		), touched as (
-			update conversations c
-			set last_seq = c.last_seq + 1, last_message_at = f.created_at
-			from funded f
-			where c.account_id = f.account_id and c.conversation_id = f.conversation_id and not f.is_new and f.message_id <> ''
-				and (select count(*) from held) >= 0
-			returning c.account_id, c.conversation_id, c.last_seq
-		), created as (
-			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
-				system_prompt, last_seq, created_at, last_message_at, end_user)
-			select account_id, conversation_id, surface, app_id, agent_id, own_model_id, title, system_prompt,
-				case when message_id = '' then 0 else 1 end, created_at, created_at, own_end_user
-			from funded
-			where is_new
-			returning account_id, conversation_id, last_seq
-		), asked as (
-			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at, image_ids)
-			select f.account_id, f.conversation_id, c.last_seq, f.message_id, 'user', f.content, f.turn_id, f.created_at, f.image_ids
-			from (select * from touched union all select * from created) c
-			join funded f on f.account_id = c.account_id and f.conversation_id = c.conversation_id
-			where f.message_id <> ''
-		), turn as (
+		), ` + asks + ` turn as (
 			insert into turns (account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, state, owner,
 				lease_until, held_micros, input_tokens, options, created_at, end_user, purse, in_stream, unstored)
 			select account_id, turn_id, surface, conversation_id, app_id, key_id, model_id, 'running', owner,
-				`+leaseOf("lease")+`, held_micros, input_tokens, options, created_at, end_user, 0, false, unstored
+				` + leaseOf("lease") + `, held_micros, input_tokens, options, created_at, end_user, 0, false, unstored
 			from funded
 		), durability as materialized (
 			select case when $2 then set_config('synchronous_commit', 'off', true) end
 		)
-		select n
+		select n, exists (select 1 from webhooks h where h.account_id = funded.account_id and h.status = 'enabled') as heard
 		from funded
-		cross join durability`,
-		asJSON(rows), lazy, len(rows))
-	begun := make([]bool, len(turns))
-	for _, n := range done {
-		begun[n] = true
-	}
-	return begun, err
+		cross join durability`
 }

@@ -121,6 +121,57 @@ func TestTurnsThatEndTogetherAreEachSettled(t *testing.T) {
 	}
 }
 
+// Turns that began together end with no more than they need: alone and with others, stored or not.
+func TestTurnsThatBeganPlainlyEndPlainly(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	a, b := newTenant(t, d), newTenant(t, d)
+	for _, stored := range []bool{false, true} {
+		for _, many := range []int{1, 4} {
+			before := money(t, d, a, b)
+			var turns []db.Turn
+			var beginnings []db.Beginning
+			var endings []db.Ending
+			for i := range many {
+				n := []tenant{a, b}[i%2]
+				row, begin, ending := n.turnRow(unique("turn_")), db.Beginning{}, db.Ending{EntryID: unique("entry_"), Plain: true}
+				row.HeldMicros, row.KeyID, row.ConversationID, row.Unstored = 100, unique("key_"), nil, !stored
+				if conversation := unique("sess_"); stored {
+					row.ConversationID, begin.Conversation = &conversation, n.conversationRow(conversation)
+					begin.Question = &db.Message{ID: unique("msg_"), Content: "Hi"}
+					ending.Answer, ending.FirstEvent, ending.Events = &db.Message{ID: unique("msg_"), Content: "Hello"}, 1, []byte(`[{"n":1}]`)
+				}
+				turns, beginnings, endings = append(turns, row), append(beginnings, begin), append(endings, ending)
+			}
+			if begun, err := db.BeginTurnsTogether(t.Context(), d, turns, beginnings); err != nil || slices.Contains(begun, false) {
+				t.Fatalf("begun %v, %v", begun, err)
+			}
+			at := now()
+			for i := range turns {
+				turns[i].State, turns[i].CostMicros, turns[i].EndedAt = db.TurnCompleted, 7, &at
+			}
+			if ended, err := db.EndTurnsTogether(t.Context(), d, turns, endings); err != nil || slices.Contains(ended, false) {
+				t.Fatalf("ended %v, %v", ended, err)
+			}
+			after := money(t, d, a, b)
+			for i, row := range turns {
+				was, is := before[row.AccountID], after[row.AccountID]
+				if cost := int64(7 * ((many + 1 - i%2) / 2)); is.SpentMicros-was.SpentMicros != cost || is.HeldMicros != was.HeldMicros || was.BalanceMicros-is.BalanceMicros != cost {
+					t.Errorf("stored %v, %d turns: money before %+v, after %+v", stored, many, was, is)
+				}
+				if !stored {
+					continue
+				}
+				messages, err := d.Messages(t.Context(), row.AccountID, *row.ConversationID, 0, 10)
+				log, logErr := d.TurnEvents(t.Context(), row.AccountID, row.ID, 0)
+				if err != nil || logErr != nil || len(messages) != 2 || messages[1].Content != "Hello" || len(log) != 1 {
+					t.Errorf("messages %+v, %v, log %v, %v", messages, err, log, logErr)
+				}
+			}
+		}
+	}
+}
+
 // wantAnswers checks that the conversation has three more questions and then their answers, in order, and tells the last.
 func wantAnswers(t *testing.T, d *db.DB, n tenant, first int) {
 	t.Helper()

@@ -228,7 +228,7 @@ func (q *Queries) TakeUserLink(ctx context.Context, hash []byte, at time.Time) (
 func (q *Queries) CallerByUser(ctx context.Context, accountID, userID string) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, u.active, p.name as plan_name, p.requests_per_minute,
+		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, a.operates, u.active, p.name as plan_name, p.requests_per_minute,
 			p.concurrent_streams, p.tokens_per_minute
 		from users u
 		join accounts a on a.account_id = u.account_id
@@ -243,7 +243,7 @@ func (q *Queries) CallerByUser(ctx context.Context, accountID, userID string) (C
 func (q *Queries) CallerBySession(ctx context.Context, hash []byte) (Caller, error) {
 	var c Caller
 	err := q.get(ctx, &c, `
-		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, u.active, s.seen_at as last_used_at,
+		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, a.operates, u.active, s.seen_at as last_used_at,
 			least(s.idle_until, s.expires_at) as expires_at, p.name as plan_name, p.requests_per_minute,
 			p.concurrent_streams, p.tokens_per_minute
 		from user_sessions s

@@ -73,8 +73,12 @@ func panicking(s httpd.Surface) httpd.Surface {
 
 func panickingEdge(t *testing.T, s *testkit.Server, logs *testkit.Logs) *httptest.Server {
 	t.Helper()
+	document, err := httpd.LoadDocument(gen.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
 	edge, err := httpd.New(httpd.Config{
-		Document: gen.JSON, Keys: s.App.Keys, Limits: &limit.Limiter{DB: s.DB, Now: time.Now}, Log: slog.New(slog.NewJSONHandler(logs, nil)),
+		Document: document, Keys: s.App.Keys, Limits: &limit.Limiter{DB: s.DB, Now: time.Now}, Log: slog.New(slog.NewJSONHandler(logs, nil)),
 		Fallback: httpd.Problem,
 		Surfaces: []httpd.Surface{
 			panicking(platform.New(platform.Services{})), panicking(oauth.New(nil, "")), panicking(turns.New(nil)), panicking(webchat.New(nil, nil, nil, nil, nil, nil)), panicking(characters.New(characters.Services{})),

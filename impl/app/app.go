@@ -71,6 +71,7 @@ type App struct {
 	database *Database
 	clock    *clock
 	turns    *turn.Engine
+	agents   *agent.Service
 	projects *project.Service
 	advisor  *engagement.Advisor
 	traces   *tracing.Tracing
@@ -137,9 +138,10 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: a.clock.now, Shown: a.Images.Shown},
 	}
 	a.loops.Go(func() { a.projects.KeepReported(life, log) })
+	a.agents = &agent.Service{DB: database.DB, Models: a.Models, Now: a.clock.now, Release: a.releaseAgent}
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
-		DB: database.DB, Turns: a.turns, Agents: &agent.Service{DB: database.DB, Models: a.Models, Now: a.clock.now}, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: a.clock.now,
+		DB: database.DB, Turns: a.turns, Agents: a.agents, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: a.clock.now,
 		StepTime: cfg.ChatStepTime, RunTime: cfg.ChatRunTime,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
@@ -155,22 +157,28 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	return a, nil
 }
 
+// document is what the server enforces, loaded once however many servers a process runs.
+var document = sync.OnceValues(func() (*httpd.Document, error) { return httpd.LoadDocument(gen.JSON) })
+
 // router puts the surfaces behind the edge.
 func (a *App) router() (*httpd.Edge, error) {
+	doc, err := document()
+	if err != nil {
+		return nil, err
+	}
 	usages := &usage.Service{DB: a.database.DB, Now: a.clock.now}
-	agents := &agent.Service{DB: a.database.DB, Models: a.Models, Now: a.clock.now, Release: a.releaseAgent}
 	links := &file.Links{Credentials: a.Keys.Credentials, Now: a.clock.now}
 	conversations := a.projects.Conversations
 	limits := &limit.Limiter{DB: a.database.DB, Now: a.clock.now}
 	personas := characters.Services{
-		Agents: agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
+		Agents: a.agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 		Knowledge: a.Knowledge,
 	}
 	pictures := openai.Pictures{Images: a.Images, Models: a.Models, Links: links, PublicURL: a.cfg.PublicURL}
 	a.turns.Pictures = bySurface(map[string]repeat{"characters": characters.Repeated(personas), "openai": openai.Repeated(pictures)})
 	return httpd.New(httpd.Config{
 		Pages:          a.pages(),
-		Document:       gen.JSON,
+		Document:       doc,
 		Keys:           a.authenticator(),
 		EndUsers:       a.Keys,
 		Limits:         limits,
@@ -195,10 +203,10 @@ func (a *App) router() (*httpd.Edge, error) {
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
 			chatsapi.New(a.Chats, a.Keys),
-			openai.New(openai.Services{Agents: agents, Turns: a.turns, Pictures: pictures}),
+			openai.New(openai.Services{Agents: a.agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
-				DB: a.database.DB, Agents: agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: a.clock.now,
+				DB: a.database.DB, Agents: a.agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: a.clock.now,
 				OpenPerAccount: a.cfg.RealtimeSessions, OpenPerKey: a.cfg.RealtimePerKey,
 			}, a.clock.now),
 		},
@@ -217,7 +225,7 @@ func (a *App) pages() map[string]func(http.Handler) http.Handler {
 // newAdvisor is who answers on the surface engagement.
 func (a *App) newAdvisor() *engagement.Advisor {
 	return &engagement.Advisor{
-		Figures: &engagement.Service{DB: a.database.DB, Now: a.clock.now}, Agents: &agent.Service{DB: a.database.DB, Models: a.Models, Now: a.clock.now},
+		Figures: &engagement.Service{DB: a.database.DB, Now: a.clock.now}, Agents: a.agents,
 		Conversations: a.projects.Conversations,
 		Turns:         a.turns, Surface: engagementapi.Name,
 	}

@@ -134,7 +134,7 @@ func TestPagesShowNothingOfOthers(t *testing.T) {
 // pagePaths are the pages that show what fill makes.
 var pagePaths = []string{
 	"/console/keys", "/console/usage?by=key", "/console/models", "/console/people", "/console/audit", "/console/webhooks", "/console/projects", "/console/flows", "/console/agents",
-	"/console/conversations",
+	"/console/conversations", "/console/budgets", "/console/clients", "/console/privacy",
 }
 
 // fill makes one of everything that pages show, named so.
@@ -150,5 +150,8 @@ func fill(t *testing.T, a testkit.Account, b *browser, name string) {
 	a.Conversation(t, func(c *db.Conversation) { c.Title = name })
 	a.Project(t, func(p *db.Project) { p.Name = name })
 	b.post("/console/flows", "name", name, "definition", testkit.Asking, "once", "f4").want(t, http.StatusSeeOther)
+	b.post("/console/budgets", "kind", "end_user", "subject", name, "period", "day", "amount", "1", "once", "f5").want(t, http.StatusSeeOther)
+	b.post("/console/clients", "name", name, "scopes", "webchat", "once", "f6").want(t, http.StatusCreated)
+	b.post("/console/privacy", "do", "export", "scope", "end_user", "subject", name, "once", "f7").want(t, http.StatusSeeOther)
 	b.post("/console/keys", "name", name, "once", "f3").want(t, http.StatusCreated)
 }

@@ -71,7 +71,7 @@ func (v *visit) showKeys(status int, page view, data keyPage) error {
 	if err != nil {
 		return err
 	}
-	data.Keys, data.Next, data.Scopes = got, v.next(&response), surfaceScopes
+	data.Keys, data.Next, data.Scopes = got, v.next(&response), v.scopes()
 	for _, e := range endpoints {
 		e.URL = v.origin() + e.Path
 		data.Endpoints = append(data.Endpoints, e)
@@ -167,7 +167,7 @@ func (p onePage) Has(scope platform.KeyScope) bool { return slices.Contains(p.Ke
 
 // More are the key's scopes that the form does not list.
 func (p onePage) More() []platform.KeyScope {
-	return slices.DeleteFunc(slices.Clone(p.Key.Scopes), func(s platform.KeyScope) bool { return slices.Contains(surfaceScopes, s) })
+	return slices.DeleteFunc(slices.Clone(p.Key.Scopes), func(s platform.KeyScope) bool { return slices.Contains(p.Scopes, s) })
 }
 
 func (c *Console) showKey(v *visit) error { return v.showKey(http.StatusOK, view{}, nil) }
@@ -177,7 +177,7 @@ func (v *visit) showKey(status int, page view, made *platform.KeyWithText) error
 	if err != nil {
 		return err
 	}
-	data := onePage{Key: *got, Made: made, Scopes: surfaceScopes}
+	data := onePage{Key: *got, Made: made, Scopes: v.scopes()}
 	if data.Key.ExpiresAt != nil {
 		data.Expires = data.Key.ExpiresAt.UTC().Format(time.DateOnly)
 	}

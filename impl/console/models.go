@@ -1,9 +1,8 @@
 package console
 
 import (
-	"math"
 	"net/http"
-	"strconv"
+	"slices"
 
 	"parley/gen/client"
 	"parley/gen/client/platform"
@@ -27,6 +26,18 @@ func (p modelPage) ProviderName(id string) string {
 		}
 	}
 	return id
+}
+
+// Ruled are the providers whose models the person may offer.
+func (p modelPage) Ruled(operator bool) []platform.Provider {
+	return slices.DeleteFunc(slices.Clone(p.Providers), func(one platform.Provider) bool { return one.Shared && !operator || one.BaseURL == nil })
+}
+
+// Types are what a model can be for.
+func (modelPage) Types() []platform.OfferedModelType {
+	return []platform.OfferedModelType{
+		platform.OfferedModelTypeLLM, platform.OfferedModelTypeSD, platform.OfferedModelTypeEmbedding, platform.OfferedModelTypeTranscription, platform.OfferedModelTypeSpeech,
+	}
 }
 
 func (c *Console) showModels(v *visit) error { return v.showModels(http.StatusOK, view{}, modelPage{}) }
@@ -57,7 +68,10 @@ func (v *visit) refusedModels(err error) error {
 	if other != nil {
 		return other
 	}
-	form := map[string]string{"name": v.field("name"), "base_url": v.field("base_url")}
+	form := map[string]string{}
+	for _, name := range []string{"name", "base_url", "provider_id", "upstream_name", "id", "type", "title", "input", "output", "image", "context"} {
+		form[name] = v.field(name)
+	}
 	return v.showModels(status, view{Error: text}, modelPage{Form: form})
 }
 
@@ -65,6 +79,10 @@ func (c *Console) createProvider(v *visit) error {
 	create := platform.ProviderCreate{Name: v.field("name"), Kind: platform.ProviderCreateKind(v.field("kind")), BaseURL: v.field("base_url")}
 	if key := v.field("key"); key != "" {
 		create.Key = &key
+	}
+	if v.field("shared") != "" {
+		shared := true
+		create.Shared = &shared
 	}
 	if _, err := v.api.Platform.CreateProvider(v.Context(), create, v.once()); err != nil {
 		return v.refusedModels(err)
@@ -93,12 +111,16 @@ func (c *Console) changeProvider(v *visit) error {
 func (c *Console) changeModel(v *visit) error {
 	var update platform.OfferedModelUpdate
 	switch enabled := v.field("do") == "enable"; {
-	case v.field("do") == "price":
-		input, output := microsOf(v.field("input")), microsOf(v.field("output"))
-		if input < 0 || output < 0 {
-			return v.showModels(http.StatusBadRequest, view{Error: "A price is a number such as 0.002."}, modelPage{})
+	case v.field("do") == "delete":
+		if err := v.api.Platform.DeleteOfferedModel(v.Context(), v.PathValue("id")); err != nil {
+			return v.refusedModels(err)
 		}
-		update.InputMicrosPer1K, update.OutputMicrosPer1K = &input, &output
+		return v.see("/models", "deleted")
+	case v.field("do") == "price":
+		var wrong bool
+		if update.InputMicrosPer1K, update.OutputMicrosPer1K, update.ImageMicros, wrong = v.prices(); wrong {
+			return v.noPrice()
+		}
 	case v.field("shared") != "":
 		update.EnabledHere = &enabled
 	default:
@@ -110,11 +132,39 @@ func (c *Console) changeModel(v *visit) error {
 	return v.see("/models", "saved")
 }
 
-// microsOf reads an amount as people write it; -1 for what is none.
-func microsOf(text string) int64 {
-	amount, err := strconv.ParseFloat(text, 64)
-	if err != nil || amount < 0 || amount > 1_000_000 || math.IsNaN(amount) {
-		return -1
+// createModel offers a model of a provider.
+func (c *Console) createModel(v *visit) error {
+	create := platform.OfferedModelCreate{ProviderID: v.field("provider_id"), Type: platform.OfferedModelType(v.field("type"))}
+	for name, to := range map[string]**string{"id": &create.ID, "upstream_name": &create.UpstreamName, "title": &create.Name} {
+		if text := v.field(name); text != "" {
+			*to = &text
+		}
 	}
-	return int64(math.Round(amount * 1_000_000))
+	var wrong, none bool
+	create.InputMicrosPer1K, create.OutputMicrosPer1K, create.ImageMicros, wrong = v.prices()
+	if create.MaxContext, none = limitOf[int32](v.field("context")); wrong || none {
+		return v.noPrice()
+	}
+	if _, err := v.api.Platform.CreateOfferedModel(v.Context(), create, v.once()); err != nil {
+		return v.refusedModels(err)
+	}
+	return v.see("/models", "created")
+}
+
+// prices are those of a form, in micro-units; nil where it has none.
+func (v *visit) prices() (input, output, image *int64, wrong bool) {
+	for name, to := range map[string]**int64{"input": &input, "output": &output, "image": &image} {
+		text := v.field(name)
+		if text == "" {
+			continue
+		}
+		micros, bad := amountOf(text)
+		wrong = wrong || bad || micros < 0
+		*to = &micros
+	}
+	return input, output, image, wrong
+}
+
+func (v *visit) noPrice() error {
+	return v.refusedModels(problem{http.StatusBadRequest, "This did not work", "A price is a number such as 0.002, a context a whole number of tokens."})
 }

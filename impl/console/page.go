@@ -27,16 +27,17 @@ type pages map[string]*template.Template
 
 // view is what every template is given.
 type view struct {
-	Title  string
-	Nav    string // the entry of the menu that is marked
-	Me     *platform.Me
-	Admin  bool   // may rule the account
-	Done   string // what was done before the page was asked for; ""
-	Error  string // why what was asked for was not done; ""
-	Once   string // for the forms of the page: see once
-	Path   string // of the page itself
-	Module string // the module that the page runs beside the common one; ""
-	Data   any
+	Title    string
+	Nav      string // the entry of the menu that is marked
+	Me       *platform.Me
+	Admin    bool   // may rule the account
+	Operator bool   // may rule the server
+	Done     string // what was done before the page was asked for; ""
+	Error    string // why what was asked for was not done; ""
+	Once     string // for the forms of the page: see once
+	Path     string // of the page itself
+	Module   string // the module that the page runs beside the common one; ""
+	Data     any
 }
 
 // loadPages parses the templates, which are part of the program: an error is a defect.
@@ -70,7 +71,7 @@ var dones = map[string]string{
 // show answers with a page.
 func (v *visit) show(status int, name string, page view) error {
 	page.Me, page.Path, page.Once = v.me, v.URL.Path, newOnce()
-	page.Admin = v.isAdmin()
+	page.Admin, page.Operator = v.isAdmin(), v.isOperator()
 	if v.Method == http.MethodGet && page.Done == "" {
 		page.Done = dones[v.URL.Query().Get("done")]
 	}
@@ -197,8 +198,14 @@ func money(micros int64) string {
 	return sign + text[:keep]
 }
 
-// count groups the digits of an integer.
+// count groups the digits of an integer, or of what a pointer to one has.
 func count(n any) string {
+	switch limit := n.(type) {
+	case *int32:
+		n = *limit
+	case *int64:
+		n = *limit
+	}
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "\u202f" + text[i:]

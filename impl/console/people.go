@@ -98,12 +98,16 @@ type auditPage struct {
 	Events []platform.AuditEvent
 	Next   string
 	Action string
+	Of     string // whose acts, for operators; "" for the account's own
 }
 
 func (c *Console) showAudit(v *visit) error {
 	limit := int32(pageSize)
 	query := v.URL.Query()
 	params := &platform.ListAuditEventsParams{Limit: &limit}
+	if of := query.Get("of"); of != "" {
+		params.Of = &of
+	}
 	if action := query.Get("action"); action != "" {
 		params.Action = &action
 	}
@@ -115,7 +119,7 @@ func (c *Console) showAudit(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := auditPage{Events: got, Next: v.next(&response), Action: query.Get("action")}
+	data := auditPage{Events: got, Next: v.next(&response), Action: query.Get("action"), Of: query.Get("of")}
 	return v.show(http.StatusOK, "audit", view{Title: "Audit log", Nav: "audit", Data: data})
 }
 

@@ -153,6 +153,16 @@ func (c *Console) changeProject(v *visit) error {
 		if _, err = v.api.Projects.DeleteProject(v.Context(), id); err == nil {
 			return v.see("/projects", "deleted")
 		}
+	case "reindex", "remove":
+		var page int64
+		if page, err = strconv.ParseInt(v.field("page"), 10, 64); err != nil {
+			return errNoPage
+		}
+		if v.field("do") == "reindex" {
+			_, err = v.api.Projects.ReindexProjectPage(v.Context(), id, page, client.IdempotencyKey(v.attempt()))
+		} else {
+			_, err = v.api.Projects.DeleteProjectPage(v.Context(), id, page)
+		}
 	case "sync", "drop":
 		var source int64
 		if source, err = strconv.ParseInt(v.field("source"), 10, 64); err != nil {
@@ -193,10 +203,16 @@ func (c *Console) addFile(v *visit) error {
 	return v.see(fmt.Sprintf("/projects/%d", id), "saved")
 }
 
+// titleMax is how many characters of a question name the conversation that it is tried in.
+const titleMax = 80
+
 // ask tries a question and shows the answer with what it cites.
 func (v *visit) ask(id int64) error {
 	data := projectPage{Question: v.field("question")}
-	name := "Console"
+	name := data.Question
+	if asked := []rune(name); len(asked) > titleMax {
+		name = string(asked[:titleMax]) + "…"
+	}
 	conversation, err := v.api.Projects.CreateProjectConversation(v.Context(), id, projects.ProjectConversationCreation{Name: &name}, client.IdempotencyKey(v.attempt()))
 	if err != nil {
 		return v.refusedProject(err, data)

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,14 +50,14 @@ const (
 // showEverything lists what was said on every surface of the account.
 func (v *visit) showEverything() error {
 	data := everythingPage{Surfaces: talkSurfaces, Form: map[string]string{}}
-	for _, name := range []string{"q", "surface", "agent", "user", "from", "to"} {
+	for _, name := range []string{"q", "surface", "agent", "project", "user", "from", "to"} {
 		data.Form[name] = strings.TrimSpace(v.URL.Query().Get(name))
 		data.Chosen = data.Chosen || data.Form[name] != ""
 	}
 	page := view{Title: "Conversations", Nav: "conversations"}
 	params, err := talkParams(data.Form)
 	if err != nil {
-		page.Error, page.Data = "The days are dates.", data
+		page.Error, page.Data = "The days are dates, a project is a number.", data
 		return v.show(http.StatusBadRequest, "talks", page)
 	}
 	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
@@ -92,6 +93,13 @@ func talkParams(form map[string]string) (*platform.ListAccountConversationsParam
 		if text := form[name]; text != "" {
 			*to = &text
 		}
+	}
+	if form["project"] != "" {
+		id, err := strconv.ParseInt(form["project"], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		p.ProjectID = &id
 	}
 	if s := platform.TalkSurface(form["surface"]); s != "" {
 		p.Surface = &s

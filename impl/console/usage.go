@@ -92,6 +92,9 @@ func (p usagePage) With(name, value string) string {
 }
 
 func (c *Console) showUsage(v *visit) error {
+	if v.URL.Query().Get("project") != "" {
+		return v.showProjectUsage()
+	}
 	data := v.chosen()
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	from, to := types.Date{Time: today.AddDate(0, 0, 1-data.Days)}, types.Date{Time: today}
@@ -185,24 +188,35 @@ const (
 // dayChart has a bar a day, days without usage included.
 func dayChart(rows platform.UsageList, from time.Time, p usagePage) chart {
 	byDay := map[string]platform.UsageRow{}
-	most := int64(1)
 	for _, row := range rows {
 		if row.Day != nil {
 			byDay[row.Day.Format(time.DateOnly)] = row
-			most = max(most, p.Measure.of(row))
 		}
 	}
-	out := chart{Label: p.Measure.Text + " a day", Width: barStep * p.Days, Max: p.Measure.show(most)}
-	for i := range p.Days {
+	out := daysChart(p.Measure.Text, from, p.Days, p.Measure.show, func(day string) int64 { return p.Measure.of(byDay[day]) })
+	for i, b := range out.Bars {
+		out.Bars[i].Row = byDay[b.Name]
+	}
+	return out
+}
+
+// daysChart has a bar a day, from one on, as high as what of says of it.
+func daysChart(what string, from time.Time, days int, show func(int64) string, of func(day string) int64) chart {
+	out := chart{Label: what + " a day", Width: barStep * days}
+	most := int64(1)
+	for i := range days {
+		most = max(most, of(from.AddDate(0, 0, i).Format(time.DateOnly)))
+	}
+	for i := range days {
 		day := from.AddDate(0, 0, i).Format(time.DateOnly)
-		row := byDay[day]
-		value := p.Measure.of(row)
+		value := of(day)
 		height := int(value * chartHeight / most)
 		if value > 0 {
 			height = max(height, 2) // little is not nothing
 		}
-		out.Bars = append(out.Bars, bar{day, p.Measure.show(value), row, i*barStep + 1, chartHeight - height, barStep - 2, height})
+		out.Bars = append(out.Bars, bar{Name: day, Value: show(value), X: i*barStep + 1, Y: chartHeight - height, W: barStep - 2, H: height})
 	}
+	out.Max = show(most)
 	return out
 }
 
@@ -239,12 +253,10 @@ type ledgerPage struct {
 	Next    string
 }
 
-func (c *Console) showLedger(v *visit) error {
-	limit := int32(pageSize)
-	params := &platform.ListLedgerEntriesParams{Limit: &limit}
-	if cursor := v.URL.Query().Get("cursor"); cursor != "" {
-		params.Cursor = &cursor
-	}
+func (c *Console) showLedger(v *visit) error { return v.showLedger(http.StatusOK, view{}) }
+
+func (v *visit) showLedger(status int, page view) error {
+	params := &platform.ListLedgerEntriesParams{Cursor: v.cursor(), Limit: few()}
 	var response http.Response
 	entries, err := v.api.Platform.ListLedgerEntries(v.Context(), params, client.Into(&response))
 	if err != nil {
@@ -254,6 +266,6 @@ func (c *Console) showLedger(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := ledgerPage{Account: *account, Entries: entries, Next: v.next(&response)}
-	return v.show(http.StatusOK, "balance", view{Title: "Balance", Nav: "balance", Data: data})
+	page.Title, page.Nav, page.Data = "Balance", "balance", ledgerPage{Account: *account, Entries: entries, Next: v.next(&response)}
+	return v.show(status, "balance", page)
 }

@@ -1,8 +1,10 @@
 package console
 
 import (
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"parley/gen/client"
@@ -163,5 +165,8 @@ func (c *Console) showHealth(v *visit) error {
 	}
 	h := response.Header
 	data.Account, data.Limit, data.Remaining, data.Plan = *account, h.Get("X-RateLimit-Limit"), h.Get("X-RateLimit-Remaining"), v.me.Plan
+	if data.Limit == strconv.Itoa(math.MaxInt32) { // what a plan without a limit says
+		data.Limit, data.Remaining = "", ""
+	}
 	return v.show(http.StatusOK, "health", view{Title: "System", Nav: "health", Data: data})
 }

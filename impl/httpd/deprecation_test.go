@@ -20,8 +20,12 @@ const agingDocument = `{"openapi": "3.0.3", "info": {"title": "T", "version": "1
 
 func agingEdge(t *testing.T, deprecation string) (*Edge, error) {
 	t.Helper()
+	doc, err := LoadDocument([]byte(strings.Replace(agingDocument, "DEPRECATION", deprecation, 1)))
+	if err != nil {
+		return nil, err
+	}
 	return New(Config{
-		Document: []byte(strings.Replace(agingDocument, "DEPRECATION", deprecation, 1)), Limits: unlimited(), Fallback: jsonFault,
+		Document: doc, Limits: unlimited(), Fallback: jsonFault,
 		Log:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Keys: oneKey{key.Caller{AccountID: "acct_1", KeyID: "key_1", Kind: key.Secret, Scopes: key.SurfaceScopes}},
 		Surfaces: []Surface{{Name: "openai", Fault: jsonFault, Mount: func(r chi.Router, _ func(http.ResponseWriter, *http.Request, error)) {

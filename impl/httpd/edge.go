@@ -55,7 +55,7 @@ type Surface struct {
 
 // Config is what an edge is made of.
 type Config struct {
-	Document       []byte // the bundle as JSON
+	Document       *Document
 	Keys           Authenticator
 	EndUsers       EndUsers // nil in tests of servers whose requests name no end user
 	Limits         Limiter
@@ -77,7 +77,7 @@ type Config struct {
 
 // Edge is the handler in front of all surfaces.
 type Edge struct {
-	doc      *document
+	doc      *Document
 	keys     Authenticator
 	endUsers EndUsers
 	limits   Limiter
@@ -98,15 +98,11 @@ type Edge struct {
 	pages    map[string]http.Handler // by the first segment of their paths
 }
 
-// New builds the router. It fails when the document does not load, or when
-// the routes registered by the surfaces are not those of the document.
+// New builds the router. It fails when the routes registered by the surfaces
+// are not those of the document.
 func New(cfg Config) (*Edge, error) {
-	doc, err := loadDocument(cfg.Document)
-	if err != nil {
-		return nil, err
-	}
 	e := &Edge{
-		doc: doc, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, meter: cfg.Meter, traces: cfg.Traces, log: cfg.Log,
+		doc: cfg.Document, keys: cfg.Keys, endUsers: cfg.EndUsers, limits: cfg.Limits, repeats: cfg.Repeats, turns: cfg.Turns, saw: cfg.Saw, meter: cfg.Meter, traces: cfg.Traces, log: cfg.Log,
 		mux:      chi.NewRouter(),
 		sockets:  newSockets(cfg.Log),
 		surfaces: map[string]Surface{}, fallback: Surface{Fault: cfg.Fallback},

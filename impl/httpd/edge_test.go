@@ -50,7 +50,7 @@ func jsonFault(_ *http.Request, f *fault.Error) (int, string, []byte) {
 // newTestEdge is an edge over the real document whose operations all run handler.
 func newTestEdge(t testing.TB, log io.Writer, handler http.HandlerFunc) *Edge {
 	t.Helper()
-	doc, err := loadDocument(gen.JSON)
+	doc, err := LoadDocument(gen.JSON)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func newTestEdge(t testing.TB, log io.Writer, handler http.HandlerFunc) *Edge {
 		routes[o.surface] = append(routes[o.surface], op)
 	}
 	cfg := Config{
-		Document: gen.JSON, Limits: unlimited(), Log: slog.New(slog.NewTextHandler(log, nil)), Fallback: jsonFault,
+		Document: doc, Limits: unlimited(), Log: slog.New(slog.NewTextHandler(log, nil)), Fallback: jsonFault,
 		Keys: oneKey{key.Caller{AccountID: "acct_1", KeyID: "key_1", Kind: key.Secret, Scopes: key.SurfaceScopes}},
 	}
 	for name, ops := range routes {

@@ -25,12 +25,14 @@ func (e *Edge) failer(s Surface) func(http.ResponseWriter, *http.Request, error)
 // write answers with err in the surface's shape and notes it for the access
 // log. After the first byte of an answer it only notes: nothing can be mended.
 func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err error) {
+	rec, _ := w.(*recorder)
+	begun := rec != nil && rec.status != 0
+	if !begun && errors.Is(err, idempotency.ErrTaken) && e.repeatTaken(w, r) {
+		return // no fault: the other request's answer is this one's
+	}
 	f := faultOf(err)
 	noteOf(r.Context()).fault = f
-	if rec, ok := w.(*recorder); ok && rec.status != 0 {
-		return
-	}
-	if errors.Is(err, idempotency.ErrTaken) && e.repeatTaken(w, r) {
+	if begun {
 		return
 	}
 	h := w.Header()

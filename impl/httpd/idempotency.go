@@ -267,16 +267,17 @@ type afterwards struct {
 	answer func(ctx context.Context) (any, error)
 }
 
-// Afterwards has what a request waits for done when its act is stored: the value
-// becomes the answer's body, unless there is an error. A repetition gets the
-// answer as it was stored. It is false, and does nothing, for a request whose acts are stored by
-// themselves: such a handler waits on its own.
-func Afterwards(ctx context.Context, answer func(ctx context.Context) (any, error)) bool {
+// Afterwards has a request wait until its act is stored: what wait returns becomes
+// the answer's body. Where acts are stored by themselves, it waits at once. Where
+// the handler's return stores them, it returns soFar, and wait is called then: a
+// repetition gets the answer as it was stored, and so does the caller when wait fails.
+func Afterwards[T any](ctx context.Context, soFar T, wait func(ctx context.Context) (T, error)) (T, error) {
 	later, ok := ctx.Value(afterwardsKey).(*afterwards)
-	if ok {
-		later.answer = answer
+	if !ok {
+		return wait(ctx)
 	}
-	return ok
+	later.answer = func(ctx context.Context) (any, error) { return wait(ctx) }
+	return soFar, nil
 }
 
 func (l *afterwards) renew(ctx context.Context, a *idempotency.Answer) {

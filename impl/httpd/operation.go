@@ -67,18 +67,19 @@ type operation struct {
 	multipart *openapi3.Schema // of the multipart form; nil without one
 }
 
-// document is the enforced document, indexed by method and chi pattern.
-type document struct {
+// Document is a document that edges enforce. Any number of them may share one.
+type Document struct {
 	spec *openapi3.T
-	ops  map[string]*operation // "GET /api/v1/agents/{agent_id}"
+	ops  map[string]*operation // by method and chi pattern: "GET /api/v1/agents/{agent_id}"
 }
 
-func loadDocument(raw []byte) (*document, error) {
+// LoadDocument reads the bundle, as JSON. It fails when an operation lacks what the edge has to know of it.
+func LoadDocument(raw []byte) (*Document, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
 		return nil, fmt.Errorf("load document: %w", err)
 	}
-	d := &document{spec: spec, ops: map[string]*operation{}}
+	d := &Document{spec: spec, ops: map[string]*operation{}}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			o, err := newOperation(spec, path, method, item, op)
@@ -227,7 +228,7 @@ func (o *operation) contentTypes() []string {
 }
 
 // find returns the operation of a matched route; HEAD is served as GET.
-func (d *document) find(method, pattern string) *operation {
+func (d *Document) find(method, pattern string) *operation {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}

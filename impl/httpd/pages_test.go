@@ -15,7 +15,7 @@ import (
 // newPagedEdge is an edge whose operations all run noContent, with pages beside them.
 func newPagedEdge(t *testing.T, pages map[string]func(http.Handler) http.Handler) (*Edge, error) {
 	t.Helper()
-	doc, err := loadDocument(gen.JSON)
+	doc, err := LoadDocument(gen.JSON)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func newPagedEdge(t *testing.T, pages map[string]func(http.Handler) http.Handler
 	for op, o := range doc.ops {
 		routes[o.surface] = append(routes[o.surface], op)
 	}
-	cfg := Config{Document: gen.JSON, Limits: unlimited(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Fallback: jsonFault, Pages: pages}
+	cfg := Config{Document: doc, Limits: unlimited(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Fallback: jsonFault, Pages: pages}
 	for name, ops := range routes {
 		cfg.Surfaces = append(cfg.Surfaces, Surface{Name: name, Fault: jsonFault, Mount: func(r chi.Router, _ func(http.ResponseWriter, *http.Request, error)) {
 			for _, op := range ops {

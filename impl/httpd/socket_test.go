@@ -56,8 +56,12 @@ func socketServer(t *testing.T) (*Edge, *httptest.Server) {
 		}
 		Detach(w, r, serve, "talk")
 	}
+	doc, err := LoadDocument([]byte(socketDocument))
+	if err != nil {
+		t.Fatal(err)
+	}
 	e, err := New(Config{
-		Document: []byte(socketDocument), Limits: unlimited(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Fallback: jsonFault,
+		Document: doc, Limits: unlimited(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Fallback: jsonFault,
 		Keys: oneKey{key.Caller{AccountID: "acct_1", KeyID: "key_1", Kind: key.Secret, Scopes: key.SurfaceScopes, Origins: []string{"https://good.example"}}},
 		Surfaces: []Surface{{Name: "openai", Fault: jsonFault, Mount: func(r chi.Router, _ func(http.ResponseWriter, *http.Request, error)) {
 			r.Get("/talk", handler)

@@ -18,14 +18,14 @@ import (
 const heartbeatEvery = 10 * time.Second
 
 // EventStream writes server-sent events. It is the only writer of them:
-// headers, no proxy buffering, a flush and a deadline per event, heartbeats.
+// headers, no proxy buffering, a flush and a deadline for what is sent together, heartbeats.
 type EventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	beat    *time.Timer
 
 	mu     sync.Mutex
-	buf    bytes.Buffer
+	buf    bytes.Buffer // what is not written yet
 	closed bool
 	err    error
 }
@@ -49,13 +49,20 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 // follows the data, where naive parsers expect nothing. An error means that the
 // client is gone.
 func (s *EventStream) Send(event string, id int64, data any) error {
+	return s.send(event, id, data, false)
+}
+
+// togetherMax bounds what waits to be sent with the event behind it.
+const togetherMax = 16 << 10
+
+// send is Send of an event that may wait for the next one, which is there already.
+func (s *EventStream) send(event string, id int64, data any, more bool) error {
 	raw, err := line(data)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buf.Reset()
 	if event != "" {
 		s.buf.WriteString("event: ")
 		s.buf.WriteString(event)
@@ -68,8 +75,11 @@ func (s *EventStream) Send(event string, id int64, data any) error {
 		s.buf.WriteString(strconv.FormatInt(id, 10))
 	}
 	s.buf.WriteString("\n\n")
+	if more && s.buf.Len() < togetherMax {
+		return s.err
+	}
 	s.beat.Reset(heartbeatEvery)
-	return s.write(s.buf.Bytes())
+	return s.write()
 }
 
 func line(data any) ([]byte, error) {
@@ -82,19 +92,21 @@ func line(data any) ([]byte, error) {
 func (s *EventStream) heartbeat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.write([]byte(":\n\n")) != nil {
+	s.buf.WriteString(":\n\n")
+	if s.closed || s.write() != nil {
 		return
 	}
 	s.beat.Reset(heartbeatEvery)
 }
 
 // write needs s.mu. After the first failure nothing more is written.
-func (s *EventStream) write(p []byte) error {
+func (s *EventStream) write() error {
+	defer s.buf.Reset()
 	if s.err != nil {
 		return s.err
 	}
 	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not supported by test recorders
-	if _, s.err = s.w.Write(p); s.err == nil {
+	if _, s.err = s.w.Write(s.buf.Bytes()); s.err == nil {
 		s.err = s.control.Flush()
 	}
 	return s.err
@@ -114,7 +126,7 @@ func WriteFrames(w http.ResponseWriter, status int, turnID string, frames iter.S
 		if err != nil {
 			return err
 		}
-		if s.Send(f.Event, f.N, f.Data) != nil {
+		if s.send(f.Event, f.N, f.Data, f.More) != nil {
 			return nil // the client is gone
 		}
 	}

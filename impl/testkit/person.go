@@ -9,6 +9,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"parley/db"
+	"parley/impl/core/account"
 	"parley/impl/core/credential"
 	"parley/impl/core/key"
 	"parley/impl/core/user"
@@ -54,4 +55,12 @@ func (a Account) Person(t testing.TB, role key.Role) Person {
 	}
 	p.Link, p.Email = again.Link, strings.ToLower(p.Email)
 	return p
+}
+
+// Operates says whether the account's owners, signed in, operate the server.
+func (a Account) Operates(t testing.TB, operates bool) {
+	t.Helper()
+	if _, err := a.server.App.Accounts.Update(t.Context(), a.ID, account.UpdateInput{Operates: &operates}); err != nil {
+		t.Fatal(err)
+	}
 }

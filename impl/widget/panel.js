@@ -286,6 +286,7 @@ class Panel {
   trouble(message, again) {
     const retry = again && element("button", {type: "button", onclick: () => (line.remove(), again())}, this.words.again)
     const line = element("p", {class: "bad", role: "alert"}, message, retry)
+    this.log.querySelector(".bad")?.remove() // one trouble at a time
     this.log.append(line)
     line.scrollIntoView?.({block: "nearest"})
   }

@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/pb33f/libopenapi/bundler"
-	"github.com/pb33f/libopenapi/datamodel"
 	"go.yaml.in/yaml/v3"
 
 	"parley/tools/internal/tree"
@@ -44,25 +40,6 @@ func Bundle(ctx context.Context, root string) (Document, error) {
 		return Document{}, err
 	}
 	return doc, validate(ctx, doc.JSON)
-}
-
-// compose lets libopenapi lift every referenced component into the root.
-func compose(root string) (*yaml.Node, error) {
-	source, err := os.ReadFile(root)
-	if err != nil {
-		return nil, fmt.Errorf("read root file: %w", err)
-	}
-	joined, err := bundler.BundleBytesComposed(source, &datamodel.DocumentConfiguration{
-		BasePath:                filepath.Dir(root),
-		SpecFilePath:            filepath.Base(root),
-		AllowFileReferences:     true,
-		ExtractRefsSequentially: true, // in parallel the order of components varies from run to run
-		Logger:                  slog.New(slog.DiscardHandler),
-	}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("bundle %s: %w", root, err)
-	}
-	return tree.Read(joined)
 }
 
 func encode(node *yaml.Node) (Document, error) {

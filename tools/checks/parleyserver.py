@@ -6,6 +6,7 @@ Everything is temporary or below `.cache/`, which git ignores; nothing is instal
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -36,16 +37,20 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 def venv(name: str, requirements: pathlib.Path) -> pathlib.Path:
     """Returns the bin folder of a virtual environment that holds exactly `requirements`.
 
-    The folder's name carries the file's hash, so that a changed pin makes a new environment.
+    The folder's name carries the file's hash, so that a changed pin makes a new environment. Of checks that run at the same
+    time one makes it, and the others wait.
     """
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = CACHE / f"{name}-{digest}"
-    if not (folder / ".complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--requirement", requirements]
-        subprocess.run(install, check=True)
-        (folder / ".complete").touch()
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / ".complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            install = [folder / "bin" / "pip", "install", "--quiet", "--no-deps", "--requirement", requirements]
+            subprocess.run(install, check=True)
+            (folder / ".complete").touch()
     return folder / "bin"
 
 
@@ -135,7 +140,8 @@ def beside(server: Server, **environment: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def _serve(data: pathlib.Path, log: pathlib.Path, environment: dict[str, str]) -> Iterator[Server]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_") and k != "DATABASE_URL"}
-    command = [BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0"]
+    listen = environment.get("PARLEY_LISTEN", "127.0.0.1:0")
+    command = [BINARY, "serve", "--data", data, "--listen", listen]
     with process(command, log, stdout=subprocess.PIPE, env=inherited | environment) as child:
         yield Server(*_addresses(child, log), data, log)
 

@@ -59,7 +59,7 @@ func TestAServerMayDieAnywhere(t *testing.T) {
 func buildWithFailpoints(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "parley")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints", "-o", program, "parley/impl/cmd/parley").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints,disable_grpc_modules", "-o", program, "parley/impl/cmd/parley").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program

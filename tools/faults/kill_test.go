@@ -48,13 +48,7 @@ type stored struct {
 func (c *cluster) check(t *testing.T, accountID string, log []saw) {
 	t.Helper()
 	raw := c.raw(t)
-	eventually(t, "all turns end", 30*time.Second, func() bool {
-		var running int
-		if err := raw.Get(&running, `select count(*) from turns where account_id = $1 and state = 'running'`, accountID); err != nil {
-			t.Fatal(err)
-		}
-		return running == 0
-	})
+	c.awaitEnds(t, raw, accountID)
 	turns := map[string]stored{}
 	var rows []stored
 	if err := raw.Select(&rows, `

@@ -49,26 +49,34 @@ func newUpstream(t *testing.T, pace time.Duration) string {
 		fmt.Fprint(w, `{"object":"list","data":[{"id":"faulty","object":"model"}]}`)
 	})
 	mux.HandleFunc("POST /v1/chat/completions", func(w http.ResponseWriter, r *http.Request) {
-		var body struct {
-			Messages []struct {
-				Content string `json:"content"`
-			} `json:"messages"`
-		}
-		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) == 0 {
-			http.Error(w, `{"error":{"message":"bad"}}`, http.StatusBadRequest)
-			return
-		}
-		m := questionNumber.FindStringSubmatch(body.Messages[len(body.Messages)-1].Content)
-		if m == nil {
+		n, ok := questionOf(r)
+		if !ok {
 			http.Error(w, `{"error":{"message":"no question"}}`, http.StatusBadRequest)
 			return
 		}
-		n, _ := strconv.Atoi(m[1])
 		stream(w, r, n, pace)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return server.URL + "/v1"
+}
+
+// questionOf is the number of the question that a request asks; false when it asks none.
+func questionOf(r *http.Request) (int, bool) {
+	var body struct {
+		Messages []struct {
+			Content string `json:"content"`
+		} `json:"messages"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) == 0 {
+		return 0, false
+	}
+	m := questionNumber.FindStringSubmatch(body.Messages[len(body.Messages)-1].Content)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil
 }
 
 func stream(w http.ResponseWriter, r *http.Request, n int, pace time.Duration) {

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
 	"github.com/speakeasy-api/openapi/openapi"
+	"github.com/speakeasy-api/openapi/overlay"
 	"go.yaml.in/yaml/v3"
+	yamlv3 "gopkg.in/yaml.v3" // the nodes of the overlays' library
 
 	"parley/tools/internal/tree"
 )
@@ -28,28 +29,46 @@ func TestOverlaysFitTheDocument(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			changes, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			applied, err := libopenapi.ApplyOverlayFromBytesToSpecBytes(document, changes)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, warning := range applied.Warnings { // a target that matches nothing, for one
-				t.Errorf("%s: %s", warning.Target, warning.Message)
-			}
-			_, invalid, err := openapi.Unmarshal(t.Context(), bytes.NewReader(applied.Bytes))
+			applied := apply(t, document, file)
+			_, invalid, err := openapi.Unmarshal(t.Context(), bytes.NewReader(applied))
 			if err != nil || len(invalid) > 0 {
 				t.Fatalf("the document is not valid any more: %v, %v", err, invalid)
 			}
-			root, err := tree.Read(applied.Bytes)
+			root, err := tree.Read(applied)
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkStreams(t, root)
 		})
 	}
+}
+
+// apply returns the document as the overlay in file changes it. Every action must find what it changes.
+func apply(t *testing.T, document []byte, file string) []byte {
+	t.Helper()
+	changes, err := overlay.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := changes.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	var root yamlv3.Node
+	if err := yamlv3.Unmarshal(document, &root); err != nil {
+		t.Fatal(err)
+	}
+	warnings, err := changes.ApplyToStrict(&root)
+	if err != nil {
+		t.Fatal(err) // a target that matches nothing, for one
+	}
+	for _, warning := range warnings {
+		t.Error(warning)
+	}
+	applied, err := yamlv3.Marshal(&root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return applied
 }
 
 // checkStreams holds that every operation that answers JSON or a stream, as its

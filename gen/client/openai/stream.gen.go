@@ -8,6 +8,17 @@ import (
 	"parley/gen/client/wire"
 )
 
+// ChatCompletionStreamEvent: One event of the stream. It has no name.
+type ChatCompletionStreamEvent struct {
+	Event string          // the event's name, "message" when it has none
+	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
+}
+
+func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
+	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
+}
+
 // ModelResponseStreamEvent: One event of the stream of a response. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ModelResponseStreamEvent struct {
@@ -87,15 +98,4 @@ func decodeModelResponseStreamEvent(raw wire.Event) (event ModelResponseStreamEv
 		return event, true, json.Unmarshal(raw.Data, event.ResponseFailed)
 	}
 	return event, false, nil
-}
-
-// ChatCompletionStreamEvent: One event of the stream. It has no name.
-type ChatCompletionStreamEvent struct {
-	Event string          // the event's name, "message" when it has none
-	ID    string          // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-	Data  json.RawMessage // the data as received; [DONE], which is not JSON, in the last event
-}
-
-func decodeChatCompletionStreamEvent(raw wire.Event) (event ChatCompletionStreamEvent, last bool, err error) {
-	return ChatCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }

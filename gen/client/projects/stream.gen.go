@@ -19,31 +19,6 @@ func decodeProjectCompletionStreamEvent(raw wire.Event) (event ProjectCompletion
 	return ProjectCompletionStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}, string(raw.Data) == "[DONE]", nil
 }
 
-// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
-// is one that this client does not know: then only Event and Data are.
-type ProjectProgressStreamEvent struct {
-	Event string // the event's name: "progress", "done"
-	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
-
-	Progress *ProjectProgress // "progress": The figures have changed.
-	Done     *ProjectProgress // "done": Nothing is being read any more.
-
-	Data json.RawMessage // the data as received
-}
-
-func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
-	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
-	switch raw.Name {
-	case "progress":
-		event.Progress = new(ProjectProgress)
-		return event, false, json.Unmarshal(raw.Data, event.Progress)
-	case "done":
-		event.Done = new(ProjectProgress)
-		return event, true, json.Unmarshal(raw.Data, event.Done)
-	}
-	return event, false, nil
-}
-
 // ProjectMessageStreamEvent: One event of a streamed answer. Exactly one of the pointers is set, unless the event's name
 // is one that this client does not know: then only Event and Data are.
 type ProjectMessageStreamEvent struct {
@@ -73,6 +48,31 @@ func decodeProjectMessageStreamEvent(raw wire.Event) (event ProjectMessageStream
 	case "error":
 		event.Error = new(ProjectMessageError)
 		return event, true, json.Unmarshal(raw.Data, event.Error)
+	}
+	return event, false, nil
+}
+
+// ProjectProgressStreamEvent: One event of the stream. Exactly one of the pointers is set, unless the event's name
+// is one that this client does not know: then only Event and Data are.
+type ProjectProgressStreamEvent struct {
+	Event string // the event's name: "progress", "done"
+	ID    string // the event's position in the stream, for Last-Event-ID; empty when the server gave none
+
+	Progress *ProjectProgress // "progress": The figures have changed.
+	Done     *ProjectProgress // "done": Nothing is being read any more.
+
+	Data json.RawMessage // the data as received
+}
+
+func decodeProjectProgressStreamEvent(raw wire.Event) (event ProjectProgressStreamEvent, last bool, err error) {
+	event = ProjectProgressStreamEvent{Event: raw.Name, ID: raw.ID, Data: raw.Data}
+	switch raw.Name {
+	case "progress":
+		event.Progress = new(ProjectProgress)
+		return event, false, json.Unmarshal(raw.Data, event.Progress)
+	case "done":
+		event.Done = new(ProjectProgress)
+		return event, true, json.Unmarshal(raw.Data, event.Done)
 	}
 	return event, false, nil
 }

@@ -48,17 +48,14 @@ func (a messages) SendChatMessage(ctx context.Context, request gen.SendChatMessa
 	if err != nil {
 		return nil, err
 	}
-	patience := time.Duration(*request.Params.Wait) * time.Second
-	waited := func(ctx context.Context) (any, error) {
-		c, err := a.service.Await(ctx, caller.AccountID, c.ID, patience)
-		return toAPIMessageSent(c, m), err
+	sent := toAPIMessageSent(c, m)
+	if patience := time.Duration(*request.Params.Wait) * time.Second; patience > 0 {
+		sent, err = httpd.Afterwards(ctx, sent, func(ctx context.Context) (gen.ChatMessageSent, error) {
+			c, err := a.service.Await(ctx, caller.AccountID, c.ID, patience)
+			return toAPIMessageSent(c, m), err
+		})
 	}
-	if patience > 0 && !httpd.Afterwards(ctx, waited) {
-		if c, err = a.service.Await(ctx, caller.AccountID, c.ID, patience); err != nil {
-			return nil, err
-		}
-	}
-	return gen.SendChatMessage200JSONResponse(toAPIMessageSent(c, m)), nil
+	return gen.SendChatMessage200JSONResponse(sent), err
 }
 
 // SendChatInput answers a run that waits for a person.

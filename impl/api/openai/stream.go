@@ -26,6 +26,9 @@ const (
 
 func readOptions(stored json.RawMessage) options {
 	var o options
+	if len(stored) <= len("{}") {
+		return o // every piece of an answer is encoded by them
+	}
 	_ = json.Unmarshal(stored, &o) // stored by us in this shape
 	return o
 }

@@ -14,10 +14,11 @@ import (
 )
 
 type accountsCmd struct {
-	Create accountsCreateCmd `cmd:"" help:"Create an account."`
-	List   accountsListCmd   `cmd:"" help:"List the accounts."`
-	TopUp  accountsTopUpCmd  `cmd:"" name:"top-up" help:"Add to an account's balance."`
-	WarnAt accountsWarnAtCmd `cmd:"" name:"warn-at" help:"Set the balance below which an account is warned."`
+	Create  accountsCreateCmd  `cmd:"" help:"Create an account."`
+	List    accountsListCmd    `cmd:"" help:"List the accounts."`
+	TopUp   accountsTopUpCmd   `cmd:"" name:"top-up" help:"Add to an account's balance."`
+	WarnAt  accountsWarnAtCmd  `cmd:"" name:"warn-at" help:"Set the balance below which an account is warned."`
+	Operate accountsOperateCmd `cmd:"" help:"Let an account's owners, signed in, operate the server."`
 }
 
 // accountJSON is an account as programs read it; amounts are micro-units.
@@ -29,20 +30,21 @@ type accountJSON struct {
 	HeldMicros       int64     `json:"held_micros"`
 	SpentMicros      int64     `json:"spent_micros"`
 	BalanceLowMicros int64     `json:"balance_low_micros"`
+	Operates         bool      `json:"operates"`
 	CreatedAt        time.Time `json:"created_at"`
 }
 
 func toAccountJSON(a db.Account) accountJSON {
 	return accountJSON{ID: a.ID, Name: a.Name, Plan: a.Plan, BalanceMicros: a.BalanceMicros, HeldMicros: a.HeldMicros,
-		SpentMicros: a.SpentMicros, BalanceLowMicros: a.BalanceLowMicros, CreatedAt: a.CreatedAt}
+		SpentMicros: a.SpentMicros, BalanceLowMicros: a.BalanceLowMicros, Operates: a.Operates, CreatedAt: a.CreatedAt}
 }
 
 func (c *cli) printAccounts(result any, accounts ...db.Account) error {
 	return c.print(result, func(w io.Writer) {
-		fmt.Fprintln(w, "ID\tNAME\tPLAN\tBALANCE\tHELD\tSPENT\tWARNED AT")
+		fmt.Fprintln(w, "ID\tNAME\tPLAN\tBALANCE\tHELD\tSPENT\tWARNED AT\tOPERATES")
 		for _, a := range accounts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%.6f\t%.6f\t%.6f\t%.6f\n", a.ID, a.Name, a.Plan, money.Decimal(a.BalanceMicros),
-				money.Decimal(a.HeldMicros), money.Decimal(a.SpentMicros), money.Decimal(a.BalanceLowMicros))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%.6f\t%.6f\t%.6f\t%.6f\t%s\n", a.ID, a.Name, a.Plan, money.Decimal(a.BalanceMicros),
+				money.Decimal(a.HeldMicros), money.Decimal(a.SpentMicros), money.Decimal(a.BalanceLowMicros), map[bool]string{true: "yes", false: "no"}[a.Operates])
 		}
 	})
 }
@@ -114,6 +116,27 @@ func (a accountsWarnAtCmd) Run(ctx context.Context, c *cli) error {
 		}
 		micros := int64(math.Round(a.Amount * money.Unit))
 		changed, err := s.Accounts.Update(ctx, found.ID, account.UpdateInput{BalanceLow: &micros})
+		if err != nil {
+			return err
+		}
+		return c.printAccounts(toAccountJSON(changed), changed)
+	})
+}
+
+type accountsOperateCmd struct {
+	Account string `arg:"" help:"Id or name of the account."`
+	End     bool   `help:"Take the right away again."`
+}
+
+// Run says whether an account's owners operate the server.
+func (a accountsOperateCmd) Run(ctx context.Context, c *cli) error {
+	return c.withServices(ctx, func(s *app.Services) error {
+		found, err := s.Accounts.Find(ctx, a.Account)
+		if err != nil {
+			return err
+		}
+		operates := !a.End
+		changed, err := s.Accounts.Update(ctx, found.ID, account.UpdateInput{Operates: &operates})
 		if err != nil {
 			return err
 		}

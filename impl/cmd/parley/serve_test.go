@@ -347,6 +347,7 @@ func TestCommandLineWithoutAServer(t *testing.T) {
 	if s.command(&warned, "accounts", "warn-at", "2.5", "--account", "acme"); warned.At != 2_500_000 {
 		t.Errorf("warned at %d", warned.At)
 	}
+	letsOperate(t, s)
 	var book struct{ Balanced bool }
 	if s.command(&book, "ledger", "verify"); !book.Balanced {
 		t.Error("the ledger does not balance")

@@ -55,7 +55,10 @@ document.addEventListener("submit", (event) => {
   event.target.dataset.sent = "yes";
   event.target.setAttribute("aria-busy", "true");
 });
+// What takes a while shows that it is on its way.
+window.addEventListener("beforeunload", () => document.documentElement.setAttribute("data-loading", ""));
 window.addEventListener("pageshow", () => {
+  document.documentElement.removeAttribute("data-loading");
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
     form.removeAttribute("aria-busy");

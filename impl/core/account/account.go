@@ -34,7 +34,7 @@ func (s *Service) Create(ctx context.Context, name, plan string) (db.Account, er
 	var a db.Account
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
 		var err error
-		if a, err = create(ctx, q, s.Now(), name, plan); err != nil {
+		if a, err = create(ctx, q, db.Account{Name: name, Plan: plan, CreatedAt: s.Now()}); err != nil {
 			return err
 		}
 		return record(ctx, q, a, "account.created")
@@ -42,8 +42,8 @@ func (s *Service) Create(ctx context.Context, name, plan string) (db.Account, er
 	return a, err
 }
 
-func create(ctx context.Context, q *db.Queries, now time.Time, name, plan string) (db.Account, error) {
-	a := db.Account{ID: id.New(id.Account), Name: strings.TrimSpace(name), Plan: plan, CreatedAt: now}
+func create(ctx context.Context, q *db.Queries, a db.Account) (db.Account, error) {
+	a.ID, a.Name = id.New(id.Account), strings.TrimSpace(a.Name)
 	if err := check(a); err != nil {
 		return db.Account{}, err
 	}
@@ -70,7 +70,7 @@ func noPlan(err error) error {
 
 func record(ctx context.Context, q *db.Queries, a db.Account, action string) error {
 	return audit.Record(ctx, q, audit.Event{AccountID: a.ID, Action: action, Target: a.ID, Details: map[string]any{
-		"name": a.Name, "plan": a.Plan, "balance_low_micros": a.BalanceLowMicros,
+		"name": a.Name, "plan": a.Plan, "balance_low_micros": a.BalanceLowMicros, "operates": a.Operates,
 	}})
 }
 
@@ -78,6 +78,7 @@ func record(ctx context.Context, q *db.Queries, a db.Account, action string) err
 type UpdateInput struct {
 	Name, Plan *string
 	BalanceLow *int64 // micro-units below which the account is warned; 0: never
+	Operates   *bool  // whether its owners, signed in, operate the server; for the command line alone
 }
 
 // Update changes an account. Another plan holds from the next request on.
@@ -96,6 +97,9 @@ func (s *Service) Update(ctx context.Context, accountID string, in UpdateInput) 
 		}
 		if in.BalanceLow != nil {
 			a.BalanceLowMicros = *in.BalanceLow
+		}
+		if in.Operates != nil {
+			a.Operates = *in.Operates
 		}
 		if err := check(a); err != nil {
 			return err
@@ -203,8 +207,8 @@ func move(ctx context.Context, q *db.Queries, accountID string, a Adjustment, no
 	return err
 }
 
-// EnsureFirst makes the first account, on the plan "pro" and with starting
-// credit, when there is none, and tells whether it did. Servers that start at
+// EnsureFirst makes the first account, which operates the server, on the plan
+// "pro" and with starting credit, when there is none, and tells whether it did. Servers that start at
 // the same time make one.
 func (s *Service) EnsureFirst(ctx context.Context) (first db.Account, made bool, err error) {
 	err = s.DB.InTx(ctx, func(q *db.Queries) error {
@@ -220,7 +224,7 @@ func (s *Service) EnsureFirst(ctx context.Context) (first db.Account, made bool,
 			return nil
 		}
 		made = true
-		if first, err = create(ctx, q, s.Now(), "default", "pro"); err != nil {
+		if first, err = create(ctx, q, db.Account{Name: "default", Plan: "pro", Operates: true, CreatedAt: s.Now()}); err != nil {
 			return err
 		}
 		if err := record(ctx, q, first, "account.created"); err != nil {

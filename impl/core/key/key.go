@@ -180,7 +180,7 @@ func CallerOf(row db.Caller) Caller {
 		Scopes: row.Scopes, Origins: row.Origins, Agents: row.Agents, AppKnows: row.AppKnows, Plan: row.PlanName, Bucket: "account",
 	}
 	if row.Role != "" {
-		c.Role, c.AppID, c.AppKnows, c.Scopes = Role(row.Role), PeoplesApp, false, Role(row.Role).Scopes()
+		c.Role, c.AppID, c.AppKnows, c.Scopes = Role(row.Role), PeoplesApp, false, Role(row.Role).scopesIn(row.Operates)
 	}
 	if row.HolderScopes != nil {
 		c.Scopes = Within(row.Scopes, row.HolderScopes)

@@ -4,7 +4,8 @@ package key
 type Role string
 
 // The roles. An owner rules everything and everybody, an admin everything but
-// owners, a member uses the surfaces.
+// owners, a member uses the surfaces. Owners of an account that operates the
+// server hold the operator's scope as well, in sessions: see Scopes for the rest.
 const (
 	Owner  Role = "owner"
 	Admin  Role = "admin"
@@ -34,4 +35,12 @@ func (r Role) Scopes() []string {
 		return SurfaceScopes
 	}
 	return nil
+}
+
+// scopesIn are what the role holds in an account: owners of one that operates the server rule that, too.
+func (r Role) scopesIn(operating bool) []string {
+	if operating && r == Owner {
+		return append(r.Scopes(), ScopeOperator)
+	}
+	return r.Scopes()
 }

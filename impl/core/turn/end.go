@@ -108,7 +108,7 @@ func stateOf(f *fault.Error) string {
 // ending turns the answer into rows: with the events from a number on, which
 // follow the batch that begins with previous.
 func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
-	e := db.Ending{EntryID: id.New(id.Entry)}
+	e := db.Ending{EntryID: id.New(id.Entry), Plain: r.plain}
 	if !r.turn.Unstored {
 		e.Previous, e.FirstEvent, e.Events = previous, from, pack(r.live.upTo(last, from))
 	}
@@ -120,7 +120,9 @@ func (r *run) ending(a Answer, last Event, previous, from int64) db.Ending {
 		}
 		e.Preview = Preview(a.Content)
 	}
-	e.Told = event.OfTurn(r.turn, a.MessageID)
+	if !r.unheard {
+		e.Told = event.OfTurn(r.turn, a.MessageID)
+	}
 	return e
 }
 

@@ -223,6 +223,7 @@ func (e *Engine) begin(ctx context.Context, r *run, in Input) error {
 	if err != nil {
 		return err
 	}
+	r.plain, r.unheard = begun.Together, begun.Unheard
 	failpoint.Here(failpoint.Begun)
 	return refusal(in, b.Ceilings, begun)
 }

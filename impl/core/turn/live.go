@@ -133,11 +133,28 @@ func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
 // event. It stops early when ctx ends; the turn goes on.
 func (l *Live) Follow(ctx context.Context, n int64) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
+		for s := range l.steps(ctx, n) {
+			if !yield(s.Event) {
+				return
+			}
+		}
+	}
+}
+
+// step is an event as a reader comes to it.
+type step struct {
+	Event
+	more bool // the next one is there already
+}
+
+// steps is Follow for readers that send together what is there together.
+func (l *Live) steps(ctx context.Context, n int64) iter.Seq[step] {
+	return func(yield func(step) bool) {
 		n := max(n, 0)
 		for {
 			events, changed := l.after(n)
-			for _, e := range events {
-				if !yield(e) {
+			for i, e := range events {
+				if !yield(step{e, i < len(events)-1}) {
 					return
 				}
 				n = e.N

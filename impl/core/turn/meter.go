@@ -2,11 +2,13 @@ package turn
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"parley/db"
 	"parley/impl/core/fault"
+	"parley/impl/core/idempotency"
 )
 
 // Meter is told how answers go. Its methods must be quick: answers wait for them.
@@ -83,7 +85,7 @@ func (r *run) meterCall(ctx context.Context, err error) {
 }
 
 func (e *Engine) meterRefused(err error) {
-	if e.Meter != nil {
+	if e.Meter != nil && !errors.Is(err, idempotency.ErrTaken) {
 		e.Meter.TurnRefused(fault.KindOf(err))
 	}
 }

@@ -58,12 +58,12 @@ func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 	}
 	r := &run{engine: e, turn: t, next: 1}
 	var log []Event
-	for ev, err := range e.tail(ctx, t) {
+	for s, err := range e.tail(ctx, t) {
 		if err != nil {
 			return Answer{}, err
 		}
-		r.replay(ev)
-		log = append(log, ev)
+		r.replay(s.Event)
+		log = append(log, s.Event)
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, err

@@ -42,6 +42,9 @@ type run struct {
 	knowledge *Knowledge         // of the request; nil without one
 	passages  []provider.Passage // what the model is offered of it
 
+	plain   bool // the turn began together with others; see db.Ending
+	unheard bool // no webhook waits to be told
+
 	fallbacks []offer // what may answer instead, in order
 	switched  bool    // another model answers than the stored beginning names; its first event says so
 	tokens    int64   // the most that any offer can take

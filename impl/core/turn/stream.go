@@ -40,6 +40,8 @@ type Frame struct {
 	Event string // "" for an event without a name
 	N     int64
 	Data  any // sent as JSON, but for a Literal
+	// More tells that the next frame is there already: they can be sent together. Encoders leave it alone.
+	More bool
 }
 
 // Literal is one line of data that is sent as it stands.
@@ -61,17 +63,21 @@ func (e *Engine) encoderOf(t db.Turn) encoding {
 
 // frames encodes a whole log and yields what lies beyond number after. A
 // cursor beyond the end of the log gets the terminal event.
-func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq2[Frame, error] {
+func (enc encoding) frames(steps iter.Seq2[step, error], after int64) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
 		v.State = new(any)
 		var content, thought strings.Builder
 		var called calls
-		for e, err := range events {
+		send := together{yield: yield}
+		for s, err := range steps {
 			if err != nil {
-				yield(Frame{}, err)
+				if send.now() {
+					yield(Frame{}, err)
+				}
 				return
 			}
+			e := s.Event
 			if e.Model != "" {
 				v.ModelID = e.Model
 			}
@@ -93,12 +99,37 @@ func (enc encoding) frames(events iter.Seq2[Event, error], after int64) iter.Seq
 				if i == len(frames)-1 {
 					f.N = e.N
 				}
-				if !yield(f, nil) {
+				if !send.add(f) {
 					return
 				}
 			}
+			if !s.more && !send.now() {
+				return
+			}
 		}
 	}
+}
+
+// together yields frames one behind: each tells whether there is another one already.
+type together struct {
+	yield func(Frame, error) bool
+	held  bool
+	frame Frame
+}
+
+// add yields the frame before f; false when its reader left.
+func (t *together) add(f Frame) bool {
+	before, held := t.frame, t.held
+	t.frame, t.held = f, true
+	before.More = true
+	return !held || t.yield(before, nil)
+}
+
+// now yields the last frame, if it was not; false when its reader left.
+func (t *together) now() bool {
+	held := t.held
+	t.held = false
+	return !held || t.yield(t.frame, nil)
 }
 
 const (
@@ -141,22 +172,22 @@ func (p *pace) slow(l *Live, next Event) bool {
 // as it comes, up to the end. It stops early when ctx ends, and with ErrSlow for
 // a reader that falls too far behind; the turn goes on.
 func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] {
-	events := func(yield func(Event, error) bool) {
+	steps := func(yield func(step, error) bool) {
 		p := pace{best: math.MaxInt64}
-		for e := range l.Follow(ctx, 0) {
-			if p.slow(l, e) {
-				yield(Event{}, ErrSlow)
+		for s := range l.steps(ctx, 0) {
+			if p.slow(l, s.Event) {
+				yield(step{}, ErrSlow)
 				return
 			}
-			if !yield(e, nil) {
+			if !yield(s, nil) {
 				return
 			}
 		}
 		if err := l.lostTo(); err != nil {
-			yield(Event{}, err)
+			yield(step{}, err)
 		}
 	}
-	return l.encode.frames(events, after)
+	return l.encode.frames(steps, after)
 }
 
 var errUnstored = fault.New(fault.NotFound, "The turn's text is not stored, as its request asked.")
@@ -215,8 +246,8 @@ func (e *Engine) liveTurn(accountID, turnID string) *Live {
 
 // tail yields the stored events of a turn, and waits for more until the
 // terminal one is stored. It ends without one when the log is erased under it.
-func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[step, error] {
+	return func(yield func(step, error) bool) {
 		wake, end := e.read(t.ID)
 		defer end()
 		if t.State == db.TurnRunning && e.hearing.Load() {
@@ -226,11 +257,11 @@ func (e *Engine) tail(ctx context.Context, t db.Turn) iter.Seq2[Event, error] {
 		for {
 			events, err := e.stored(ctx, t, last)
 			if err != nil {
-				yield(Event{}, err)
+				yield(step{}, err)
 				return
 			}
-			for _, ev := range events {
-				if !yield(ev, nil) || ev.Terminal() {
+			for i, ev := range events {
+				if !yield(step{ev, i < len(events)-1}, nil) || ev.Terminal() {
 					return
 				}
 				last = ev.N

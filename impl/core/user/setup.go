@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"parley/db"
+	"parley/impl/core/audit"
 	"parley/impl/core/credential"
 	"parley/impl/core/fault"
 	"parley/impl/core/key"
@@ -40,7 +41,7 @@ func (s *Service) firstAccount(ctx context.Context, q *db.Queries) (string, erro
 type SetUpInput struct{ Token, Email, Name, Password string }
 
 // SetUp makes the first person of the server, the owner of its first account,
-// and signs them in. A wrong token, and any once somebody is there, is an
+// which operates the server from then on, and signs them in. A wrong token, and any once somebody is there, is an
 // Unauthenticated fault; an address in use is a Conflict.
 func (s *Service) SetUp(ctx context.Context, in SetUpInput) (Session, error) {
 	if said, genuine := s.Credentials.Payload(credential.SetUp, in.Token); !genuine || string(said) != setUpSaid {
@@ -65,6 +66,9 @@ func (s *Service) SetUp(ctx context.Context, in SetUpInput) (Session, error) {
 		if u.AccountID == "" {
 			return errLink
 		}
+		if err := operate(ctx, q, u.AccountID); err != nil {
+			return err
+		}
 		if err := q.InsertUser(ctx, u); err != nil {
 			return err
 		}
@@ -78,4 +82,17 @@ func (s *Service) SetUp(ctx context.Context, in SetUpInput) (Session, error) {
 		return Session{}, fault.New(fault.Conflict, "The address belongs to a person of this server already.").Because(err)
 	}
 	return made, err
+}
+
+// operate lets the owners of an account rule the server: whoever sets it up has read its log.
+func operate(ctx context.Context, q *db.Queries, accountID string) error {
+	a, err := q.LockAccount(ctx, accountID)
+	if err != nil || a.Operates {
+		return err
+	}
+	a.Operates = true
+	if err := q.UpdateAccount(ctx, a); err != nil {
+		return err
+	}
+	return audit.Record(ctx, q, audit.Event{AccountID: a.ID, Action: "account.updated", Target: a.ID, Details: map[string]any{"operates": true}})
 }

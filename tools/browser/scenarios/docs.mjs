@@ -2,21 +2,6 @@
 import {server, want} from "../kit.mjs"
 
 export default {
-  async "shows an operation, within its budget and from this server alone"(kit) {
-    const page = await kit.page()
-    await kit.budget(page, `${server}/docs`, {bytes: 80_000, requests: 5})
-    await kit.budget(page, `${server}/docs/webchat/sendWebchatMessage`, {bytes: 100_000, requests: 5})
-    await page.getByRole("heading", {name: "Send a message and receive the answer"}).waitFor()
-    await kit.accessible(page)
-    await kit.shoot(page, "docs-operation")
-    for (const [at, name] of [["/docs", "docs-home"], ["/docs/platform", "docs-tag"], ["/docs/guides/webchat", "docs-guide"], ["/docs/nothing", "docs-missing"]]) {
-      await page.goto(server + at)
-      await kit.accessible(page)
-      await kit.shoot(page, name)
-    }
-    kit.onlyFrom(server)
-  },
-
   async "finds operations while one types, by keyboard"(kit) {
     const page = await kit.page()
     await page.goto(`${server}/docs`)

@@ -27,8 +27,7 @@ export default {
       const code = await page.locator("#code").textContent()
       want(code.includes(text) && code.includes("PARLEY_KEY") && !code.includes(key), `${language}: ${code}`)
     }
-    await kit.accessible(page)
-    await kit.shoot(page, "playground")
+    await kit.judged(page, "playground")
     kit.onlyFrom(server)
   },
 
@@ -66,8 +65,7 @@ export default {
     await page.locator("#key").fill("parley_sk_wrong")
     await page.locator("#send").click()
     await status(page, "401")
-    await kit.accessible(page)
-    await kit.shoot(page, "playground-error", [1280])
+    await kit.judged(page, "playground-error")
     await page.locator("#filter").fill("no such operation at all")
     want((await page.locator("#operation").textContent()).includes("No operation has these words"), "the empty list says nothing")
   },

@@ -38,20 +38,20 @@ export default {
     const page = await kit.page()
     const origin = await embedded({attributes: `data-title="Shop help" data-color="#7a3ea1" data-questions="Where is my parcel?|Who are you?"`})
     await page.goto(origin)
+    await kit.judged(page, "widget-closed")
     const names = await page.evaluate(() => Object.keys(window).length)
     await panel(page).locator(".launch").click()
-    await kit.shoot(page, "widget-open")
+    await kit.judged(page, "widget-open")
     await panel(page).getByRole("button", {name: "Who are you?"}).click()
     await answered(page, "You said: Who are you?")
     await ask(page, "And **then**?")
     await answered(page, "And then?")
     want(await said(page).locator("strong").count() === 1, "strong text is not shown as such")
+    want(await page.evaluate(() => Object.keys(window).length) === names, "the widget made a global name")
     await page.reload()
     await said(page, 1).filter({hasText: "And then?"}).waitFor()
     want(await panel(page).locator(".said").count() === 4, "the session is not shown again")
-    want(await page.evaluate(() => Object.keys(window).length) === names, "the widget made a global name")
-    await kit.accessible(page)
-    await kit.shoot(page, "widget-session")
+    await kit.judged(page, "widget-session")
     kit.onlyFrom(server, origin)
   },
 
@@ -65,8 +65,7 @@ export default {
     want(!(await panel(page).locator(".launch").isVisible()), "there is a button to open what is open")
     await page.keyboard.press("Escape")
     want(await panel(page).locator(".panel").isVisible(), "Escape closes what stands in the page")
-    await kit.accessible(page)
-    await kit.shoot(page, "widget-inline")
+    await kit.judged(page, "widget-inline")
   },
 
   async "is refused on a page that the key does not list"(kit) {
@@ -141,8 +140,9 @@ export default {
     want(await panel(page).evaluate((host) => getComputedStyle(host).direction) === "rtl", "the direction is not right to left")
     const box = await panel(page).locator(".panel").boundingBox()
     want(box.x < 400, "the panel stands on the wrong side")
-    await kit.accessible(page)
-    await kit.shoot(page, "widget-rtl", [1280])
+    await kit.judged(page, "widget-rtl")
+    await page.keyboard.press("Escape")
+    await kit.judged(page, "widget-rtl-closed")
   },
 
   async "works by keyboard alone"(kit) {
@@ -201,8 +201,7 @@ export default {
     await panel(page).locator(".cites blockquote").filter({hasText: "nine in the morning"}).waitFor()
     await panel(page).getByRole("button", {name: "Good answer"}).click()
     await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
-    await kit.accessible(page)
-    await kit.shoot(page, "widget-project", [360, 1280])
+    await kit.judged(page, "widget-project")
     await page.reload()
     await panel(page).locator("[data-reaction=liked][aria-pressed=true]").waitFor()
   },
