@@ -1,6 +1,9 @@
 package db
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // PoolState is how busy a pool's connections are.
 type PoolState struct {
@@ -21,4 +24,11 @@ func (q JobQueue) Age(now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, now.Sub(*q.Oldest))
+}
+
+// Clock is the time that the database tells.
+func (d *DB) Clock(ctx context.Context) (time.Time, error) {
+	var at time.Time
+	err := d.get(ctx, &at, `select clock_timestamp()`)
+	return at, err
 }

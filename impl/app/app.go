@@ -69,6 +69,7 @@ type App struct {
 	cfg      Config
 	log      *slog.Logger
 	database *Database
+	clock    *clock
 	turns    *turn.Engine
 	agents   *agent.Service
 	projects *project.Service
@@ -86,16 +87,21 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if _, err := database.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	services, err := NewServices(ctx, cfg, database.DB)
+	clock := newClock(time.Now())
+	if err := clock.look(ctx, database.DB); err != nil {
+		return nil, err
+	}
+	services, err := newServices(ctx, cfg, database.DB, clock.now)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Services: services, cfg: cfg, log: log, database: database}
+	a := &App{Services: services, cfg: cfg, log: log, database: database, clock: clock}
 	if a.traces, err = tracing.FromEnvironment(ctx, cfg.Version); err != nil {
 		return nil, err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.cancel = cancel
+	a.loops.Go(func() { clock.keep(life, database.DB) })
 	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs, services.box); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -111,13 +117,13 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	if err := a.checkAdmission(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
-	a.turns = turn.New(database.DB, services.Models, log, now)
+	a.turns = turn.New(database.DB, services.Models, log, a.clock.now)
 	a.Metrics = metrics.New(cfg.Version)
 	a.turns.Meter = a.Metrics
 	a.turns.Encoders = map[string]turn.Encoder{"webchat": webchat.Encode, "characters": characters.Encode, "openai": openai.Encode, engagementapi.Name: engagementapi.Encode, "projects": projects.Encode, chat.Surface: chatsapi.Encode}
-	folding := &usage.Service{DB: database.DB, Now: now}
+	folding := &usage.Service{DB: database.DB, Now: a.clock.now}
 	a.loops.Go(func() { folding.KeepFolded(life, log) })
-	a.Watch = &key.Watch{DB: database.DB, Now: now}
+	a.Watch = &key.Watch{DB: database.DB, Now: a.clock.now}
 	a.loops.Go(func() { a.Watch.Keep(life, log) })
 	a.Webhooks, a.Privacy, a.Knowledge = a.webhookService(), a.privacyService(), a.knowledgeService()
 	if err := a.Knowledge.UseVectors(ctx); err != nil {
@@ -125,17 +131,17 @@ func New(ctx context.Context, cfg Config, database *Database, log *slog.Logger) 
 	}
 	a.turns.Knowledge = a.Knowledge.For
 	a.turns.Wholes = map[string]turn.Whole{"webchat": webchat.Whole, "characters": characters.Whole, "openai": openai.Whole, engagementapi.Name: engagementapi.Whole, "projects": projects.Whole}
-	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: now}
+	a.Images = &image.Service{DB: database.DB, Turns: a.turns, Models: a.Models, Blobs: a.Blobs, Log: log, Now: a.clock.now}
 	a.turns.Listen(database.direct)
 	a.projects = &project.Service{
-		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: now, Knowledge: a.Knowledge, Stopping: a.stopping.Load,
-		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: now, Shown: a.Images.Shown},
+		DB: database.DB, Models: a.Models, Turns: a.turns, Blobs: a.Blobs, Now: a.clock.now, Knowledge: a.Knowledge, Stopping: a.stopping.Load,
+		Conversations: &conversation.Service{DB: database.DB, Models: a.Models, Turns: a.turns, Now: a.clock.now, Shown: a.Images.Shown},
 	}
 	a.loops.Go(func() { a.projects.KeepReported(life, log) })
-	a.agents = &agent.Service{DB: database.DB, Models: a.Models, Now: now, Release: a.releaseAgent}
+	a.agents = &agent.Service{DB: database.DB, Models: a.Models, Now: a.clock.now, Release: a.releaseAgent}
 	a.advisor = a.newAdvisor()
 	a.Chats = chat.New(chat.Services{
-		DB: database.DB, Turns: a.turns, Agents: a.agents, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: now,
+		DB: database.DB, Turns: a.turns, Agents: a.agents, Models: a.Models, Knowledge: a.Knowledge, Tools: a.toolService(), Log: log, Now: a.clock.now,
 		StepTime: cfg.ChatStepTime, RunTime: cfg.ChatRunTime,
 	})
 	a.loops.Go(func() { a.Chats.Listen(life, database.direct) })
@@ -160,10 +166,10 @@ func (a *App) router() (*httpd.Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	usages := &usage.Service{DB: a.database.DB, Now: now}
-	links := &file.Links{Credentials: a.Keys.Credentials, Now: now}
+	usages := &usage.Service{DB: a.database.DB, Now: a.clock.now}
+	links := &file.Links{Credentials: a.Keys.Credentials, Now: a.clock.now}
 	conversations := a.projects.Conversations
-	limits := &limit.Limiter{DB: a.database.DB, Now: now}
+	limits := &limit.Limiter{DB: a.database.DB, Now: a.clock.now}
 	personas := characters.Services{
 		Agents: a.agents, Conversations: conversations, Models: a.Models, Turns: a.turns, Images: a.Images, Links: links, PublicURL: a.cfg.PublicURL,
 		Knowledge: a.Knowledge,
@@ -188,11 +194,11 @@ func (a *App) router() (*httpd.Edge, error) {
 		Surfaces: []httpd.Surface{
 			platform.New(platform.Services{
 				Ready: a.ready, Health: a.health(), Keys: a.Keys, Accounts: a.Accounts, Audit: &audit.Log{DB: a.database.DB},
-				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
+				OAuth: a.OAuth, Users: a.Users, OIDC: a.signIn(), Secure: a.cfg.secure(), Budgets: &budget.Service{DB: a.database.DB, Now: a.clock.now}, Webhooks: a.Webhooks, Privacy: a.Privacy, Usage: usages, Images: a.Images, Links: links, Models: a.Models,
 				Talks: &talk.Service{DB: a.database.DB, Asked: map[string]func(string) string{"openai": openai.Question}},
 			}),
 			turns.New(a.turns),
-			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, now),
+			webchat.New(conversations, a.Knowledge, usages, a.projects, a.Keys, a.clock.now),
 			characters.New(personas),
 			oauth.New(a.OAuth, a.cfg.PublicURL),
 			engagementapi.New(a.advisor),
@@ -200,9 +206,9 @@ func (a *App) router() (*httpd.Edge, error) {
 			openai.New(openai.Services{Agents: a.agents, Turns: a.turns, Pictures: pictures}),
 			projects.New(a.projects, a.cfg.PublicURL),
 			realtimeapi.New(&realtime.Service{
-				DB: a.database.DB, Agents: a.agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: now,
+				DB: a.database.DB, Agents: a.agents, Conversations: conversations, Knowledge: a.Knowledge, Limits: limits, Turns: a.turns, Keys: a.Keys, Now: a.clock.now,
 				OpenPerAccount: a.cfg.RealtimeSessions, OpenPerKey: a.cfg.RealtimePerKey,
-			}, now),
+			}, a.clock.now),
 		},
 	})
 }
@@ -219,7 +225,7 @@ func (a *App) pages() map[string]func(http.Handler) http.Handler {
 // newAdvisor is who answers on the surface engagement.
 func (a *App) newAdvisor() *engagement.Advisor {
 	return &engagement.Advisor{
-		Figures: &engagement.Service{DB: a.database.DB, Now: now}, Agents: a.agents,
+		Figures: &engagement.Service{DB: a.database.DB, Now: a.clock.now}, Agents: a.agents,
 		Conversations: a.projects.Conversations,
 		Turns:         a.turns, Surface: engagementapi.Name,
 	}

@@ -14,7 +14,7 @@ import (
 
 // issuerOptions are how the operator's issuer is reached, for tokens meant for the audience.
 func (a *App) issuerOptions() issuer.Options {
-	return issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: now}
+	return issuer.Options{URL: a.cfg.OIDCIssuer, Audience: a.cfg.OIDCAudience, Client: &http.Client{}, Now: a.clock.now}
 }
 
 // authenticator admits keys and, with an issuer whose tokens are taken, its tokens.
@@ -36,7 +36,7 @@ func (a *App) signIn() *oidc.SignIn {
 	client := issuer.NewClient(a.issuerOptions(), issuer.ClientOptions{
 		ID: a.cfg.OIDCClientID, Secret: a.cfg.OIDCClientSecret, Redirect: strings.TrimSuffix(a.cfg.PublicURL, "/") + platform.OIDCReturn,
 	})
-	return &oidc.SignIn{Box: a.box, Now: now, People: a.Users, Issuer: a.cfg.OIDCIssuer, Ask: client.Ask, Exchange: client.Exchange}
+	return &oidc.SignIn{Box: a.box, Now: a.clock.now, People: a.Users, Issuer: a.cfg.OIDCIssuer, Ask: client.Ask, Exchange: client.Exchange}
 }
 
 // checkAdmission is an error when people of a domain would be admitted to an account that is not.

@@ -18,7 +18,7 @@ import (
 
 // worker is the runner with every kind of job that this server does.
 func (a *App) worker() *job.Runner {
-	r := job.NewRunner(a.database.DB, a.log, now)
+	r := job.NewRunner(a.database.DB, a.log, a.clock.now)
 	a.Webhooks.Handle(r)
 	a.Privacy.Handle(r)
 	a.Repeats.Handle(r)
@@ -34,12 +34,12 @@ func (a *App) worker() *job.Runner {
 // webhookService sends where an account's outgoing requests may go.
 func (a *App) webhookService() *webhook.Service {
 	post := outbound.NewPoster(outbound.Options{Allow: a.cfg.allowed})
-	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: now, Check: post.Check, Post: post.Post}
+	return &webhook.Service{DB: a.database.DB, Box: a.box, Now: a.clock.now, Check: post.Check, Post: post.Post}
 }
 
 // toolService calls what accounts have registered, where their outgoing requests may go.
 func (a *App) toolService() *tool.Service {
-	return &tool.Service{DB: a.database.DB, Box: a.box, Now: now, Client: toolclient.New(outbound.Options{Allow: a.cfg.allowed})}
+	return &tool.Service{DB: a.database.DB, Box: a.box, Now: a.clock.now, Client: toolclient.New(outbound.Options{Allow: a.cfg.allowed})}
 }
 
 // knowledgeService crawls where an account's outgoing requests may go.
@@ -48,13 +48,13 @@ func (a *App) knowledgeService() *knowledge.Service {
 	web := outbound.NewGetter(outbound.Options{Allow: a.cfg.allowed})
 	return &knowledge.Service{
 		DB: a.database.DB, Blobs: a.Blobs, Crawler: crawl.New(crawl.Options{Web: web, Pages: reader, Pace: a.database.DB}), Reader: reader,
-		Split: chunk.Split, Now: now, Log: a.log,
+		Split: chunk.Split, Now: a.clock.now, Log: a.log,
 		Embedder: embedding.ForKnowledge{Service: &embedding.Service{Turns: a.turns}, Models: a.Models},
 	}
 }
 
 func (a *App) privacyService() *privacy.Service {
-	return &privacy.Service{DB: a.database.DB, Blobs: a.Blobs, Now: now, Cancel: func(ctx context.Context, accountID, turnID string) error {
+	return &privacy.Service{DB: a.database.DB, Blobs: a.Blobs, Now: a.clock.now, Cancel: func(ctx context.Context, accountID, turnID string) error {
 		_, err := a.turns.Cancel(ctx, accountID, turnID)
 		return err
 	}}

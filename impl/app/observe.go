@@ -18,7 +18,7 @@ func (a *App) watchState() {
 	a.Metrics.Watch(metrics.State{
 		Streams: a.Handler.Streams, Sockets: a.Handler.Sockets, Turns: a.turns.Running,
 		LeftAlone: a.turns.LeftAlone,
-		Pool:      a.database.PoolState, Queues: a.jobs.Queues, Now: now,
+		Pool:      a.database.PoolState, Queues: a.jobs.Queues, Now: a.clock.now,
 	})
 }
 
@@ -37,8 +37,8 @@ func (a *App) ServeMetrics(l net.Listener) {
 // health looks at the parts of the server. The jobs' runner is made last.
 func (a *App) health() *health.Service {
 	return &health.Service{
-		Ping: a.database.Ready, Files: a.Blobs.Check, Stopping: a.stopping.Load, Now: now,
-		Queues:    func(ctx context.Context) ([]db.JobQueue, error) { return a.database.JobQueues(ctx, now()) },
+		Ping: a.database.Ready, Files: a.Blobs.Check, Stopping: a.stopping.Load, Now: a.clock.now,
+		Queues:    func(ctx context.Context) ([]db.JobQueue, error) { return a.database.JobQueues(ctx, a.clock.now()) },
 		LeftAlone: func() int { servers, _ := a.turns.LeftAlone(); return servers },
 	}
 }

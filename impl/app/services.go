@@ -30,8 +30,12 @@ type Services struct {
 	box *secret.Box
 }
 
-// NewServices makes the services on a migrated database.
+// NewServices makes the services on a migrated database, for a command line: they go by the machine's clock.
 func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, error) {
+	return newServices(ctx, cfg, database, now)
+}
+
+func newServices(ctx context.Context, cfg Config, database *db.DB, now func() time.Time) (*Services, error) {
 	master, err := secretBox(cfg)
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func NewServices(ctx context.Context, cfg Config, database *db.DB) (*Services, e
 	return s, nil
 }
 
-// now is the clock of everything that is stored: UTC, in Postgres's resolution.
+// now is the machine's time, as it is stored: UTC, in Postgres's resolution.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // connector makes providers: an operator's may be anywhere, an account's only
