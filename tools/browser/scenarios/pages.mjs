@@ -24,13 +24,10 @@ async function made() {
   const own = await call("GET", "/api/v1/admin/account")
   const client = await call("POST", "/api/v1/admin/oauth-clients", {name: "Billing job", scopes: ["webchat"]})
   const [named] = await call("GET", "/api/v1/keys")
-  const client = await call("POST", "/api/v1/admin/oauth-clients", {name: "Billing job", scopes: ["webchat"]})
-  const own = await call("GET", "/api/v1/admin/account")
   return {
     "/keys/{id}": `/keys/${named.id}`, "/webhooks/{id}": `/webhooks/${hook.id}`, "/projects/{id}": `/projects/${project.data.id}`,
     "/accounts/{id}": `/accounts/${own.id}`, "/clients/{id}": `/clients/${client.id}`,
     "/flows/{id}": `/flows/${flow.id}`, "/chats/{id}": `/chats/${chat.id}`, "/conversations/{id}": `/conversations/${conversation.id}`,
-    "/clients/{id}": `/clients/${client.id}`, "/accounts/{id}": `/accounts/${own.id}`,
   }
 }
 
