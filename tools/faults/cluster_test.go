@@ -113,6 +113,9 @@ func (c *cluster) tellErrors() {
 	told := 0
 	for _, name := range names {
 		said, _ := os.ReadFile(name)
+		if at := regexp.MustCompile(`(?m)^(panic|fatal error): `).FindIndex(said); at != nil {
+			c.t.Logf("%s", said[at[0]:])
+		}
 		for line := range strings.Lines(string(said)) {
 			if (strings.Contains(line, "level=ERROR") || strings.Contains(line, "level=WARN") && !strings.Contains(line, "operation=getReadiness")) && told < errorsTold {
 				told++

@@ -20,6 +20,9 @@ func (c *cluster) stop(i int) {
 	case <-time.After(time.Minute):
 		c.t.Fatalf("server %d does not stop", i)
 	}
+	if state := p.cmd.ProcessState; !state.Success() {
+		c.t.Errorf("server %d did not stop in good order: %s", i, state)
+	}
 }
 
 // Servers are replaced one after the other under load: nobody is answered with

@@ -18,12 +18,12 @@ type Progress struct {
 // Progress tells how far a collection's ingestion is.
 func (s *Service) Progress(ctx context.Context, accountID, collectionID string) (Progress, error) {
 	var p Progress
-	var err error
-	if p.PageCounts, err = s.DB.CountPages(ctx, accountID, collectionID, ""); err != nil {
-		return p, err
-	}
+	// Read first: what a source that has ended brought is among the pages then.
 	sources, err := s.DB.Sources(ctx, accountID, collectionID)
 	if err != nil {
+		return p, err
+	}
+	if p.PageCounts, err = s.DB.CountPages(ctx, accountID, collectionID, ""); err != nil {
 		return p, err
 	}
 	p.Running = p.Queued > 0

@@ -156,10 +156,14 @@ func (s *Service) note(ctx context.Context, r job.Run, d db.Delivery, status int
 		}
 	}
 	err := s.DB.InTx(ctx, func(q *db.Queries) error {
+		w, err := q.LockWebhook(ctx, d.AccountID, d.WebhookID) // before the delivery, as who deletes the webhook does
+		if err != nil {
+			return err
+		}
 		if err := q.UpdateDelivery(ctx, d); err != nil {
 			return err
 		}
-		return s.noteHealth(ctx, q, d, status)
+		return s.noteHealth(ctx, q, w, d, status)
 	})
 	if errors.Is(err, db.ErrNotFound) {
 		return nil // deleted meanwhile
@@ -169,11 +173,7 @@ func (s *Service) note(ctx context.Context, r job.Run, d db.Delivery, status int
 
 // noteHealth disables a webhook that fails for days or is gone, and forgets
 // earlier failures at a success. A healthy webhook's success writes nothing.
-func (s *Service) noteHealth(ctx context.Context, q *db.Queries, d db.Delivery, status int) error {
-	w, err := q.LockWebhook(ctx, d.AccountID, d.WebhookID)
-	if err != nil {
-		return err
-	}
+func (s *Service) noteHealth(ctx context.Context, q *db.Queries, w db.Webhook, d db.Delivery, status int) error {
 	now, before := s.Now(), w.FailingSince
 	switch {
 	case d.Problem == nil && before == nil:
