@@ -184,7 +184,8 @@ func (h *home) launch(ctx context.Context, bin, socket string) (*Server, error) 
 		c.args("-c", setting)
 	}
 	if h.cfg.Throwaway {
-		c.args("-c", "fsync=off", "-c", "full_page_writes=off")
+		// Tests make hundreds of databases: there would be a worker for one of them every tenth of a second.
+		c.args("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum_naptime=1min")
 	}
 	c.cmd.Stdout, c.cmd.Stderr = logFile, logFile
 	proc, err := c.spawn()
