@@ -38,7 +38,7 @@ func (v *visit) again(err error, name string, page view) error {
 	if p.status == http.StatusInternalServerError || p.status == http.StatusServiceUnavailable {
 		return err
 	}
-	page.Error = p.text
+	page.Error, v.wrong = p.text, wrongs(err)
 	return v.show(p.status, name, page)
 }
 
@@ -59,7 +59,7 @@ func (c *Console) setPassword(v *visit) error {
 	page := view{Title: "Set your password", Data: e}
 	change := platform.PasswordChange{NewPassword: v.PostFormValue("new_password")}
 	if change.NewPassword != v.PostFormValue("repeated") {
-		page.Error = "The two passwords differ."
+		page.Error = v.at("repeated", "The two passwords differ.")
 		return v.show(http.StatusBadRequest, "password", page)
 	}
 	if e.Token != "" {
@@ -87,7 +87,7 @@ func (c *Console) setUp(v *visit) error {
 	page := view{Title: "Set up", Data: e}
 	password := v.PostFormValue("new_password")
 	if password != v.PostFormValue("repeated") {
-		page.Error = "The two passwords differ."
+		page.Error = v.at("repeated", "The two passwords differ.")
 		return v.show(http.StatusBadRequest, "set-up", page)
 	}
 	var response http.Response
