@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 
 	"parley/gen/client"
@@ -28,8 +29,24 @@ func (c *Console) signIn(v *visit) error {
 		return v.again(err, "sign-in", view{Title: "Sign in", Data: e})
 	}
 	v.keepCookies(&response)
+	if err := v.endSession(); err != nil {
+		return err
+	}
 	http.Redirect(v.w, v.Request, e.To, http.StatusSeeOther)
 	return nil
+}
+
+// endSession ends the session that the browser came with, which another takes the place of.
+func (v *visit) endSession() error {
+	cookie, err := v.Cookie(sessionCookie)
+	if err != nil || cookie.Value == "" {
+		return nil
+	}
+	err = v.api.Platform.SignOut(v.Context(), &platform.SignOutParams{ParleySession: &cookie.Value})
+	if refused, ok := errors.AsType[*client.Error](err); ok && refused.StatusCode == http.StatusBadRequest {
+		return nil // no session of ours looks like this
+	}
+	return err
 }
 
 // again shows a form of the entrance with the reason why it was refused.

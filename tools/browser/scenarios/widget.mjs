@@ -157,6 +157,20 @@ export default {
     await answered(page, "You said: Still there?")
   },
 
+  async "stops an answer that has not begun"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    let pass
+    const passed = new Promise((resolve) => (pass = resolve))
+    await page.route("**/api/v1/chat", (route) => passed.then(() => route.continue()))
+    await ask(page, "held early please")
+    await panel(page).getByRole("button", {name: "Stop"}).click()
+    pass()
+    await panel(page).locator(".send").waitFor() // nobody lets the answer go on
+    await ask(page, "Still there?")
+    await answered(page, "You said: Still there?")
+  },
+
   async "shows a hostile answer as text"(kit) {
     const page = await kit.page()
     await opened(page, await embedded())
