@@ -27,7 +27,7 @@ func markOf(t *testing.T, p page, field string) (words string, first bool) {
 	}
 	for n := range doc.Descendants() {
 		for _, a := range n.Attr {
-			if a.Key == "id" && a.Val != "" && a.Val == attributes["aria-errormessage"] {
+			if a.Key == "id" && a.Val != "" && a.Val == attributes["aria-describedby"] {
 				words = n.FirstChild.Data
 			}
 		}

@@ -2470,6 +2470,8 @@ type TalkMessage struct {
 	Citations int32 `json:"citations"`
 
 	// Passages The passages that it cites, in the order of their numbers in its text.
+	//
+	// Example: [{"excerpt":"All lamps have a warranty of seven years.","number":1,"title":"Warranty","url":"https://example.com/warranty"}]
 	Passages []TalkPassage `json:"passages"`
 
 	// ImageIds The pictures that it shows, which may be gone.
