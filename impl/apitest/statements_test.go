@@ -43,8 +43,8 @@ func (x tenant) ceilings(t *testing.T) map[string]ceiling {
 		"an agent":                 {get("/api/v1/agents/" + x.id(t, "agent_id")), 2, 0},
 		"a conversation":           {get("/api/v1/conversations/" + x.id(t, "conversation_id")), 2, 0},
 		"the agents":               {get("/api/v1/agents?limit=20"), 2, 0},
-		// key, models, agents
-		"the models":                 {get("/v1/models"), 3, 0},
+		// key, language models, models for embeddings, agents
+		"the models":                 {get("/v1/models"), 4, 0},
 		"the sessions":               {get("/api/v1/sessions"), 2, 0},
 		"the state of an answer":     {get("/api/v1/turns/" + x.id(t, "turn_id")), 2, 0},
 		"health, which asks nothing": {get("/healthz"), 0, 0},
