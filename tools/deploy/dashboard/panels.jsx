@@ -1,7 +1,7 @@
 // Draws the dashboard as Grafana does, by Grafana's own components: frames, units, legends, axes and frames of panels
 // are theirs. What is not theirs: the grid, and the asking of Prometheus, whose answers stand in window.answers.
 import { FieldType, LoadingState, createTheme, dateTime, getDisplayProcessor } from "@grafana/data";
-import { PanelChrome, TimeSeries } from "@grafana/ui";
+import { GlobalStyles, PanelChrome, TimeSeries } from "@grafana/ui";
 import { createRoot } from "react-dom/client";
 
 const { dashboard, answers, from, to } = window;
@@ -72,4 +72,7 @@ const bottom = Math.max(...dashboard.panels.map(({ gridPos: { y, h } }) => y + h
 const root = document.getElementById("root");
 root.style.cssText = `position: relative; height: ${bottom * height}px; background: ${theme.colors.background.canvas}`;
 document.body.style.cssText = `margin: 0; color: ${theme.colors.text.primary}; font: 14px ${theme.typography.fontFamily}`;
-createRoot(root).render(dashboard.panels.map((panel) => <Panel key={panel.id} panel={panel} column={root.clientWidth / 24} />));
+createRoot(root).render([
+  <GlobalStyles key="styles" />,
+  ...dashboard.panels.map((panel) => <Panel key={panel.id} panel={panel} column={root.clientWidth / 24} />),
+]);
