@@ -134,12 +134,12 @@ func (r *run) batch() (flushing, bool) {
 	if !open {
 		return flushing{}, false
 	}
-	events, _ := r.live.after(from - 1)
-	if len(events) == 0 || events[len(events)-1].Terminal() {
+	_, entries, _ := r.live.after(from - 1)
+	if len(entries) == 0 || entries[len(entries)-1].form.Terminal() {
 		return flushing{}, false
 	}
-	return flushing{run: r, last: events[len(events)-1].N, rows: db.NewBatch{
-		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: pack(events)},
+	return flushing{run: r, last: from + int64(len(entries)) - 1, rows: db.NewBatch{
+		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: pack(entries)},
 	}}, true
 }
 
