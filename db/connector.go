@@ -90,10 +90,20 @@ func (c *connector) connect(ctx context.Context, within time.Duration) (driver.C
 	}
 	if err != nil {
 		d.cut()
-		return nil, err
+		return nil, unconnected(err)
 	}
 	d.connected()
 	return conn, nil
+}
+
+// unconnected makes whatever keeps a connection from being made an error of the
+// network, also the bare words of a Postgres that cannot make a process for it.
+func unconnected(err error) error {
+	var refused *pq.Error // tells by its code what it is
+	if errors.As(err, &refused) || unavailable(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &net.OpError{Op: "connect", Net: "postgres", Err: err}
 }
 
 func (c *connector) silent() bool {

@@ -5,7 +5,7 @@ SCHEMATHESIS_FLAGS ?= --examples=30
 
 BENCH_FLAGS ?=
 
-.PHONY: fuzz verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections disk-full major-upgrade-check scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
+.PHONY: fuzz verify eval search-bench schemathesis sdk-customgpt sdk-typescript sdk-openai sdk-realtime sdk-mcp asyncapi upstream-litellm overdraft faults pgbouncer bench bench-peers deploy-check dashboard browser events-load events-scale realtime-idle blob-clouds image image-check reproducible upgrade-check kubernetes-check acme-check soak idle-connections disk-full major-upgrade-check scale pgvector sdks sdk-python sdk-java sdk-rust sdk-go observation-cost contract
 
 schemathesis: build ## Test the server by Schemathesis: all checks, generated and stateful
 	@tools/schemathesis/run $(SCHEMATHESIS_FLAGS)
@@ -98,6 +98,9 @@ bench-peers: ## Run the same loads against Portkey's gateway and LiteLLM's proxy
 
 deploy-check: build ## Have Prometheus, systemd and docker-compose, where they are installed, read the files of tools/deploy and collect from a server
 	@tools/deploy/check
+
+dashboard: build ## Draw the dashboard of a busy server by Grafana's own components in Chromium and keep the picture (needs Debian's packages prometheus and chromium)
+	@tools/deploy/dashboard/run
 
 blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
 	@tools/blobclouds/run

@@ -3,6 +3,7 @@ package dbtest
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,8 @@ type Proxy struct {
 	losing  string        // the reply to a statement with this text is dropped
 	cutting bool          // and all connections with it
 	lost    chan struct{} // closed when it was
+
+	troubles []string // why the proxy hung up, though nobody told it to
 }
 
 // Traffic is what clients sent.
@@ -60,7 +63,13 @@ func NewProxy(t testing.TB, dsn string) *Proxy {
 		p.network, p.address = "unix", fmt.Sprintf("%s/.s.PGSQL.%d", cfg.Host, cfg.Port)
 	}
 	go p.serve()
-	t.Cleanup(func() { _ = l.Close(); p.Cut() })
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.Cut()
+		if t.Failed() {
+			p.tellTroubles(t)
+		}
+	})
 	return p
 }
 
@@ -144,6 +153,21 @@ func (p *Proxy) Traffic() Traffic {
 	return t
 }
 
+func (p *Proxy) noteTrouble(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.troubles = append(p.troubles, fmt.Sprintf(format, args...))
+}
+
+// tellTroubles tells a test that failed what its pool could only see as a connection that ended.
+func (p *Proxy) tellTroubles(t testing.TB) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, what := range p.troubles {
+		t.Log("proxy to Postgres: " + what)
+	}
+}
+
 func (p *Proxy) serve() {
 	for {
 		client, err := p.listener.Accept()
@@ -152,6 +176,7 @@ func (p *Proxy) serve() {
 		}
 		server, err := net.Dial(p.network, p.address)
 		if err != nil {
+			p.noteTrouble("the server cannot be reached: %v", err)
 			_ = client.Close()
 			continue
 		}
@@ -242,8 +267,11 @@ func (l *link) execute(text string) {
 
 func (l *link) fromServer() {
 	defer l.end()
-	for {
+	for first := true; ; first = false {
 		m, err := readMessage(l.server, 1)
+		if first && err != nil && !errors.Is(err, net.ErrClosed) { // else this side has hung up
+			l.proxy.noteTrouble("the server ended a connection before its first word: %v", err)
+		}
 		if err != nil {
 			return
 		}
@@ -263,13 +291,22 @@ func (l *link) fromServer() {
 	}
 }
 
+// sizedMax bounds what an error takes that begins with its size. Postgres tells in bare words, up to the connection's
+// end, that it could not make a process for the connection: then what stands for the size is text.
+const sizedMax = 30_000
+
 // readMessage reads a message whole: skip bytes of type, four of length, the rest.
 func readMessage(r io.Reader, skip int) ([]byte, error) {
 	head := make([]byte, skip+4)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, err
 	}
-	m := make([]byte, skip+int(binary.BigEndian.Uint32(head[skip:])))
+	size := int(binary.BigEndian.Uint32(head[skip:]))
+	if skip == 1 && head[0] == 'E' && size > sizedMax {
+		words, err := io.ReadAll(r)
+		return append(head, words...), err
+	}
+	m := make([]byte, skip+size)
 	copy(m, head)
 	_, err := io.ReadFull(r, m[len(head):])
 	return m, err

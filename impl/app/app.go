@@ -253,7 +253,7 @@ const lastWords = 2 * time.Second
 // Serve serves on l until ctx ends, then lets requests and streams finish for
 // the configured time.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
-	server := httpd.NewServer(a.Handler, a.log)
+	server := httpd.NewServer(a.farewell(a.Handler), a.log)
 	serve := server.Serve
 	config, err := a.tlsConfig()
 	if err != nil {
@@ -294,6 +294,18 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		err = server.Shutdown(telling)
 	}
 	return errors.Join(err, server.Close())
+}
+
+// farewell tells with every answer, once the server is stopping, that its connection ends with it. A request that is
+// sent on an idle connection in the moment in which the stop closes it is lost without an answer, and nobody may repeat
+// a POST: so clients and balancers are brought to leave their connections before.
+func (a *App) farewell(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.stopping.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // lingers goes on serving for the configured time, so that balancers that ask

@@ -24,7 +24,7 @@ func newCrowd(t *testing.T, upstream string, many int) string {
 	proxy.FlushInterval = -1
 	var mu sync.Mutex
 	here, full := 0, make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(passing(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			mu.Lock()
 			if here++; here == many {
@@ -38,7 +38,7 @@ func newCrowd(t *testing.T, upstream string, many int) string {
 			}
 		}
 		proxy.ServeHTTP(w, r)
-	}))
+	})))
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return server.URL + "/v1"
 }

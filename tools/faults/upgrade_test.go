@@ -38,7 +38,7 @@ func TestAnUpgradeOfThreeServersIsNotNoticed(t *testing.T) {
 	}
 	dsn := dbtest.Empty(t)
 	c := newClusterOn(t, dbtest.Open(t, dsn, 4), dsn, 0, newMixedUpstream(t, 40*time.Millisecond), func(string) []string {
-		return []string{"PARLEY_SHUTDOWN_TIMEOUT=25s", "PARLEY_SHUTDOWN_DELAY=1s"}
+		return []string{"PARLEY_SHUTDOWN_TIMEOUT=25s", "PARLEY_SHUTDOWN_DELAY=3s"}
 	})
 	c.servers = make([]*process, 3)
 	for i := range c.servers {

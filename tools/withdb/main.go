@@ -1,5 +1,6 @@
 // Command withdb runs a command with a Postgres for tests: it starts one in a
-// temporary folder, names it in PARLEY_TEST_DATABASE_URL, and throws it away.
+// temporary folder, names it in PARLEY_TEST_DATABASE_URL, and throws it away. When
+// the command fails, it tells what troubles Postgres had.
 // When the variable is set already, that server is used.
 //
 //	go run ./tools/withdb go test ./...
@@ -9,10 +10,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
 
 	"parley/impl/embedpg"
 )
@@ -36,11 +41,16 @@ func run(command []string) (err error) {
 		return errors.New("usage: withdb COMMAND [ARGUMENT ...]")
 	}
 	if os.Getenv(serverEnv) == "" {
-		stop, err := start()
-		if err != nil {
-			return err
+		stop, folder, startErr := start()
+		if startErr != nil {
+			return startErr
 		}
 		defer stop()
+		defer func() {
+			if err != nil {
+				tellTroubles(os.Stderr, filepath.Join(folder, "postgres.log"))
+			}
+		}()
 	}
 	// Interrupts go to the command, which shares the terminal; Postgres stops when it has ended.
 	signal.Ignore(os.Interrupt)
@@ -49,20 +59,44 @@ func run(command []string) (err error) {
 	return cmd.Run()
 }
 
-func start() (stop func(), err error) {
-	folder, err := os.MkdirTemp("", "parley-test-")
+// troublesTold bounds what tellTroubles tells.
+const troublesTold = 20
+
+// trouble is what Postgres logs when it cannot serve: a process that it cannot make or that died, no room for a
+// connection. That a test ends connections, or leaves them, is none.
+var trouble, usual = regexp.MustCompile(`FATAL|PANIC|could not|terminated by|exited with`), regexp.MustCompile(`administrator command|data (to|from) client`)
+
+// tellTroubles writes the last troubles of Postgres, whose log is thrown away with it: they may be why the command failed.
+func tellTroubles(w io.Writer, log string) {
+	raw, err := os.ReadFile(log)
 	if err != nil {
-		return nil, err
+		return // there was none
+	}
+	var told []string
+	for line := range strings.Lines(string(raw)) {
+		if trouble.MatchString(line) && !usual.MatchString(line) {
+			told = append(told, line)
+		}
+	}
+	for _, line := range told[max(0, len(told)-troublesTold):] {
+		_, _ = fmt.Fprint(w, "postgres: ", line)
+	}
+}
+
+func start() (stop func(), folder string, err error) {
+	folder, err = os.MkdirTemp("", "parley-test-")
+	if err != nil {
+		return nil, "", err
 	}
 	server, err := embedpg.Start(context.Background(), embedpg.Config{DataDir: folder, Log: slog.New(slog.DiscardHandler), Throwaway: true})
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
+		return nil, "", errors.Join(err, os.RemoveAll(folder))
 	}
 	if err := os.Setenv(serverEnv, server.DSN()); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	return func() {
 		_ = server.Stop()
 		_ = os.RemoveAll(folder)
-	}, nil
+	}, folder, nil
 }
