@@ -24,7 +24,8 @@ type EventStream struct {
 	beat    *time.Timer
 
 	mu       sync.Mutex
-	buf      []byte    // what is not written yet
+	room     *[]byte   // of rooms; nil while all is written: most streams are silent most of the time
+	buf      []byte    // what is not written yet, in room
 	written  time.Time // the latest write
 	deadline time.Time // of writes
 	closed   bool
@@ -61,6 +62,7 @@ const togetherMax = 16 << 10
 func (s *EventStream) send(event string, id int64, data any, more bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.take()
 	begun := len(s.buf)
 	if event != "" {
 		s.buf = append(append(append(s.buf, "event: "...), event...), '\n')
@@ -103,10 +105,29 @@ func (s *EventStream) heartbeat() {
 		s.beat.Reset(heartbeatEvery - silent)
 		return
 	}
+	s.take()
 	s.buf = append(s.buf, ":\n\n"...)
 	if s.write() == nil {
 		s.beat.Reset(heartbeatEvery)
 	}
+}
+
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// take makes room for what is to be written. It needs s.mu, as does release.
+func (s *EventStream) take() {
+	if s.room == nil {
+		s.room = rooms.Get().(*[]byte)
+		s.buf = (*s.room)[:0]
+	}
+}
+
+func (s *EventStream) release() {
+	if cap(s.buf) <= 2*togetherMax {
+		*s.room = s.buf
+		rooms.Put(s.room)
+	}
+	s.room, s.buf = nil, nil
 }
 
 // deadlineSlack is how much less than writeTimeout a write may have: a deadline costs as much as a small write.
@@ -114,7 +135,7 @@ const deadlineSlack = time.Second
 
 // write needs s.mu. After the first failure nothing more is written.
 func (s *EventStream) write() error {
-	defer func() { s.buf = s.buf[:0] }()
+	defer s.release()
 	if s.err != nil {
 		return s.err
 	}
