@@ -162,8 +162,8 @@ func (d *DB) inAct(ctx context.Context, do func(*Queries) error) (bool, error) {
 	return true, savepoint(ctx, q.tx, func() error { return do(q) })
 }
 
-// inActOf tells whether statements under ctx belong to a transaction that others share.
-func (q *Queries) inActOf(ctx context.Context) bool {
+// InAct tells whether statements under ctx belong to a transaction that others share.
+func (q *Queries) InAct(ctx context.Context) bool {
 	a, bound := ctx.Value(actKey{}).(*Act)
 	return q.tx != nil || bound && a.db.prepared == q.prepared
 }

@@ -56,9 +56,10 @@ func (q *Queries) ModelAlias(ctx context.Context, accountID, alias string) (Mode
 
 // PutModelAlias stores an alias, replacing what it meant.
 func (q *Queries) PutModelAlias(ctx context.Context, a ModelAlias) error {
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		insert into model_aliases (`+aliasColumns+`)
-		values ($1, $2, $3, $4)
+		select $1, $2, $3, $4
+		where `+afterVersion+`
 		on conflict (account_id, alias) do update
 		set model_id = excluded.model_id`,
 		a.AccountID, a.Alias, a.ModelID, a.CreatedAt)
@@ -67,8 +68,8 @@ func (q *Queries) PutModelAlias(ctx context.Context, a ModelAlias) error {
 
 // DeleteModelAlias removes an alias of the account, or of Everyone.
 func (q *Queries) DeleteModelAlias(ctx context.Context, accountID, alias string) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		delete from model_aliases
-		where account_id = $1 and alias = $2`,
+		where account_id = $1 and alias = $2 and `+afterVersion,
 		accountID, alias)
 }

@@ -49,7 +49,6 @@ type DB struct {
 
 	// Calls of many requests, joined.
 	callers    batcher[string, *Caller]
-	models     batcher[wantedModel, *Model]
 	beginnings batcher[begins, begunTogether]
 	ends       batcher[endedTurn, bool]
 
@@ -99,7 +98,7 @@ func open(ctx context.Context, dsn string, maxConns int, unprepared bool) (*DB, 
 	pool.SetConnMaxIdleTime(10 * time.Minute)
 	q := &Queries{prepared: &registry{pool: pool, unprepared: unprepared}, jobs: newJobSignal()}
 	d := &DB{Queries: q, pool: pool}
-	d.callers.send, d.models.send, d.beginnings.send, d.ends.send = q.callersByHash, q.wantedModels, q.beginTurns, q.endTurns
+	d.callers.send, d.beginnings.send, d.ends.send = q.callersByHash, q.beginTurns, q.endTurns
 	return d, nil
 }
 

@@ -7,7 +7,8 @@ func (q *Queries) CallerByKey(ctx context.Context, accountID, keyID string) (Cal
 	var c Caller
 	err := q.get(ctx, &c, `
 		select k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
-			app.agent_id, app.knows as app_knows, app.project_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
+			app.agent_id, app.knows as app_knows, app.project_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute,
+			`+catalogVersion("k.account_id")+`
 		from keys k
 		join accounts a on a.account_id = k.account_id
 		join apps app on app.account_id = k.account_id and app.app_id = k.app_id
@@ -22,7 +23,8 @@ func (q *Queries) CallerByClient(ctx context.Context, accountID, clientID string
 	var c Caller
 	err := q.get(ctx, &c, `
 		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, c.scopes, '{}'::text[] as origins, c.active, c.last_used_at,
-			app.agent_id, app.knows as app_knows, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
+			app.agent_id, app.knows as app_knows, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute,
+			`+catalogVersion("c.account_id")+`
 		from oauth_clients c
 		join accounts a on a.account_id = c.account_id
 		join apps app on app.account_id = c.account_id and app.app_id = c.app_id

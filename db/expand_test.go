@@ -20,6 +20,7 @@ var contracted = map[string]string{
 	"202611211401_images.sql":             "a check is made wider",
 	"202611211601_realtime.sql":           "the way down, which is never taken",
 	"202611212201_speech.sql":             "a check is made wider",
+	"202611222001_catalog_versions.sql":   "the way down, which is never taken",
 	"202611212401_app_projects.sql":       "the way down, which is never taken",
 	"202611221301_usage_latency.sql":      "the way down, which is never taken",
 	"202611221702_published_keys.sql":     "the way down, which is never taken",

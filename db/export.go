@@ -102,6 +102,7 @@ var notExported = map[string]string{
 	"user_links":         "digests of secrets",
 	"rate_windows":       "times of requests of the last minute",
 	"rate_leases":        "counts of requests of the last minute",
+	"catalog_versions":   "counts of changes",
 	"token_windows":      "counts of tokens of the last minute",
 	"stream_gates":       "counts of running answers",
 	"ledger_heads":       "where the numbering of the ledger stands",

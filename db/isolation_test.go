@@ -265,7 +265,7 @@ func (n tenant) talkCalls() []call {
 var apart = map[string]string{
 	"Accounts": "for operators", "AccountsBefore": "for operators", "UnfoldedAccounts": "a server's work over all accounts", "LockAccount": "for operators", "LockPurses": "for operators", "UpdateAccount": "for operators", "Withdraw": "for operators",
 	"SealKey": "the server's own", "SealKeys": "the server's own", "PutSealKey": "the server's own", "DeleteOtherSealKeys": "the server's own",
-	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Ready": "pool", "Clock": "no rows", "Notify": "no rows",
+	"Plans": "for operators", "Plan": "for operators", "PutPlan": "for operators", "DeletePlan": "for operators", "Imbalances": "for operators", "KeyAccount": "for operators", "Close": "pool", "InTx": "pool", "Ping": "pool", "Ready": "pool", "InAct": "no rows", "Clock": "no rows", "Notify": "no rows",
 	"Migrate": "schema", "Placements": "schema", "Distribute": "schema",
 	"Certificate": "the server's own", "PutCertificate": "the server's own", "DeleteCertificate": "the server's own", "Snapshot": "for operators", "Restore": "for operators", "PoolState": "no rows", "Diagnose": "for operators", "Pending": "schema", "LockFirstStart": "no rows", "CallerByHash": "starts from a secret",
 	"ClaimJobs": "a server's work over all accounts", "RenewJobs": "a server's own jobs", "DeleteFinishedJobs": "housekeeping over all accounts",

@@ -54,6 +54,7 @@ type Caller struct {
 	Operates          bool       `db:"operates"`            // the person's account operates the server
 	ConcurrentStreams *int       `db:"concurrent_streams"`
 	TokensPerMinute   *int       `db:"tokens_per_minute"`
+	CatalogVersion    int64      `db:"catalog_version"` // of what the account is offered, as the look-up saw it
 	// HolderScopes are those of the client that a token was issued to, beyond which its own do not reach; nil for everything else.
 	HolderScopes pq.StringArray `db:"holder_scopes"`
 }
@@ -116,7 +117,8 @@ func (q *Queries) callersByHash(ctx context.Context, hashes []string) ([]*Caller
 	}
 	err := q.list(ctx, &rows, `
 		select h.key_hash, k.account_id, k.key_id, k.app_id, k.kind, k.scopes, k.origins, k.agents, k.plan, k.active, k.expires_at, k.last_used_at,
-			h.replaced_until, app.agent_id, app.knows as app_knows, app.project_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute
+			h.replaced_until, app.agent_id, app.knows as app_knows, app.project_id, p.name as plan_name, p.requests_per_minute, p.concurrent_streams, p.tokens_per_minute,
+			`+catalogVersion("h.account_id")+`
 		from key_hashes h
 		join keys k on k.account_id = h.account_id and k.key_id = h.key_id
 		join accounts a on a.account_id = h.account_id

@@ -1,7 +1,6 @@
 package db
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -64,9 +63,10 @@ const switchedOn = `(m.account_id = $1 or not exists (
 
 // PutProvider stores a provider or replaces its name, kind, address and key.
 func (q *Queries) PutProvider(ctx context.Context, p Provider) error {
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		insert into providers (`+providerColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7)
+		select $1, $2, $3, $4, $5, $6, $7
+		where `+afterVersion+`
 		on conflict (account_id, provider_id) do update
 		set name = excluded.name, kind = excluded.kind, base_url = excluded.base_url, sealed_key = excluded.sealed_key`,
 		p.AccountID, p.ID, p.Name, p.Kind, p.BaseURL, p.SealedKey, p.CreatedAt)
@@ -102,9 +102,10 @@ func (q *Queries) Providers(ctx context.Context, accountID string) ([]Provider, 
 // enables it; a price and fallbacks that an administrator set stay, and whether
 // it sees pictures when its provider does not tell.
 func (q *Queries) PutModel(ctx context.Context, m Model) error {
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+		where `+afterVersion+`
 		on conflict (account_id, model_id) do update
 		set provider_id = excluded.provider_id, kind = excluded.kind, name = excluded.name,
 			upstream_name = excluded.upstream_name, context_tokens = excluded.context_tokens,
@@ -117,84 +118,44 @@ func (q *Queries) PutModel(ctx context.Context, m Model) error {
 
 // DisableModelsExcept hides the models of a provider that it no longer offers.
 func (q *Queries) DisableModelsExcept(ctx context.Context, accountID, providerID string, offered []string) error {
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		update models
 		set enabled = false
-		where account_id = $1 and provider_id = $2 and not model_id = any($3)`,
+		where account_id = $1 and provider_id = $2 and not model_id = any($3) and `+afterVersion,
 		accountID, providerID, pq.Array(offered))
 	return err
 }
 
 // SetModelPrice prices a model of the account. Prices are micro-units per 1,000 tokens or per picture.
 func (q *Queries) SetModelPrice(ctx context.Context, accountID, modelID string, input, output, image int64) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		update models
 		set input_micros_per_1k = $3, output_micros_per_1k = $4, image_micros = $5
-		where account_id = $1 and model_id = $2`,
+		where account_id = $1 and model_id = $2 and `+afterVersion,
 		accountID, modelID, input, output, image)
 }
 
 // SetModelFallbacks sets which models answer, in order, when the provider of a
 // model of the account refuses or is down; at most five.
 func (q *Queries) SetModelFallbacks(ctx context.Context, accountID, modelID string, fallbackIDs []string) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		update models
 		set fallback_ids = $3
-		where account_id = $1 and model_id = $2`,
+		where account_id = $1 and model_id = $2 and `+afterVersion,
 		accountID, modelID, pq.Array(append([]string{}, fallbackIDs...)))
 }
 
-// wantedModel names a model as an account means it.
-type wantedModel struct{ accountID, modelID string }
-
-// Model returns an enabled model that the account may use, its own before
-// everyone's. Those of requests that ask together share a statement.
-func (d *DB) Model(ctx context.Context, accountID, modelID string) (Model, error) {
-	if d.inActOf(ctx) {
-		return d.Queries.Model(ctx, accountID, modelID)
-	}
-	span := spanOf(ctx, together+"models")
-	m, err := d.models.do(ctx, wantedModel{accountID, modelID})
-	endSpan(span, err)
-	if err != nil || m == nil {
-		return Model{}, cmp.Or(err, ErrNotFound)
-	}
-	return *m, nil
-}
-
-// Model is DB.Model inside a transaction.
+// Model returns an enabled model that the account may use, its own before everyone's.
 func (q *Queries) Model(ctx context.Context, accountID, modelID string) (Model, error) {
-	found, err := q.wantedModels(ctx, []wantedModel{{accountID, modelID}})
-	if err != nil || found[0] == nil {
-		return Model{}, cmp.Or(err, ErrNotFound)
-	}
-	return *found[0], nil
-}
-
-// wantedModels finds models; nil where there is none.
-func (q *Queries) wantedModels(ctx context.Context, wanted []wantedModel) ([]*Model, error) {
-	accounts, models := make([]string, len(wanted)), make([]string, len(wanted))
-	for i, w := range wanted {
-		accounts[i], models[i] = w.accountID, w.modelID
-	}
-	var rows []struct {
-		N int `db:"n"`
-		Model
-	}
-	err := q.list(ctx, &rows, `
-		select distinct on (w.n) w.n - 1 as n, `+modelColumns+`
-		from unnest($1::text[], $2::text[]) with ordinality w(of_account, wanted, n)
-		join models m on m.account_id = any(array[w.of_account, '']) and m.model_id = w.wanted and m.enabled
-		where m.account_id = w.of_account or not exists (
-			select 1 from model_switches off
-			where off.account_id = w.of_account and off.model_id = m.model_id)
-		order by w.n, m.account_id desc`,
-		pq.Array(accounts), pq.Array(models))
-	found := make([]*Model, len(wanted))
-	for i := range rows {
-		found[rows[i].N] = &rows[i].Model
-	}
-	return found, err
+	var m Model
+	err := q.get(ctx, &m, `
+		select `+modelColumns+`
+		from models m
+		where m.account_id in ($1, '') and m.model_id = $2 and m.enabled and `+switchedOn+`
+		order by m.account_id desc
+		limit 1`,
+		accountID, modelID)
+	return m, err
 }
 
 // ModelOnceOffered returns a model whether or not it is still enabled.

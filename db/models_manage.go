@@ -38,9 +38,10 @@ func (q *Queries) OfferedModel(ctx context.Context, accountID, modelID string) (
 
 // InsertModel stores a new model. One with its id is a ConflictError.
 func (q *Queries) InsertModel(ctx context.Context, m Model) error {
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		insert into models (`+modelColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15)`,
+		select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '{}', $15
+		where `+afterVersion,
 		m.AccountID, m.ID, m.ProviderID, m.Kind, m.Name, m.UpstreamName, m.ContextTokens, m.MaxOutputTokens,
 		m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Rank, m.Enabled, m.CreatedAt, m.Vision)
 	return err
@@ -48,25 +49,26 @@ func (q *Queries) InsertModel(ctx context.Context, m Model) error {
 
 // UpdateModel replaces name, prices, whether a model answers and whether it sees pictures.
 func (q *Queries) UpdateModel(ctx context.Context, m Model) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		update models
 		set name = $3, input_micros_per_1k = $4, output_micros_per_1k = $5, image_micros = $6, enabled = $7, vision = $8
-		where account_id = $1 and model_id = $2`,
+		where account_id = $1 and model_id = $2 and `+afterVersion,
 		m.AccountID, m.ID, m.Name, m.InputMicrosPer1K, m.OutputMicrosPer1K, m.ImageMicros, m.Enabled, m.Vision)
 }
 
 // SwitchModel lets a model of everyone answer the account, or no longer.
 func (q *Queries) SwitchModel(ctx context.Context, accountID, modelID string, on bool, at time.Time) error {
 	if on {
-		_, err := q.exec(ctx, `
+		_, err := q.exec(ctx, versioned+`
 			delete from model_switches
-			where account_id = $1 and model_id = $2`,
+			where account_id = $1 and model_id = $2 and `+afterVersion,
 			accountID, modelID)
 		return err
 	}
-	_, err := q.exec(ctx, `
+	_, err := q.exec(ctx, versioned+`
 		insert into model_switches (account_id, model_id, created_at)
-		values ($1, $2, $3)
+		select $1, $2, $3
+		where `+afterVersion+`
 		on conflict do nothing`,
 		accountID, modelID, at)
 	return err
@@ -74,17 +76,17 @@ func (q *Queries) SwitchModel(ctx context.Context, accountID, modelID string, on
 
 // DeleteModel removes a model.
 func (q *Queries) DeleteModel(ctx context.Context, accountID, modelID string) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		delete from models
-		where account_id = $1 and model_id = $2`,
+		where account_id = $1 and model_id = $2 and `+afterVersion,
 		accountID, modelID)
 }
 
 // DeleteProvider removes a provider with its models.
 func (q *Queries) DeleteProvider(ctx context.Context, accountID, providerID string) error {
-	return q.execOne(ctx, `
+	return q.execOne(ctx, versioned+`
 		delete from providers
-		where account_id = $1 and provider_id = $2`,
+		where account_id = $1 and provider_id = $2 and `+afterVersion,
 		accountID, providerID)
 }
 

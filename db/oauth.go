@@ -196,7 +196,7 @@ func (q *Queries) CallerByToken(ctx context.Context, hash []byte) (Caller, error
 	err := q.get(ctx, &c, `
 		select c.account_id, c.client_id as key_id, c.app_id, 'secret' as kind, t.scopes, c.scopes as holder_scopes, '{}'::text[] as origins, c.active,
 			t.expires_at, c.last_used_at, app.agent_id, coalesce(app.knows, false) as app_knows, p.name as plan_name, p.requests_per_minute,
-			p.concurrent_streams, p.tokens_per_minute
+			p.concurrent_streams, p.tokens_per_minute, `+catalogVersion("t.account_id")+`
 		from oauth_tokens t
 		join oauth_clients c on c.account_id = t.account_id and c.client_id = t.client_id
 		join accounts a on a.account_id = t.account_id
@@ -213,7 +213,7 @@ func (q *Queries) AccountCaller(ctx context.Context, accountID, appID string) (C
 	var c Caller
 	err := q.get(ctx, &c, `
 		select a.account_id, coalesce(app.app_id, '') as app_id, app.agent_id, coalesce(app.knows, false) as app_knows, p.name as plan_name, p.requests_per_minute,
-			p.concurrent_streams, p.tokens_per_minute
+			p.concurrent_streams, p.tokens_per_minute, `+catalogVersion("a.account_id")+`
 		from accounts a
 		join plans p on p.name = a.plan
 		left join apps app on app.account_id = a.account_id and app.app_id = $2

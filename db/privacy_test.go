@@ -26,7 +26,7 @@ var erased = map[string]string{
 	"ledger": "stays: ids and figures, no end users", "budgets": "those of end users go", "purses": "stay: figures",
 	"ledger_heads": "stay: figures", "usage_days": "stay: ids and figures", "usage_cells": "stay: ids and figures, no end users", "usage_latencies": "stay: ids and figures", "rate_leases": "stay: counts",
 	"token_windows": "stay: counts", "stream_gates": "stay: counts", "key_hashes": "stay: digests", "rate_windows": "stay: times",
-	"model_aliases": "stay: the operator's configuration", "model_switches": "stay: ids",
+	"catalog_versions": "stay: counts", "model_aliases": "stay: the operator's configuration", "model_switches": "stay: ids",
 	"models":    "go with their providers; the ledger keeps their ids",
 	"providers": "go",
 }

@@ -116,7 +116,7 @@ func (q *Queries) beginTurn(ctx context.Context, purse string, t Turn, begin Beg
 		t.CreatedAt, m.ID, m.Content, t.Lease.Microseconds(), t.InputTokens,
 		begin.Conversation != nil, c.AgentID, c.ModelID, c.Title, c.SystemPrompt, t.Options,
 		limits.ConcurrentStreams, limits.Bucket, limits.TokensPerMinute, limits.Tokens, t.EndUser, day, month, rand.IntN(MaxPurses-purseChoices),
-		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.inActOf(ctx), m.ImageIDs)
+		t.IdempotencyKey, claim.Fingerprint, claim.ExpiresAt, t.Unstored, c.EndUser, begin.Lazy && !q.InAct(ctx), m.ImageIDs)
 	return b, err
 }
 
@@ -138,7 +138,7 @@ func (b begins) plainly() bool {
 // not plainly begin there is judged by itself.
 func (d *DB) BeginTurn(ctx context.Context, t Turn, begin Beginning) (Begun, error) {
 	b := begins{t, begin}
-	if d.inActOf(ctx) || !b.plainly() || d.limitedPayers.holds(b.payer()) {
+	if d.InAct(ctx) || !b.plainly() || d.limitedPayers.holds(b.payer()) {
 		return d.Queries.BeginTurn(ctx, t, begin)
 	}
 	span := spanOf(ctx, together+"beginnings of turns")

@@ -97,7 +97,7 @@ func (t endedTurn) row(n int) ended {
 //
 // Ends that are stored at the same time share one statement and its commit.
 func (d *DB) EndTurn(ctx context.Context, t Turn, e Ending) error {
-	if d.inActOf(ctx) {
+	if d.InAct(ctx) {
 		return d.Queries.EndTurn(ctx, t, e)
 	}
 	span := spanOf(ctx, together+"ends of turns")

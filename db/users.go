@@ -229,7 +229,7 @@ func (q *Queries) CallerByUser(ctx context.Context, accountID, userID string) (C
 	var c Caller
 	err := q.get(ctx, &c, `
 		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, a.operates, u.active, p.name as plan_name, p.requests_per_minute,
-			p.concurrent_streams, p.tokens_per_minute
+			p.concurrent_streams, p.tokens_per_minute, `+catalogVersion("u.account_id")+`
 		from users u
 		join accounts a on a.account_id = u.account_id
 		join plans p on p.name = a.plan
@@ -245,7 +245,7 @@ func (q *Queries) CallerBySession(ctx context.Context, hash []byte) (Caller, err
 	err := q.get(ctx, &c, `
 		select u.account_id, u.user_id as key_id, 'secret' as kind, u.role, a.operates, u.active, s.seen_at as last_used_at,
 			least(s.idle_until, s.expires_at) as expires_at, p.name as plan_name, p.requests_per_minute,
-			p.concurrent_streams, p.tokens_per_minute
+			p.concurrent_streams, p.tokens_per_minute, `+catalogVersion("s.account_id")+`
 		from user_sessions s
 		join users u on u.account_id = s.account_id and u.user_id = s.user_id
 		join accounts a on a.account_id = s.account_id

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,11 +149,19 @@ func await(t *testing.T, what string, signal <-chan struct{}) {
 func TestARunIsCancelledBetweenItsSteps(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
-	x.Upstream(t, providertest.SSE("On", "ward"))
+	var left atomic.Int64 // answers until the upstream has the run wait, so that none comes to its own end
+	x.Upstream(t, func(e *providertest.Exchange) {
+		if left.Add(-1) < 0 {
+			e.Hold()
+			return
+		}
+		providertest.SSE("On", "ward")(e)
+	})
 	x.Price(t, testkit.UpstreamModel, 1_000, 1_000)
 	flowID := x.flowOf(t, duet(50))
 	for messages := range 12 {
 		var made chats.Chat
+		left.Store(int64(messages) + 3)
 		x.do(t, testkit.Request{Path: "/chats", Body: object{"name": "A chat", "from_flow": flowID}}).Want(t, http.StatusOK).JSON(t, &made)
 		x.say(t, made.ID, "Begin").Want(t, http.StatusOK)
 		eventually(t, "it has come so far", func() bool { return len(x.texts(t, made.ID)) > messages })

@@ -34,10 +34,7 @@ func (x tenant) embed(t *testing.T, model string, input any, members object, hea
 func (x tenant) embedder(t *testing.T) (*providertest.Upstream, string) {
 	t.Helper()
 	u := x.Upstream(t)
-	if _, err := sql(t, x.server).ExecContext(t.Context(), `update models set kind = 'embedding', max_output_tokens = 1, input_micros_per_1k = 1000000
-		where account_id = $1 and model_id = $2`, x.ID, testkit.UpstreamModel); err != nil {
-		t.Fatal(err)
-	}
+	x.setModels(t, `kind = 'embedding', max_output_tokens = 1, input_micros_per_1k = 1000000`)
 	return u, testkit.UpstreamModel
 }
 
@@ -130,9 +127,7 @@ func TestEmbeddingsAreRefused(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	_, id := x.embedder(t)
-	if _, err := sql(t, x.server).ExecContext(t.Context(), `update models set context_tokens = 10 where account_id = $1`, x.ID); err != nil {
-		t.Fatal(err)
-	}
+	x.setModels(t, `context_tokens = 10`)
 	poor := tenantOf(t, testkit.Shared(t), testkit.Unlimited, 0)
 	priced := poor.Model(t, testkit.Priced(1_000_000, 0), func(m *db.Model) { m.Kind = model.KindEmbedding })
 	for _, c := range []struct {

@@ -288,10 +288,7 @@ func TestOpenaiMessagesAreCutToTheContext(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	u := x.Upstream(t)
-	if _, err := sql(t, x.server).ExecContext(t.Context(), `update models set context_tokens = 1000, max_output_tokens = 500 where account_id = $1 and model_id = $2`,
-		x.ID, testkit.UpstreamModel); err != nil {
-		t.Fatal(err)
-	}
+	x.setModels(t, `context_tokens = 1000, max_output_tokens = 500`)
 	messages := []any{map[string]any{"role": "system", "content": "Be brief."}}
 	for i := range 30 {
 		messages = append(messages, map[string]any{"role": []string{"user", "assistant"}[i%2], "content": fmt.Sprint(i) + strings.Repeat(" word", 40)})

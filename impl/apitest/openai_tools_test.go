@@ -251,10 +251,7 @@ func TestResultsAreNotCutFromTheirCalls(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	u := x.Upstream(t)
-	if _, err := sql(t, x.server).ExecContext(t.Context(), `update models set context_tokens = 1000, max_output_tokens = 500 where account_id = $1 and model_id = $2`,
-		x.ID, testkit.UpstreamModel); err != nil {
-		t.Fatal(err)
-	}
+	x.setModels(t, `context_tokens = 1000, max_output_tokens = 500`)
 	messages := []any{object{"role": "user", "content": "Hi"}}
 	for i := range 20 {
 		id := fmt.Sprint("c", i)

@@ -62,3 +62,21 @@ func tablesWith(t *testing.T, s *testkit.Server, text string) []string {
 	}
 	return found
 }
+
+// setModels changes columns of the account's models as no operation can.
+func (x tenant) setModels(t *testing.T, columns string) {
+	t.Helper()
+	_, err := sql(t, x.server).ExecContext(t.Context(), `
+		with version as (
+			insert into catalog_versions (account_id, version)
+			values ($1, 1)
+			on conflict (account_id) do update
+			set version = catalog_versions.version + 1
+		)
+		update models
+		set `+columns+`
+		where account_id = $1`, x.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -33,17 +33,17 @@ func (x tenant) ceilings(t *testing.T) map[string]ceiling {
 	get := func(path string) testkit.Request { return testkit.Request{Path: path} }
 	post := func(path string, body any) testkit.Request { return testkit.Request{Path: path, Body: body} }
 	return map[string]ceiling{
-		// key, model, beginning, end
-		"a chat that begins": {post("/api/v1/chat", hello), 4, 2},
+		// key with the version of what is offered, beginning, end
+		"a chat that begins": {post("/api/v1/chat", hello), 3, 2},
 		// and the session with its history
-		"a chat that goes on":      {post("/api/v1/chat", map[string]any{"message": "Hi", "session_id": x.id(t, "session_id")}), 6, 2},
-		"a completion":             {post("/v1/chat/completions", message), 4, 2},
-		"a completion not stored":  {post("/v1/chat/completions", passing), 4, 2},
-		"a message to a character": {post("/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", map[string]any{"content": "Hi"}), 6, 2},
+		"a chat that goes on":      {post("/api/v1/chat", map[string]any{"message": "Hi", "session_id": x.id(t, "session_id")}), 5, 2},
+		"a completion":             {post("/v1/chat/completions", message), 3, 2},
+		"a completion not stored":  {post("/v1/chat/completions", passing), 3, 2},
+		"a message to a character": {post("/api/v1/conversations/"+x.id(t, "conversation_id")+"/messages", map[string]any{"content": "Hi"}), 5, 2},
 		"an agent":                 {get("/api/v1/agents/" + x.id(t, "agent_id")), 2, 0},
 		"a conversation":           {get("/api/v1/conversations/" + x.id(t, "conversation_id")), 2, 0},
 		"the agents":               {get("/api/v1/agents?limit=20"), 2, 0},
-		// key, models, aliases, agents
+		// key, language models, models for embeddings, agents
 		"the models":                 {get("/v1/models"), 4, 0},
 		"the sessions":               {get("/api/v1/sessions"), 2, 0},
 		"the state of an answer":     {get("/api/v1/turns/" + x.id(t, "turn_id")), 2, 0},

@@ -102,10 +102,7 @@ func TestHistoryIsCutToTheModelsContext(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t)
 	u := x.Upstream(t)
-	if _, err := sql(t, x.server).Exec(`update models set context_tokens = 1000, max_output_tokens = 500 where account_id = $1 and model_id = $2`,
-		x.ID, testkit.UpstreamModel); err != nil {
-		t.Fatal(err)
-	}
+	x.setModels(t, `context_tokens = 1000, max_output_tokens = 500`)
 	var history []db.Message
 	for i := range 30 {
 		history = append(history, db.Message{Role: []string{"user", "assistant"}[i%2], Content: fmt.Sprint(i) + strings.Repeat(" word", 40)})

@@ -57,6 +57,7 @@ func newServices(ctx context.Context, cfg Config, database *db.DB, now func() ti
 		Models:   &model.Catalog{DB: database, Box: box, Now: now, Connect: connector(cfg), ConnectWebUI: webUIConnector(cfg)},
 		Repeats:  &idempotency.Service{DB: database, Box: box, Now: now},
 	}
+	s.Keys.Confirm = s.Models.Confirm
 	s.Users.Admission = user.Admission{Domains: cfg.OIDCDomains, AccountID: cfg.OIDCDomainsIn, Role: key.Role(cfg.OIDCDomainsRole)}
 	if cfg.AddressRate > 0 {
 		s.Users.NetworkGuesses = user.NetworkGuesses

@@ -79,7 +79,7 @@ func (c *Console) changeAccount(v *visit) error {
 	case "adjust":
 		amount, wrong := amountOf(v.field("amount"))
 		if wrong {
-			return again(http.StatusBadRequest, view{Error: "An amount is a number such as 25 or -2.50."})
+			return again(http.StatusBadRequest, view{Error: v.at("amount", "An amount is a number such as 25 or -2.50.")})
 		}
 		_, err = v.api.Platform.AdjustBalance(v.Context(), id, platform.AdjustmentCreate{AmountMicros: amount, Reason: v.field("reason")}, v.once())
 	case "key":
@@ -112,7 +112,7 @@ func amountOf(text string) (micros int64, wrong bool) {
 func (c *Console) warnAt(v *visit) error {
 	micros, wrong := amountOf(v.field("amount"))
 	if wrong || micros < 0 {
-		return v.showLedger(http.StatusBadRequest, view{Error: "The balance to warn at is a number such as 5."})
+		return v.showLedger(http.StatusBadRequest, view{Error: v.at("amount", "The balance to warn at is a number such as 5.")})
 	}
 	_, err := v.api.Platform.UpdateOwnAccount(v.Context(), platform.AccountSettings{BalanceLowMicros: &micros})
 	return v.settle(err, "/balance", "saved", v.showLedger)

@@ -65,7 +65,7 @@ func (c *Console) createAgent(v *visit) error {
 		}
 	}
 	if _, err := v.api.Characters.CreateAgent(v.Context(), &characters.CreateAgentParams{}, create, client.IdempotencyKey(v.attempt())); err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -86,7 +86,7 @@ func (c *Console) changeAgent(v *visit) error {
 		_, err = v.api.Characters.UpdateAgent(v.Context(), id, &characters.UpdateAgentParams{}, characters.AgentUpdate{Name: &name, PersonalityPrompt: &personality, Description: &description})
 	}
 	if err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil || status == http.StatusNotFound {
 			return err
 		}

@@ -55,7 +55,7 @@ const noAmount = "An amount is a number such as 5 or 2.50."
 func (c *Console) createBudget(v *visit) error {
 	micros, wrong := amountOf(v.field("amount"))
 	if wrong {
-		return v.showBudgets(http.StatusBadRequest, view{Error: noAmount})
+		return v.showBudgets(http.StatusBadRequest, view{Error: v.at("amount", noAmount)})
 	}
 	_, err := v.api.Platform.CreateBudget(v.Context(), platform.BudgetCreate{
 		Kind: platform.BudgetKind(v.field("kind")), Subject: v.field("subject"), Period: platform.BudgetPeriod(v.field("period")), AmountMicros: micros,
@@ -71,7 +71,7 @@ func (c *Console) changeBudget(v *visit) error {
 	}
 	micros, wrong := amountOf(v.field("amount"))
 	if wrong {
-		return v.showBudgets(http.StatusBadRequest, view{Error: noAmount})
+		return v.showBudgets(http.StatusBadRequest, view{Error: v.at("amount", noAmount)})
 	}
 	_, err := v.api.Platform.UpdateBudget(v.Context(), id, platform.BudgetUpdate{AmountMicros: micros})
 	return v.settle(err, "/budgets", "saved", v.showBudgets)

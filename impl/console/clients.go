@@ -98,7 +98,7 @@ func (c *Console) changeClient(v *visit) error {
 	case "rotate":
 		grace, err := strconv.ParseInt(v.field("grace"), 10, 32)
 		if err != nil {
-			return again(http.StatusBadRequest, view{Error: "How long the old secret works is a number of seconds."})
+			return again(http.StatusBadRequest, view{Error: v.at("grace", "How long the old secret works is a number of seconds.")})
 		}
 		seconds := int32(grace)
 		made, err := v.api.Platform.RotateOauthClient(v.Context(), id, platform.OauthClientRotation{GraceSeconds: &seconds}, v.once())

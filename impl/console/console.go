@@ -162,6 +162,8 @@ type visit struct {
 	c   *Console
 	api *client.Client
 	me  *platform.Me // nil before somebody signed in
+
+	wrong []wrong // what was refused of the form that was sent
 }
 
 type handler func(*visit) error

@@ -60,7 +60,7 @@ func (c *Console) createFlow(v *visit) error {
 			}
 		}
 	} else if err := json.Unmarshal([]byte(data.Text), &input.Flow); err != nil {
-		return v.showFlows(http.StatusBadRequest, view{Error: "The definition is no JSON object with nodes and edges."}, data)
+		return v.showFlows(http.StatusBadRequest, view{Error: v.at("definition", "The definition is no JSON object with nodes and edges.")}, data)
 	}
 	if input.Flow.Nodes == nil {
 		input.Flow.Nodes = []chats.FlowElement{}
@@ -70,7 +70,7 @@ func (c *Console) createFlow(v *visit) error {
 	}
 	made, err := v.api.Chats.CreateFlow(v.Context(), input, client.IdempotencyKey(v.attempt()))
 	if err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -167,7 +167,7 @@ func (c *Console) changeChat(v *visit) error {
 		_, err = v.api.Chats.SendChatMessage(v.Context(), id, nil, chats.ChatText{Message: &text}, client.IdempotencyKey(v.attempt()))
 	}
 	if err != nil {
-		status, reason, other := refusal(err)
+		status, reason, other := v.refusal(err)
 		if other != nil || status == http.StatusNotFound {
 			return err
 		}

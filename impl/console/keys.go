@@ -117,11 +117,11 @@ func (c *Console) createKey(v *visit) error {
 	}
 	var err error
 	if create.ExpiresAt, err = endOf(form.Expires); err != nil {
-		return v.showKeys(http.StatusBadRequest, view{Error: "The end is a date."}, keyPage{Form: form})
+		return v.showKeys(http.StatusBadRequest, view{Error: v.at("expires", "The end is a date.")}, keyPage{Form: form})
 	}
 	made, err := v.api.Platform.CreateKey(v.Context(), create, v.once())
 	if err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -209,7 +209,7 @@ func (c *Console) changeKey(v *visit) error {
 			return v.see("/keys/"+id, "saved")
 		}
 	}
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil {
 		return other
 	}
@@ -222,7 +222,7 @@ func (c *Console) changeKey(v *visit) error {
 func (v *visit) rotateKey(id string) error {
 	grace, err := strconv.ParseInt(v.field("grace"), 10, 32)
 	if err != nil {
-		return v.showKey(http.StatusBadRequest, view{Error: "How long the old key works is a number of seconds."}, nil)
+		return v.showKey(http.StatusBadRequest, view{Error: v.at("grace", "How long the old key works is a number of seconds.")}, nil)
 	}
 	seconds := int32(grace)
 	made, err := v.api.Platform.RotateKey(v.Context(), id, platform.KeyRotation{GraceSeconds: &seconds}, v.once())
@@ -237,7 +237,7 @@ func (v *visit) saveKey(id string) error {
 	update := platform.KeyUpdate{Name: &name, Scopes: &scopes, Origins: &origins}
 	end, err := endOf(v.field("expires"))
 	if err != nil {
-		return problem{http.StatusBadRequest, "This did not work", "The end is a date."}
+		return problem{http.StatusBadRequest, "This did not work", v.at("expires", "The end is a date.")}
 	}
 	if update.ExpiresAt = end; end == nil {
 		never := platform.KeyUpdateNeverExpires(true)

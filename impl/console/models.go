@@ -64,7 +64,7 @@ func (v *visit) showModels(status int, page view, data modelPage) error {
 
 // refusedModels shows the page of models again with the API's reason.
 func (v *visit) refusedModels(err error) error {
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil {
 		return other
 	}
@@ -117,8 +117,7 @@ func (c *Console) changeModel(v *visit) error {
 		}
 		return v.see("/models", "deleted")
 	case v.field("do") == "price":
-		var wrong bool
-		if update.InputMicrosPer1K, update.OutputMicrosPer1K, update.ImageMicros, wrong = v.prices(); wrong {
+		if update.InputMicrosPer1K, update.OutputMicrosPer1K, update.ImageMicros = v.prices(); len(v.wrong) > 0 {
 			return v.noPrice()
 		}
 	case v.field("shared") != "":
@@ -140,9 +139,8 @@ func (c *Console) createModel(v *visit) error {
 			*to = &text
 		}
 	}
-	var wrong, none bool
-	create.InputMicrosPer1K, create.OutputMicrosPer1K, create.ImageMicros, wrong = v.prices()
-	if create.MaxContext, none = limitOf[int32](v.field("context")); wrong || none {
+	create.InputMicrosPer1K, create.OutputMicrosPer1K, create.ImageMicros = v.prices()
+	if create.MaxContext = limitIn[int32](v, "context"); len(v.wrong) > 0 {
 		return v.noPrice()
 	}
 	if _, err := v.api.Platform.CreateOfferedModel(v.Context(), create, v.once()); err != nil {
@@ -151,18 +149,20 @@ func (c *Console) createModel(v *visit) error {
 	return v.see("/models", "created")
 }
 
-// prices are those of a form, in micro-units; nil where it has none.
-func (v *visit) prices() (input, output, image *int64, wrong bool) {
+// prices are those of a form, in micro-units; nil where it has none. What is wrong is noted.
+func (v *visit) prices() (input, output, image *int64) {
 	for name, to := range map[string]**int64{"input": &input, "output": &output, "image": &image} {
 		text := v.field(name)
 		if text == "" {
 			continue
 		}
 		micros, bad := amountOf(text)
-		wrong = wrong || bad || micros < 0
+		if bad || micros < 0 {
+			v.at(name, "A price is a number such as 0.002.")
+		}
 		*to = &micros
 	}
-	return input, output, image, wrong
+	return input, output, image
 }
 
 func (v *visit) noPrice() error {

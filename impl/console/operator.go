@@ -20,7 +20,7 @@ func (v *visit) settle(err error, path, done string, show func(status int, page 
 	if err == nil {
 		return v.see(path, done)
 	}
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil {
 		return other
 	}
@@ -113,26 +113,29 @@ func (c *Console) changePlan(v *visit) error {
 		return v.settle(v.api.Platform.DeletePlan(v.Context(), name), "/plans", "deleted", v.showPlans)
 	}
 	var plan platform.PlanDefinition
-	var wrong [4]bool
-	plan.RequestsPerMinute, wrong[0] = limitOf[int32](v.field("requests"))
-	plan.ConcurrentStreams, wrong[1] = limitOf[int32](v.field("streams"))
-	plan.TokensPerMinute, wrong[2] = limitOf[int32](v.field("tokens"))
-	plan.StorageBytes, wrong[3] = limitOf[int64](v.field("storage"))
-	if slices.Contains(wrong[:], true) {
-		return v.showPlans(http.StatusBadRequest, view{Error: "A limit is a whole number, or empty for none."})
+	plan.RequestsPerMinute = limitIn[int32](v, "requests")
+	plan.ConcurrentStreams = limitIn[int32](v, "streams")
+	plan.TokensPerMinute = limitIn[int32](v, "tokens")
+	plan.StorageBytes = limitIn[int64](v, "storage")
+	if len(v.wrong) > 0 {
+		return v.showPlans(http.StatusBadRequest, view{Error: noLimit})
 	}
 	_, err := v.api.Platform.PutPlan(v.Context(), name, plan)
 	return v.settle(err, "/plans", "saved", v.showPlans)
 }
 
-// limitOf reads a whole number; nil for nothing, and wrong for anything else.
-func limitOf[T int32 | int64](text string) (limit *T, wrong bool) {
+const noLimit = "A limit is a whole number, or empty for none."
+
+// limitIn reads a whole number from a field of the form; nil for nothing, and what is wrong is noted.
+func limitIn[T int32 | int64](v *visit, field string) *T {
+	text := v.field(field)
 	if text == "" {
-		return nil, false
+		return nil
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if out := T(n); err == nil && int64(out) == n {
-		return &out, false
+		return &out
 	}
-	return nil, true
+	v.at(field, noLimit)
+	return nil
 }

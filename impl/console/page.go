@@ -79,9 +79,13 @@ func (v *visit) show(status int, name string, page view) error {
 	if err := v.c.pages[name].ExecuteTemplate(&out, "layout", page); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
+	body := out.Bytes()
+	if len(v.wrong) > 0 {
+		body = v.marked(body)
+	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(out.Bytes()) // a browser that left is no error of ours
+	_, _ = v.w.Write(body) // a browser that left is no error of ours
 	return nil
 }
 
@@ -171,8 +175,9 @@ func sentence(refused *client.Error) string {
 }
 
 // refusal is the API's own sentence when it refused what a form asks for, with
-// its status; other failures are returned.
-func refusal(err error) (status int, text string, other error) {
+// its status; other failures are returned. The page that is shown marks what was wrong.
+func (v *visit) refusal(err error) (status int, text string, other error) {
+	v.wrong = append(v.wrong, wrongs(err)...)
 	p := explain(err)
 	switch p.status {
 	case http.StatusBadRequest, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusTooManyRequests:

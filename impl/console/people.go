@@ -52,7 +52,7 @@ func (v *visit) linked(to *platform.UserInvitation) peoplePage {
 }
 
 func (v *visit) refusedPeople(err error, form map[string]string) error {
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil {
 		return other
 	}

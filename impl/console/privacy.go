@@ -93,7 +93,7 @@ func (c *Console) changePrivacy(v *visit) error {
 		_, err = v.api.Platform.CreateExport(v.Context(), order, v.once())
 	case "erase":
 		if v.field("sure") != "erase" {
-			return v.showPrivacy(http.StatusBadRequest, view{Error: "What is erased cannot be had back. Type the word erase to order it."})
+			return v.showPrivacy(http.StatusBadRequest, view{Error: v.at("sure", "What is erased cannot be had back. Type the word erase to order it.")})
 		}
 		_, err = v.api.Platform.CreateErasure(v.Context(), order, v.once())
 	default:
@@ -108,7 +108,7 @@ func (v *visit) keepFor(days string) error {
 	if days != "" {
 		n, err := strconv.ParseInt(days, 10, 32)
 		if err != nil {
-			return v.showPrivacy(http.StatusBadRequest, view{Error: "How long conversations are kept is a number of days, or empty for good."})
+			return v.showPrivacy(http.StatusBadRequest, view{Error: v.at("days", "How long conversations are kept is a number of days, or empty for good.")})
 		}
 		limit := int32(n)
 		kept.Days = &limit

@@ -69,7 +69,7 @@ func (c *Console) createProject(v *visit) error {
 	create := projects.ProjectCreation{ProjectName: v.field("name"), SitemapPath: &sitemap}
 	made, err := v.api.Projects.CreateProject(v.Context(), create, client.IdempotencyKey(v.attempt()))
 	if err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -82,7 +82,7 @@ func (c *Console) createProject(v *visit) error {
 func (c *Console) createProjectOfFile(v *visit) error {
 	made, err := v.api.Projects.CreateProjectForm(v.Context(), client.EncodedForm(v.Header.Get("Content-Type"), v.Body))
 	if err != nil {
-		status, text, other := refusal(err)
+		status, text, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -184,7 +184,7 @@ func (c *Console) changeProject(v *visit) error {
 }
 
 func (v *visit) refusedProject(err error, data projectPage) error {
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil {
 		return other
 	}

@@ -192,7 +192,7 @@ func TestModelsAreOfferedByHand(t *testing.T) {
 			t.Errorf("the row lacks %q: %s", want, row)
 		}
 	}
-	b.post("/console/models", "provider_id", provider, "type", "llm", "upstream_name", "x", "input", "cheap", "once", "m2").want(t, http.StatusBadRequest, "A price is a number", `value="cheap"`, "<option selected>llm")
+	b.post("/console/models", "provider_id", provider, "type", "llm", "upstream_name", "x", "input", "cheap", "once", "m2").want(t, http.StatusBadRequest, "A price is a number", `value="cheap"`, `<option selected="">llm`)
 	b.post("/console/models", "provider_id", "none", "type", "llm", "upstream_name", "x", "once", "m3").want(t, http.StatusNotFound, `role="alert"`)
 	b.post("/console/providers", "name", "All", "kind", "openai", "base_url", upstream.URL, "shared", "1", "once", "m4").want(t, http.StatusForbidden, `role="alert"`)
 	model := between(t, row, `action="`, `"`)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 
 	"parley/gen/client"
@@ -28,8 +29,24 @@ func (c *Console) signIn(v *visit) error {
 		return v.again(err, "sign-in", view{Title: "Sign in", Data: e})
 	}
 	v.keepCookies(&response)
+	if err := v.endSession(); err != nil {
+		return err
+	}
 	http.Redirect(v.w, v.Request, e.To, http.StatusSeeOther)
 	return nil
+}
+
+// endSession ends the session that the browser came with, which another takes the place of.
+func (v *visit) endSession() error {
+	cookie, err := v.Cookie(sessionCookie)
+	if err != nil || cookie.Value == "" {
+		return nil
+	}
+	err = v.api.Platform.SignOut(v.Context(), &platform.SignOutParams{ParleySession: &cookie.Value})
+	if refused, ok := errors.AsType[*client.Error](err); ok && refused.StatusCode == http.StatusBadRequest {
+		return nil // no session of ours looks like this
+	}
+	return err
 }
 
 // again shows a form of the entrance with the reason why it was refused.
@@ -38,7 +55,7 @@ func (v *visit) again(err error, name string, page view) error {
 	if p.status == http.StatusInternalServerError || p.status == http.StatusServiceUnavailable {
 		return err
 	}
-	page.Error = p.text
+	page.Error, v.wrong = p.text, wrongs(err)
 	return v.show(p.status, name, page)
 }
 
@@ -59,7 +76,7 @@ func (c *Console) setPassword(v *visit) error {
 	page := view{Title: "Set your password", Data: e}
 	change := platform.PasswordChange{NewPassword: v.PostFormValue("new_password")}
 	if change.NewPassword != v.PostFormValue("repeated") {
-		page.Error = "The two passwords differ."
+		page.Error = v.at("repeated", "The two passwords differ.")
 		return v.show(http.StatusBadRequest, "password", page)
 	}
 	if e.Token != "" {
@@ -87,7 +104,7 @@ func (c *Console) setUp(v *visit) error {
 	page := view{Title: "Set up", Data: e}
 	password := v.PostFormValue("new_password")
 	if password != v.PostFormValue("repeated") {
-		page.Error = "The two passwords differ."
+		page.Error = v.at("repeated", "The two passwords differ.")
 		return v.show(http.StatusBadRequest, "set-up", page)
 	}
 	var response http.Response

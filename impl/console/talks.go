@@ -67,7 +67,7 @@ func (v *visit) showEverything() error {
 		var response http.Response
 		got, err := v.api.Platform.ListAccountConversations(v.Context(), params, client.Into(&response))
 		if err != nil {
-			status, text, other := refusal(err)
+			status, text, other := v.refusal(err)
 			if other != nil || status == http.StatusForbidden {
 				return err
 			}

@@ -63,7 +63,7 @@ func (c *Console) createWebhook(v *visit) error {
 	}
 	made, err := v.api.Platform.CreateWebhook(v.Context(), create, v.once())
 	if err != nil {
-		status, reason, other := refusal(err)
+		status, reason, other := v.refusal(err)
 		if other != nil {
 			return other
 		}
@@ -136,7 +136,7 @@ func (c *Console) changeWebhook(v *visit) error {
 	if err == nil {
 		return v.see("/webhooks/"+id, done)
 	}
-	status, text, other := refusal(err)
+	status, text, other := v.refusal(err)
 	if other != nil || status == http.StatusNotFound {
 		return err
 	}

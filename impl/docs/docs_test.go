@@ -71,7 +71,7 @@ func TestPagesNeedNothingElseAndRunNothingInline(t *testing.T) {
 		if found := outside.FindString(body) + inline.FindString(body); found != "" {
 			t.Errorf("%s has %s", at, found)
 		}
-		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: policy %q", at, csp)
 		}
 	}

@@ -2,9 +2,7 @@ package verify
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,50 +26,89 @@ const longestWait = 70 * time.Second
 // maxAnswer bounds how much of an answer is read, in bytes.
 const maxAnswer = 64 << 20
 
-// examples sends what the document shows for an operation, in each content type and, where there is one, as a stream.
+// examples sends what the document shows for an operation, in each content type and, where there is one, as a stream; what was
+// settled by an earlier attempt is not sent again.
 func (r *run) examples(op *contract.Operation, values map[string]string) {
+	r.tried[op] = true
+	delete(r.waiting, op)
 	if op.WebSocket() {
-		r.skip(op, "it is a WebSocket's handshake")
+		r.handshake(op, values)
 		return
 	}
 	all := examples(op)
 	if len(all) == 0 {
-		r.skip(op, "it takes nothing of which the document could show an example")
+		r.skip(op, causeExample, "")
 	}
 	for i, e := range all {
-		body, missing := r.body(op, e)
-		if slices.ContainsFunc(missing, func(name string) bool { return secret(name) || slices.Contains(e.schema.Required, name) }) {
-			r.add(op, e.name, 0, Skipped, "nothing was made that it could name as "+strings.Join(missing, ", "), 0)
-			continue
-		}
-		sent, err := r.encode(op, e, body)
-		if err != nil {
-			r.add(op, e.name, 0, Skipped, err.Error(), 0)
-			continue
-		}
-		excuse := r.excuse(op, body, missing)
-		r.example(op, values, e.name, sent, jsonBody, excuse)
+		names := []string{e.name}
 		if streams(op) && i == 0 && op.Method != http.MethodGet {
-			r.example(op, values, e.name+", streamed", sent, "text/event-stream", excuse)
+			names = append(names, e.name+", streamed")
+		}
+		for form, name := range names {
+			if !r.settled[caseName(op, name)] {
+				r.example(op, values, name, e, []string{jsonBody, "text/event-stream"}[form])
+			}
 		}
 	}
 }
 
-// excuse says why a server may refuse an example although it keeps to its document; "" when it may not.
-func (r *run) excuse(op *contract.Operation, body any, missing []string) string {
+// example sends an example with what exists in place of what it names.
+func (r *run) example(op *contract.Operation, values map[string]string, name string, e example, accept string) {
+	body, missing := r.body(op, e)
+	if slices.ContainsFunc(missing, func(name string) bool { return secret(name) || slices.Contains(e.schema.Required, name) }) {
+		r.leave(op, name, 0, causeNothing, "nothing was made that it could name as "+strings.Join(missing, ", "), 0)
+		return
+	}
+	if asksForPassword(e) {
+		r.leave(op, name, 0, causeSecret, "", 0)
+		return
+	}
+	sent, err := r.encode(op, e, body)
+	if err != nil {
+		r.leave(op, name, 0, causeExample, err.Error(), 0)
+		return
+	}
+	cause, detail := excuse(op, body, missing)
+	parameters := append([]*openapi3.Parameter{nil}, optional(op)...)
+	for i, extra := range parameters {
+		why := cause
+		if why == "" && i < len(parameters)-1 { // when it is refused, it may want one of the parameters that follow
+			why = causeExample
+		}
+		if result := r.attempt(op, values, name, sent, accept, extra, why, detail); result.Verdict != Skipped || !refused(result.Status) {
+			return
+		}
+	}
+}
+
+// refused tells whether a status says that there is something wrong with a request.
+func refused(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
+}
+
+// optional are the parameters in the query that a request which is no read may have.
+func optional(op *contract.Operation) []*openapi3.Parameter {
+	var all []*openapi3.Parameter
+	for _, p := range op.Params {
+		if p.Value.In == "query" && !p.Value.Required && op.Method != http.MethodGet && exampleOf(p.Value) != nil {
+			all = append(all, p.Value)
+		}
+	}
+	return all
+}
+
+// excuse says why a server may refuse an example although it keeps to its document: a cause, "" when it may not, and more about it.
+func excuse(op *contract.Operation, body any, missing []string) (cause, detail string) {
 	raw, _ := json.Marshal(body) // it came out of JSON
 	switch {
 	case len(missing) > 0:
-		return "nothing was made that it could name as " + strings.Join(missing, ", ")
+		return causeNothing, "nothing was made that it could name as " + strings.Join(missing, ", ")
 	case bytes.Contains(raw, []byte(`"http://`)) || bytes.Contains(raw, []byte(`"https://`)):
-		return "it names an address elsewhere"
+		return causeAddress, ""
+	case answers(op) && holdsThings(body):
+		return causeServer, "its model may not take such things"
 	}
-	for _, p := range op.Params {
-		if p.Value.In == "query" && !p.Value.Required && op.Method != http.MethodGet {
-			return "it may want a parameter as " + p.Value.Name
-		}
-	}
-	return ""
+	return "", ""
 }
 
 func streams(op *contract.Operation) bool {
@@ -79,57 +116,35 @@ func streams(op *contract.Operation) bool {
 	return r != nil && r.Value.Content["text/event-stream"] != nil
 }
 
-func (r *run) example(op *contract.Operation, values map[string]string, name string, sent *content, accept, excuse string) {
+// attempt sends an example once, with one of the parameters that it may have.
+func (r *run) attempt(op *contract.Operation, values map[string]string, name string, sent *content, accept string, extra *openapi3.Parameter, cause, detail string) Result {
 	if r.ctx.Err() != nil {
-		return
+		return r.leave(op, name, 0, causeAnswers, r.ctx.Err().Error(), 0)
 	}
-	if answers(op) {
-		if r.allowed == 0 {
-			r.add(op, name, 0, Skipped, "no more answers may be asked for", 0)
-			return
-		}
+	if answers(op) && r.allowed == 0 {
+		return r.leave(op, name, 0, causeAnswers, "", 0)
+	}
+	request, err := r.request(op, values, sent, accept, extra)
+	if err != nil {
+		return r.leave(op, name, 0, causeExample, err.Error(), 0)
+	}
+	result := r.exchange(op, name, request, values, cause, detail, []int{success})
+	if answers(op) && result.Verdict != Skipped {
 		r.allowed--
 		r.report.Answers++
 	}
-	request, err := r.request(op, values, sent, accept)
-	if err != nil {
-		r.add(op, name, 0, Skipped, err.Error(), 0)
-		return
-	}
-	r.exchange(op, name, request, values, excuse, []int{success})
+	return result
 }
 
-// request makes the request of an operation, with the parameters that it must have.
-func (r *run) request(op *contract.Operation, values map[string]string, sent *content, accept string) (*http.Request, error) {
-	path := variable.ReplaceAllStringFunc(op.Path, func(name string) string {
-		return url.PathEscape(known(values, op.Surface(), strings.Trim(name, "{}")))
-	})
-	query := url.Values{}
-	for _, p := range op.Params {
-		if p.Value.In == "query" && p.Value.Required {
-			shown := p.Value.Example
-			if shown == nil && p.Value.Schema.Value != nil {
-				shown = p.Value.Schema.Value.Example
-			}
-			if shown == nil {
-				return nil, fmt.Errorf("the document has no example of the parameter %s", p.Value.Name)
-			}
-			list, ok := shown.([]any)
-			if !ok {
-				list = []any{shown}
-			}
-			for _, value := range list {
-				query.Add(p.Value.Name, fmt.Sprint(value))
-			}
-		}
+// request makes the request of an operation, with the parameters that it must have and one that it may have.
+func (r *run) request(op *contract.Operation, values map[string]string, sent *content, accept string, extra *openapi3.Parameter) (*http.Request, error) {
+	address, err := r.address(op, values, extra)
+	if err != nil {
+		return nil, err
 	}
 	var body io.Reader
 	if sent != nil {
 		body = bytes.NewReader(sent.raw)
-	}
-	address := r.Target + path
-	if len(query) > 0 {
-		address += "?" + query.Encode()
 	}
 	request, err := http.NewRequestWithContext(r.ctx, op.Method, address, body)
 	if err != nil {
@@ -147,94 +162,45 @@ func (r *run) request(op *contract.Operation, values map[string]string, sent *co
 	return request, nil
 }
 
-// send does a request that is no example.
-func (r *run) send(op *contract.Operation, name string, request *http.Request, want ...int) Result {
-	return r.exchange(op, name, request, nil, "", want)
-}
-
-// exchange sends a request, holds its answer against the document, and learns from it.
-func (r *run) exchange(op *contract.Operation, name string, request *http.Request, values map[string]string, excuse string, want []int) Result {
-	started := time.Now()
-	status, header, body, ended, err := r.do(request)
-	took := time.Since(started)
-	if err != nil {
-		return r.add(op, name, status, Failed, "no answer: "+err.Error(), took)
-	}
-	broken := r.check(op, request, status, header, body, ended)
-	if values != nil && status < 300 {
-		r.learn(op, values, status, header, body) // also of a wrong answer, so that what was made is deleted
-	}
-	switch {
-	case broken != nil:
-		return r.add(op, name, status, Failed, broken.Error(), took)
-	case slices.Contains(want, status) || slices.Contains(want, status/100):
-		return r.add(op, name, status, Passed, "", took)
-	case slices.Contains([]int{402, 403, 409, 429, 503}, status) && values != nil:
-		return r.add(op, name, status, Skipped, "the server may not or cannot: "+excerpt(body), took)
-	case excuse != "" && (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity):
-		return r.add(op, name, status, Skipped, excuse+": "+excerpt(body), took)
-	case status == http.StatusNotFound && values != nil:
-		return r.add(op, name, status, Skipped, "what the example names is not there: "+excerpt(body), took)
-	}
-	return r.add(op, name, status, Failed, fmt.Sprintf("status %d, want %s: %s", status, wanted(want), excerpt(body)), took)
-}
-
-// check holds an answer against the operation; one to a method that the path does not have, against the path.
-func (r *run) check(op *contract.Operation, request *http.Request, status int, header http.Header, body []byte, ended bool) error {
-	found, err := r.Document.Check(request, status, header, body, ended)
-	if err == nil && found != nil && found != op && request.Method == op.Method {
-		return fmt.Errorf("the path %s is also %s", request.URL.Path, found.OperationID)
-	}
-	return err
-}
-
-// do sends a request and reads its answer; a rate limit is waited for. A stream that nothing ends is left after a while.
-func (r *run) do(request *http.Request) (status int, header http.Header, body []byte, ended bool, err error) {
-	for range 3 {
-		status, header, body, ended, err = r.once(request)
-		wait, limited := limited(status, header)
-		if err != nil || !limited {
-			break
+// address is where a request goes.
+func (r *run) address(op *contract.Operation, values map[string]string, extra *openapi3.Parameter) (string, error) {
+	path := variable.ReplaceAllStringFunc(op.Path, func(name string) string {
+		return url.PathEscape(known(values, op.Surface(), strings.Trim(name, "{}")))
+	})
+	query := url.Values{}
+	for _, p := range op.Params {
+		if p.Value.In != "query" || !p.Value.Required && p.Value != extra {
+			continue
 		}
-		if r.Say != nil {
-			r.Say(fmt.Sprintf("waiting %v for the rate limit", wait))
+		shown := exampleOf(p.Value)
+		if shown == nil {
+			return "", fmt.Errorf("the document has no example of the parameter %s", p.Value.Name)
 		}
-		select {
-		case <-time.After(wait):
-		case <-r.ctx.Done():
-			return status, header, body, ended, r.ctx.Err()
+		list, ok := shown.([]any)
+		if !ok {
+			list = []any{shown}
 		}
-		if request.GetBody != nil {
-			request.Body, _ = request.GetBody() // of bytes: it cannot fail
+		for _, value := range list {
+			query.Add(p.Value.Name, fmt.Sprint(value))
 		}
 	}
-	return status, header, body, ended, err
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return r.Target + path, nil
 }
 
-func limited(status int, header http.Header) (time.Duration, bool) {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	wait := time.Duration(seconds) * time.Second
-	return wait, status == http.StatusTooManyRequests && err == nil && wait <= longestWait
-}
-
-func (r *run) once(request *http.Request) (int, http.Header, []byte, bool, error) {
-	ctx, cancel := context.WithTimeout(request.Context(), time.Minute)
-	defer cancel()
-	response, err := r.HTTP.Do(request.WithContext(ctx))
-	if err != nil {
-		return 0, nil, nil, false, err
+// exampleOf is the example of a parameter, or that of its schema; nil when there is none.
+func exampleOf(p *openapi3.Parameter) any {
+	if p.Example == nil && p.Schema != nil && p.Schema.Value != nil {
+		return p.Schema.Value.Example
 	}
-	defer func() { _ = response.Body.Close() }() // read as far as is wanted
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if errors.Is(err, context.DeadlineExceeded) && contract.MediaType(response.Header) == "text/event-stream" && r.ctx.Err() == nil {
-		return response.StatusCode, response.Header, body, false, nil // a stream that follows what goes on
-	}
-	return response.StatusCode, response.Header, body, err == nil, err
+	return p.Example
 }
 
 // refusals asks for what an operation must refuse, where the document says how.
 func (r *run) refusals(op *contract.Operation) {
-	if op.WebSocket() || r.ctx.Err() != nil {
+	if r.ctx.Err() != nil {
 		return
 	}
 	documented := func(status int) bool { return op.Responses.Status(status) != nil }
@@ -244,7 +210,7 @@ func (r *run) refusals(op *contract.Operation) {
 		request.Header.Del("Authorization")
 		r.send(op, "no key", request, http.StatusUnauthorized)
 	}
-	if op.Method == http.MethodGet && len(variables(op)) > 0 && documented(http.StatusNotFound) {
+	if op.Method == http.MethodGet && !op.WebSocket() && len(variables(op)) > 0 && documented(http.StatusNotFound) {
 		r.send(op, "unknown id", plain(), http.StatusNotFound, http.StatusForbidden)
 	}
 	if first := r.Document.Methods(op.Path)[0]; first == op.Method {
@@ -275,13 +241,9 @@ func (r *run) strange(op *contract.Operation) *http.Request {
 		if p.Value.In != "path" {
 			continue
 		}
-		shown := p.Value.Example
-		if shown == nil && p.Value.Schema != nil {
-			shown = p.Value.Schema.Value.Example
-		}
-		values[op.Surface()+"/"+p.Value.Name] = nobodys(p.Value.Schema, shown)
+		values[op.Surface()+"/"+p.Value.Name] = nobodys(p.Value.Schema, exampleOf(p.Value))
 	}
-	request, err := r.request(op, values, nil, "")
+	request, err := r.request(op, values, nil, "", nil)
 	if err != nil { // a parameter without an example
 		request, _ = http.NewRequestWithContext(r.ctx, op.Method, r.Target+op.Path, nil)
 		request.Header.Set("Authorization", "Bearer "+r.Key)
@@ -342,21 +304,4 @@ func (r *run) cheapest(kind string) string {
 		}
 	}
 	return best.ID
-}
-
-func wanted(statuses []int) string {
-	var words []string
-	for _, s := range statuses {
-		if s == success {
-			words = append(words, "a success")
-			continue
-		}
-		words = append(words, strconv.Itoa(s))
-	}
-	return strings.Join(words, " or ")
-}
-
-func excerpt(body []byte) string {
-	const shown = 300
-	return string(body[:min(len(body), shown)])
 }

@@ -2,6 +2,8 @@ package verify
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -59,11 +61,12 @@ func (r *run) body(op *contract.Operation, e example) (body any, missing []strin
 	copied := map[string]any{}
 	for name, value := range object {
 		property := property(e.schema, name)
+		reference := reference(op, e, name, value)
 		switch {
-		case r.models[name] != "" && text(value) != "":
-			copied[name] = r.models[name]
-		case reference(name, value), e.media == formURL && secret(name):
-			if known := known(r.own, op.Surface(), name); known != "" {
+		case r.model(op, name) != "" && text(value) != "":
+			copied[name] = r.model(op, name)
+		case reference != "":
+			if known := known(r.own, op.Surface(), reference); known != "" {
 				copied[name] = typed(known, value)
 			} else {
 				missing = append(missing, name)
@@ -75,14 +78,66 @@ func (r *run) body(op *contract.Operation, e example) (body any, missing []strin
 		case name == "max_tokens" || name == "max_output_tokens":
 			copied[name] = 16
 		default:
-			copied[name] = value
+			copied[name] = r.things(op, name, value)
 		}
 	}
 	return copied, missing
 }
 
+// model is the model for a member that names one; "" for other members. Pictures are asked of one that draws.
+func (r *run) model(op *contract.Operation, name string) string {
+	if name == "model" && strings.Contains(op.Path, "/images") {
+		name = "sd_model_id"
+	}
+	return r.models[name]
+}
+
+// things are the items of a list, each with the id of what the run made of their kind: "images" hold the ids of images.
+func (r *run) things(op *contract.Operation, name string, value any) any {
+	list, ok := value.([]any)
+	kind, plural := strings.CutSuffix(name, "s")
+	if !ok || !plural {
+		return value
+	}
+	copied := slices.Clone(list)
+	for i, item := range list {
+		thing, ok := item.(map[string]any)
+		if id := known(r.own, op.Surface(), kind+"_id"); ok && id != "" && text(thing["id"]) != "" {
+			thing = maps.Clone(thing)
+			thing["id"] = typed(id, thing["id"])
+			copied[i] = thing
+		}
+	}
+	return copied
+}
+
+// holdsThings tells whether a body has a list of things that have an id.
+func holdsThings(body any) bool {
+	members, _ := body.(map[string]any)
+	for _, value := range members {
+		list, _ := value.([]any)
+		for _, item := range list {
+			if thing, ok := item.(map[string]any); ok && text(thing["id"]) != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // secret tells whether a member of a form of OAuth's is something that the server made up.
 func secret(name string) bool { return name == "client_secret" || name == "token" }
+
+// asksForPassword tells whether an example has to hold a password.
+func asksForPassword(e example) bool {
+	if e.schema == nil || e.media == formURL {
+		return false
+	}
+	return slices.ContainsFunc(e.schema.Required, func(name string) bool {
+		p := property(e.schema, name)
+		return p != nil && p.Format == "password"
+	})
+}
 
 func property(schema *openapi3.Schema, name string) *openapi3.Schema {
 	if p := schema.Properties[name]; p != nil {
@@ -91,9 +146,33 @@ func property(schema *openapi3.Schema, name string) *openapi3.Schema {
 	return nil
 }
 
-// reference tells whether a member names something that has to exist.
-func reference(name string, value any) bool {
-	return strings.HasSuffix(name, "_id") && text(value) != ""
+// reference is the parameter that a member has to be the value of, because it names something that has to exist; "" when it
+// names nothing. It is told by the member's name, or by a value that is the name of a parameter. What other operations
+// take from the request, by a link, is the client's own.
+func reference(op *contract.Operation, e example, name string, value any) string {
+	shown := text(value)
+	switch {
+	case shown == "" || slices.Contains(expressions(op), "$request.body#/"+name):
+		return ""
+	case strings.HasSuffix(name, "_id"), e.media == formURL && secret(name):
+		return name
+	case strings.HasSuffix(shown, "_id"):
+		return shown
+	}
+	return ""
+}
+
+// expressions are those of an operation's links.
+func expressions(op *contract.Operation) []string {
+	var all []string
+	for _, response := range op.Responses.Map() {
+		for _, link := range response.Value.Links {
+			for _, expression := range link.Value.Parameters {
+				all = append(all, fmt.Sprint(expression))
+			}
+		}
+	}
+	return all
 }
 
 // named is a name that tells where a thing comes from, where the schema leaves room for it.

@@ -112,12 +112,12 @@ func writeFile(w io.Writer, op *contract.Operation, name string) error {
 
 // sendForms sends the forms of OAuth in the name of a client that the run made, each as soon as there is what it names. Tokens end
 // with their client.
-func (r *run) sendForms(chosen []*contract.Operation, done map[*contract.Operation]bool) {
+func (r *run) sendForms(chosen []*contract.Operation) {
 	for again := !r.ReadOnly; again; {
 		again = false
 		for _, op := range chosen {
-			if !done[op] && op.Form() != nil && r.complete(op) {
-				done[op], again = true, true
+			if !r.tried[op] && op.Form() != nil && r.complete(op) {
+				again = true
 				r.examples(op, r.own)
 			}
 		}

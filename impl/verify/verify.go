@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"parley/impl/contract"
@@ -23,6 +22,9 @@ const (
 	Skipped = "skipped"
 )
 
+// deletion is the case in which the run deletes what it made.
+const deletion = "deletion"
+
 // Options say what is verified, and how.
 type Options struct {
 	Target   string             // the server's address, without a path
@@ -30,10 +32,12 @@ type Options struct {
 	Document *contract.Document // what the server promises
 	Only     []string           // tags and operationIds; all when empty. What they need is run, too.
 	ReadOnly bool               // only reads, and requests that are to be refused
-	Model    string             // answers are asked of it; the cheapest one when empty
-	HTTP     *http.Client       // nil for one that follows no redirects
-	Say      func(string)       // is told what is going to be done
-	Progress func(Result)       // is told of every case at once
+	// Disposable servers are there for the run alone: what cannot be deleted is made, too, and settings are changed.
+	Disposable bool
+	Model      string       // answers are asked of it; the cheapest one when empty
+	HTTP       *http.Client // nil for one that follows no redirects
+	Say        func(string) // is told what is going to be done
+	Progress   func(Result) // is told of every case at once
 }
 
 // Result is one case: a request and what became of it.
@@ -43,6 +47,7 @@ type Result struct {
 	Case      string        `json:"case"`   // what was asked, as "example", "no key" or "unknown id"
 	Status    int           `json:"status"` // of the answer; 0 when there was none
 	Verdict   string        `json:"verdict"`
+	Cause     string        `json:"cause,omitempty"`  // of what was left out: one of the causes
 	Reason    string        `json:"reason,omitempty"` // why it failed or was left out
 	Took      time.Duration `json:"took_ns"`
 }
@@ -53,6 +58,7 @@ type Report struct {
 	Started time.Time `json:"started"`
 	Results []Result  `json:"results"`
 	Answers int       `json:"answers"`        // how many answers models were asked for
+	Causes  []Cause   `json:"causes"`         // of what was left out, the most frequent first
 	Left    []string  `json:"left,omitempty"` // paths of what was made and could not be deleted
 }
 
@@ -72,12 +78,15 @@ type run struct {
 	Options
 	ctx     context.Context
 	report  *Report
-	mark    string            // what is in the names of things that the run makes
-	models  map[string]string // the model for each member that names one
-	own     map[string]string // what the run made: "surface/parameter" → value
-	found   map[string]string // what lists showed, good for reads only
-	made    []made            // in the order of their making
-	allowed int               // how many answers may still be asked for
+	mark    string                           // what is in the names of things that the run makes
+	models  map[string]string                // the model for each member that names one
+	own     map[string]string                // what the run made: "surface/parameter" → value
+	found   map[string]string                // what lists showed, good for reads only
+	made    []made                           // in the order of their making
+	allowed int                              // how many answers may still be asked for
+	tried   map[*contract.Operation]bool     // an example was, at least once
+	settled map[string]bool                  // cases that passed or failed
+	waiting map[*contract.Operation][]Result // what was left out, by the last attempt
 }
 
 // made is something that is deleted at the end.
@@ -95,6 +104,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r := &run{
 		Options: o, ctx: ctx, report: &Report{Target: o.Target, Started: time.Now().UTC()}, mark: mark(),
 		models: map[string]string{}, own: map[string]string{}, found: map[string]string{},
+		tried: map[*contract.Operation]bool{}, settled: map[string]bool{}, waiting: map[*contract.Operation][]Result{},
 	}
 	chosen, err := r.chosen()
 	if err != nil {
@@ -106,7 +116,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.announce(chosen)
 	r.walk(chosen)
 	r.ctx = context.WithoutCancel(ctx)
-	r.clean(chosen)
+	r.clean()
+	if r.Disposable && !r.ReadOnly {
+		r.ctx = ctx
+		r.last(chosen)
+		r.ctx = context.WithoutCancel(ctx)
+		r.clean()
+	}
+	r.giveUp(chosen)
 	return r.report, ctx.Err()
 }
 
@@ -176,61 +193,6 @@ func (r *run) announce(chosen []*contract.Operation) {
 		len(chosen), r.Target, creations, r.models["model"], r.allowed))
 }
 
-// walk goes through the operations: what makes things, again and again as long as one more can be run; what reads them; what changes them.
-func (r *run) walk(chosen []*contract.Operation) {
-	creations := r.needed(chosen)
-	done := map[*contract.Operation]bool{}
-	for again := !r.ReadOnly; again; {
-		again = false
-		for _, op := range creations {
-			if !done[op] && r.ready(op, r.own) {
-				done[op], again = true, true
-				r.examples(op, r.own)
-			}
-		}
-	}
-	r.sendForms(chosen, done)
-	for _, op := range chosen {
-		if op.Method == http.MethodGet && len(op.Params) == 0 || op.Method == http.MethodGet && len(variables(op)) == 0 {
-			r.examples(op, r.found)
-			done[op] = true
-		}
-	}
-	for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodPut, http.MethodPost} {
-		for _, op := range chosen {
-			if op.Method == method && !done[op] {
-				r.use(op)
-			}
-		}
-	}
-	for _, op := range chosen {
-		r.refusals(op)
-	}
-}
-
-// use runs an operation on what there is, or says why not.
-func (r *run) use(op *contract.Operation) {
-	values := r.own
-	switch {
-	case op.WebSocket():
-		r.skip(op, "it is a WebSocket's handshake")
-		return
-	case op.Method == http.MethodGet && !r.ready(op, values):
-		values = r.found
-	case op.Method != http.MethodGet && r.ReadOnly:
-		r.skip(op, "it changes something, and only reads were asked for")
-		return
-	case op.Method != http.MethodGet && len(variables(op)) == 0 && !answers(op):
-		r.skip(op, "it changes what the run did not make, or makes what cannot be deleted")
-		return
-	}
-	if !r.ready(op, values) {
-		r.skip(op, "nothing was made or found to use it on")
-		return
-	}
-	r.examples(op, values)
-}
-
 // needed are the operations that make things: the chosen ones and those that the others' paths need.
 func (r *run) needed(chosen []*contract.Operation) []*contract.Operation {
 	names := map[string]bool{}
@@ -265,36 +227,18 @@ func (r *run) needed(chosen []*contract.Operation) []*contract.Operation {
 }
 
 // clean deletes what was made, the last first, and what the deletions answer is held against the document like all else.
-func (r *run) clean(chosen []*contract.Operation) {
-	done := map[*contract.Operation]bool{}
-	for _, m := range slices.Backward(r.made) {
-		done[m.operation] = true
-		request, err := r.request(m.operation, m.values, nil, "")
+func (r *run) clean() {
+	all := r.made
+	r.made = nil
+	for _, m := range slices.Backward(all) {
+		request, err := r.request(m.operation, m.values, nil, "", nil)
 		if err != nil {
-			r.add(m.operation, "deletion", 0, Failed, err.Error(), 0)
+			r.settle(m.operation, deletion, 0, Failed, err.Error(), 0)
 			continue
 		}
-		result := r.send(m.operation, "deletion", request, success, http.StatusNotFound) // what held it may be gone
+		result := r.send(m.operation, deletion, request, success, http.StatusNotFound) // what held it may be gone
 		if result.Verdict == Failed {
 			r.report.Left = append(r.report.Left, request.URL.Path)
 		}
 	}
-	for _, op := range chosen {
-		if op.Method == http.MethodDelete && !done[op] {
-			r.skip(op, "the run made nothing that it deletes")
-		}
-	}
-}
-
-func (r *run) skip(op *contract.Operation, reason string) {
-	r.add(op, "example", 0, Skipped, reason, 0)
-}
-
-func (r *run) add(op *contract.Operation, what string, status int, verdict, reason string, took time.Duration) Result {
-	result := Result{op.OperationID, op.Surface(), what, status, verdict, strings.TrimSpace(reason), took}
-	r.report.Results = append(r.report.Results, result)
-	if r.Progress != nil {
-		r.Progress(result)
-	}
-	return result
 }

@@ -72,10 +72,20 @@ func TestParleyIsWhatItsDocumentSays(t *testing.T) {
 		"createUpload: example picture, as a form", "importAgent: example card, as a form", "createDocument: example file, as a form",
 		"createProject: example project, as a form", "updateProjectSettings: example persona, as a form", "createOauthToken: example form, as a form",
 		"introspectOauthToken: example form, as a form", "revokeOauthToken: example form, as a form",
+		"connectChat: handshake", "connectRealtime: a request that wants no WebSocket", "getAgentState: example",
+		"createChat: example flow", "updateProjectPlugin: example one", "updateSessionFeedback: example liked", "createProjectLicense: example one",
+		"createProjectSource: example file, as a form", "repeatWebhookDelivery: example", "getFile: example",
 	} {
 		if !passed[must] {
 			t.Errorf("nothing passed %s", must)
 		}
+	}
+	counted := 0
+	for _, cause := range report.Causes {
+		counted += cause.Cases
+	}
+	if counted == 0 || counted != report.Count(verify.Skipped) {
+		t.Errorf("%d cases were left out, by their causes %d: %v", report.Count(verify.Skipped), counted, report.Causes)
 	}
 	if len(said) == 0 || report.Answers == 0 || !strings.Contains(said[0], "answers") {
 		t.Errorf("it asked for %d answers and said %q", report.Answers, said)
@@ -92,6 +102,23 @@ func TestParleyIsWhatItsDocumentSays(t *testing.T) {
 	}
 	for project, err := range c.Projects.AllProjects(t.Context(), nil) {
 		t.Errorf("it left the project %q, %v", project.ProjectName, err)
+	}
+}
+
+func TestOnlyADisposableServerKeepsSomething(t *testing.T) {
+	server := testkit.Shared(t)
+	for _, disposable := range []bool{false, true} {
+		only := []string{"updateOwnAccount", "createExport", "getExport", "deleteAllSessions"}
+		report := verified(t, verify.Options{Target: server.URL, Key: someone(t, server), Only: only, Disposable: disposable})
+		if failed := failures(report); len(failed) > 0 {
+			t.Errorf("disposable %t: failures %q", disposable, failed)
+		}
+		for _, must := range []string{"updateOwnAccount: example warning", "createExport: example account", "getExport: example", "deleteAllSessions: example"} {
+			done := slices.ContainsFunc(report.Results, func(r verify.Result) bool { return r.Operation+": "+r.Case == must && r.Verdict == verify.Passed })
+			if done != disposable {
+				t.Errorf("disposable %t: passed %s: %t", disposable, must, done)
+			}
+		}
 	}
 }
 
@@ -132,6 +159,7 @@ func TestLiesAreFoundAndNamed(t *testing.T) {
 		{"another content type", "GET", "/api/v1/agents", 401, func(r *http.Response) { r.Header.Set("Content-Type", "text/plain") }, "listAgents: no key", "text/plain"},
 		{"an open door", "GET", "/api/v1/agents", 401, func(r *http.Response) { r.StatusCode = 200 }, "listAgents: no key", "200"},
 		{"something where nothing is", "GET", "/api/v1/agents/", 404, func(r *http.Response) { r.StatusCode = 500 }, "getAgent: unknown id", "500"},
+		{"another server's handshake", "GET", "/v1/realtime", 101, func(r *http.Response) { r.Header.Set("Sec-Websocket-Accept", "yes") }, "connectRealtime: handshake", "does not answer the key"},
 		{"a deletion that fails", "DELETE", "/api/v1/agents/", 204, func(r *http.Response) { r.StatusCode = 418 }, "deleteAgent: deletion", "418"},
 	}
 	for _, test := range tests {
@@ -142,7 +170,7 @@ func TestLiesAreFoundAndNamed(t *testing.T) {
 					test.lie(r)
 				}
 			})
-			only := []string{"listAgents", "createAgent", "getAgent", "deleteAgent"}
+			only := []string{"listAgents", "createAgent", "getAgent", "deleteAgent", "connectRealtime"}
 			failed := failures(verified(t, verify.Options{Target: server.URL, Key: secret, Only: only, HTTP: &http.Client{Transport: liar}}))
 			if !slices.ContainsFunc(failed, func(f string) bool { return strings.HasPrefix(f, test.want) && strings.Contains(f, test.says) }) {
 				t.Errorf("failures %q, want %s about %s", failed, test.want, test.says)

@@ -63,6 +63,7 @@ class Talk {
   // ask notes a question, so that any reload from now on finds its answer, which answer yields.
   ask(message) {
     const random = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("")
+    this.halted = false
     this.keep({asked: {message, session: this.kept.session, repeat: random}})
   }
 
@@ -74,6 +75,7 @@ class Talk {
         const response = await this.follow(last, signal)
         const turn = response.headers.get("Parley-Turn")
         if (turn) this.keep({asked: {...this.kept.asked, turn}})
+        if (turn && this.halted) await this.stop()
         for await (const event of events(response.body)) {
           if (event.id) last = Number(event.id)
           tries = 0
@@ -101,9 +103,10 @@ class Talk {
     })
   }
 
-  // stop ends the answer that is being made; what there is of it is kept.
+  // stop ends the answer that is being made, as soon as it has a turn; what there is of it is kept.
   async stop() {
-    if (this.kept.asked?.turn) await this.call(`/api/v1/turns/${this.kept.asked.turn}/cancel`, {method: "POST"})
+    this.halted = !this.kept.asked?.turn
+    if (!this.halted) await this.call(`/api/v1/turns/${this.kept.asked.turn}/cancel`, {method: "POST"})
   }
 }
 

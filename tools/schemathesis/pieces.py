@@ -1,14 +1,19 @@
-"""Notes what became of the pieces of a long run of Schemathesis, so that it can be stopped and gone on with."""
+"""Notes what became of the pieces of a long run of Schemathesis, so that it can be stopped and gone on with.
+
+Several processes may share the work: each takes the pieces that no other is at.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from parleyserver import BINARY, CACHE, ROOT
@@ -31,7 +36,7 @@ class Report:
         self.folder = CACHE / "contract"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.file = self.folder / "report.json"
-        self.pieces: dict[str, dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.begun = time.time()
         self.now = {
             "document": digest(ROOT / "gen" / "openapi.json"),
             "rules": digest(rules / "schemathesis.toml", rules / "hooks.py", rules / "requirements.txt"),
@@ -39,6 +44,22 @@ class Report:
             "examples": examples,
             "seed": seed,
         }
+
+    @property
+    def pieces(self) -> dict[str, dict[str, Any]]:
+        """Returns what was noted of each piece so far, by whatever process."""
+        return json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    @contextlib.contextmanager
+    def taken(self, run: str, surface: str) -> Iterator[bool]:
+        """Tells whether the piece is this process's to make: none other is at it, or has made it since this one began."""
+        with (self.folder / f"{run}-{surface}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield self.pieces.get(f"{run} {surface}", {}).get("ended", 0) < self.begun
 
     def passed(self, run: str, surface: str) -> bool:
         """Tells whether a piece passed on this document and program, by these rules, with as many examples."""
@@ -82,10 +103,12 @@ class Report:
             "cases": cases.get("generated", 0),
             "failures": cases.get("unique_failures", 0) + cases.get("errored", 0),
         }
-        self.pieces[piece] = self.now | counts | measured
-        temporary = self.file.with_suffix(".new")
-        temporary.write_text(json.dumps(self.pieces, indent=1))
-        temporary.replace(self.file)
+        with (self.folder / "report.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            noted = self.pieces | {piece: self.now | counts | measured | {"ended": time.time()}}
+            temporary = self.file.with_suffix(".new")
+            temporary.write_text(json.dumps(noted, indent=1))
+            temporary.replace(self.file)
 
     def table(self, only: str = "") -> str:
         """Returns all pieces that were ever made, or one, each in a line."""

@@ -81,7 +81,7 @@ func (p pictures) modelID(ctx context.Context, accountID string, name *string) (
 			return "", err
 		}
 	}
-	first, err := p.Models.DB.DefaultModel(ctx, accountID, model.KindSD)
+	first, err := p.Models.Default(ctx, accountID, model.KindSD)
 	if errors.Is(err, db.ErrNotFound) || err == nil && name != nil && first.ProviderID != model.BuiltInProvider {
 		return "", agent.ErrNoModel
 	}

@@ -18,13 +18,14 @@ import (
 )
 
 type verifyCmd struct {
-	Target   string   `required:"" placeholder:"URL" help:"Address of the server, for example http://127.0.0.1:8080."`
-	Key      string   `required:"" env:"PARLEY_KEY" help:"Key that is used; what its scopes do not admit is left out."`
-	Only     []string `placeholder:"TAG|OPERATION" help:"Verify these tags and operationIds alone, and run what they need."`
-	ReadOnly bool     `help:"Only read, and ask for what is to be refused."`
-	Model    string   `help:"Model that answers are asked of; the cheapest one otherwise."`
-	Document bool     `help:"Hold the server against its own document instead of this program's."`
-	JUnit    string   `name:"junit" placeholder:"FILE" help:"Write the report as JUnit XML, too."`
+	Target     string   `required:"" placeholder:"URL" help:"Address of the server, for example http://127.0.0.1:8080."`
+	Key        string   `required:"" env:"PARLEY_KEY" help:"Key that is used; what its scopes do not admit is left out."`
+	Only       []string `placeholder:"TAG|OPERATION" help:"Verify these tags and operationIds alone, and run what they need."`
+	ReadOnly   bool     `help:"Only read, and ask for what is to be refused."`
+	Disposable bool     `help:"The server is there for this alone: also make what cannot be deleted, and change settings."`
+	Model      string   `help:"Model that answers are asked of; the cheapest one otherwise."`
+	Document   bool     `help:"Hold the server against its own document instead of this program's."`
+	JUnit      string   `name:"junit" placeholder:"FILE" help:"Write the report as JUnit XML, too."`
 }
 
 // notVerified is an error that says nothing about the server: the command ends with 2, not with 1.
@@ -42,7 +43,7 @@ func (v verifyCmd) Run(ctx context.Context, c *cli) error {
 	}
 	seen, failed := 0, 0
 	report, err := verify.Run(ctx, verify.Options{
-		Target: target, Key: v.Key, Document: document, Only: v.Only, ReadOnly: v.ReadOnly, Model: v.Model,
+		Target: target, Key: v.Key, Document: document, Only: v.Only, ReadOnly: v.ReadOnly, Disposable: v.Disposable, Model: v.Model,
 		Say: func(text string) { fmt.Fprintln(os.Stderr, text) },
 		Progress: func(r verify.Result) {
 			if r.Verdict == verify.Failed {
@@ -109,6 +110,9 @@ func printReport(w io.Writer, report *verify.Report) {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", s.name, s.count(verify.Passed), s.count(verify.Failed), s.count(verify.Skipped))
 	}
 	fmt.Fprintf(w, "all\t%d\t%d\t%d\n", report.Count(verify.Passed), report.Count(verify.Failed), report.Count(verify.Skipped))
+	for _, cause := range report.Causes {
+		fmt.Fprintf(w, "left out\t%d\t%s\n", cause.Cases, cause.Text)
+	}
 	for _, r := range report.Results {
 		if r.Verdict != verify.Passed {
 			fmt.Fprintf(w, "%s %s: %s: %s\n", r.Verdict, r.Operation, r.Case, firstLine(r.Reason))

@@ -22,7 +22,7 @@ type ForKnowledge struct {
 // Model is the account's first model for embeddings. The built-in one does not count: its
 // vectors know no more than the words.
 func (k ForKnowledge) Model(ctx context.Context, accountID string) (string, error) {
-	m, err := k.Models.DB.DefaultModel(ctx, accountID, model.KindEmbedding)
+	m, err := k.Models.Default(ctx, accountID, model.KindEmbedding)
 	if errors.Is(err, db.ErrNotFound) || err == nil && m.ProviderID == model.BuiltInProvider {
 		return "", nil
 	}

@@ -79,6 +79,8 @@ type Service struct {
 	DB          *db.DB
 	Credentials *credential.Minter
 	Now         func() time.Time
+	// Confirm is told which version of an account's offer of models a look-up saw; nil when nobody keeps any.
+	Confirm func(accountID string, version int64)
 
 	refused refusals
 }
@@ -132,6 +134,9 @@ func (s *Service) caller(ctx context.Context, kind credential.Kind, text string,
 		if err := s.touch(ctx, kind, row, digest[:], now, since); err != nil {
 			return Caller{}, err
 		}
+	}
+	if s.Confirm != nil {
+		s.Confirm(row.AccountID, row.CatalogVersion)
 	}
 	c := CallerOf(row)
 	c.By = actors[kind]

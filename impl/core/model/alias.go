@@ -5,36 +5,17 @@ import (
 	"errors"
 	"regexp"
 	"strings"
-	"sync"
-	"time"
 
 	"parley/db"
 	"parley/impl/core/audit"
 	"parley/impl/core/fault"
 )
 
-const (
-	// aliasesMax bounds the aliases of one account, and those of everyone.
-	aliasesMax = 1000
-	// aliasesFor is how long other servers may go on with aliases that were changed.
-	aliasesFor = 2 * time.Second
-	// aliasAccountsMax bounds what is remembered.
-	aliasAccountsMax = 10_000
-)
+// aliasesMax bounds the aliases of one account, and those of everyone.
+const aliasesMax = 1000
 
 // aliasForm is a name, or the beginning of one and a "*".
 var aliasForm = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._:@/+-]{0,198}\*?|\*)$`)
-
-// aliases remembers what names mean, by account. The zero value is ready for use.
-type aliases struct {
-	mu    sync.Mutex
-	known map[string]knownAliases
-}
-
-type knownAliases struct {
-	rows []db.ModelAlias
-	at   time.Time
-}
 
 // Meant returns the id of the model that a name stands for: itself, or what an
 // alias says. The account's own aliases come before everyone's, names before
@@ -70,34 +51,6 @@ func matches(a db.ModelAlias, name string) int {
 
 // nameMax bounds the name of a model.
 const nameMax = 200
-
-func (c *Catalog) aliasesFor(ctx context.Context, accountID string) ([]db.ModelAlias, error) {
-	now := c.Now()
-	c.aliases.mu.Lock()
-	k, ok := c.aliases.known[accountID]
-	c.aliases.mu.Unlock()
-	if ok && now.Sub(k.at) < aliasesFor {
-		return k.rows, nil
-	}
-	rows, err := c.DB.AliasesFor(ctx, accountID, 2*aliasesMax)
-	if err != nil {
-		return nil, err
-	}
-	c.aliases.mu.Lock()
-	defer c.aliases.mu.Unlock()
-	if c.aliases.known == nil || len(c.aliases.known) >= aliasAccountsMax {
-		c.aliases.known = map[string]knownAliases{}
-	}
-	c.aliases.known[accountID] = knownAliases{rows: rows, at: now}
-	return rows, nil
-}
-
-// forget drops what is remembered, after a change.
-func (a *aliases) forget() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.known = nil
-}
 
 // Aliases lists the aliases of an account, or of db.Everyone, by name, from after a name.
 func (c *Catalog) Aliases(ctx context.Context, accountID, afterAlias string, limit int) ([]db.ModelAlias, error) {
@@ -145,18 +98,15 @@ func (c *Catalog) PutAlias(ctx context.Context, accountID, alias, modelID string
 		}
 		return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: "model_alias.defined", Target: alias, Details: map[string]any{"model_id": modelID}})
 	})
-	c.aliases.forget()
 	return a, made, err
 }
 
 // DeleteAlias removes an alias; an unknown one is a NotFound fault.
 func (c *Catalog) DeleteAlias(ctx context.Context, accountID, alias string) error {
-	err := c.DB.InTx(ctx, func(q *db.Queries) error {
+	return c.DB.InTx(ctx, func(q *db.Queries) error {
 		if err := q.DeleteModelAlias(ctx, accountID, alias); err != nil {
 			return noSuchAlias(err)
 		}
 		return audit.Record(ctx, q, audit.Event{AccountID: accountID, Action: "model_alias.deleted", Target: alias})
 	})
-	c.aliases.forget()
-	return err
 }

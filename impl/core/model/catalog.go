@@ -61,7 +61,7 @@ type Catalog struct {
 	// Upstream is the operator's, nil when there is none.
 	Upstream provider.Provider
 
-	aliases aliases
+	offered offered
 
 	mu        sync.Mutex
 	connected map[string]provider.Provider // by account, provider id, address and sealed key
@@ -79,7 +79,7 @@ func (c *Catalog) ResolveKind(ctx context.Context, accountID, kind, modelID stri
 	if err != nil {
 		return db.Model{}, nil, err
 	}
-	p, err := c.ProviderOf(ctx, m)
+	p, err := c.ProviderOf(ctx, accountID, m)
 	return m, p, err
 }
 
@@ -88,7 +88,7 @@ var named = map[string]string{KindLLM: "language model", KindEmbedding: "model f
 
 func (c *Catalog) find(ctx context.Context, accountID, kind, modelID string) (db.Model, error) {
 	if modelID == "" {
-		m, err := c.DB.DefaultModel(ctx, accountID, kind)
+		m, err := c.Default(ctx, accountID, kind)
 		if err == nil && c.Upstream != nil && m.ProviderID == BuiltInProvider && kind == KindLLM {
 			return db.Model{}, fault.New(fault.Unavailable, "The upstream has not told its models yet.")
 		}
@@ -97,7 +97,7 @@ func (c *Catalog) find(ctx context.Context, accountID, kind, modelID string) (db
 		}
 		return m, err
 	}
-	m, err := c.DB.Model(ctx, accountID, modelID)
+	m, err := c.model(ctx, accountID, modelID)
 	if errors.Is(err, db.ErrNotFound) || (err == nil && m.Kind != kind) {
 		return db.Model{}, fault.New(fault.Invalid, "There is no %s with this id", named[kind])
 	}
@@ -125,7 +125,7 @@ func (c *Catalog) Fallbacks(ctx context.Context, accountID string, m db.Model) (
 
 // Named returns the model with an id whose kind is one of kinds; any other is a NotFound fault.
 func (c *Catalog) Named(ctx context.Context, accountID, modelID string, kinds ...string) (db.Model, error) {
-	m, err := c.DB.Model(ctx, accountID, modelID)
+	m, err := c.model(ctx, accountID, modelID)
 	if errors.Is(err, db.ErrNotFound) || (err == nil && !slices.Contains(kinds, m.Kind)) {
 		return db.Model{}, fault.New(fault.NotFound, "There is no %s with this id", named[kinds[0]])
 	}
@@ -153,7 +153,7 @@ func (c *Catalog) Offline(ctx context.Context, accountID, kind string) (db.Model
 // Check returns nil when the account may use a model of the kind with the id,
 // otherwise an Invalid fault.
 func (c *Catalog) Check(ctx context.Context, accountID, kind, modelID string) error {
-	m, err := c.DB.Model(ctx, accountID, modelID)
+	m, err := c.model(ctx, accountID, modelID)
 	if errors.Is(err, db.ErrNotFound) || (err == nil && m.Kind != kind) {
 		return fault.New(fault.Invalid, "There is no %s model with this id", kind)
 	}
@@ -175,8 +175,8 @@ func (c *Catalog) Priced(ctx context.Context, accountID, modelID string) (db.Mod
 	return m, err
 }
 
-// ProviderOf returns what runs a model; Unavailable when its upstream is not configured.
-func (c *Catalog) ProviderOf(ctx context.Context, m db.Model) (provider.Provider, error) {
+// ProviderOf returns what runs a model that an account uses; Unavailable when its upstream is not configured.
+func (c *Catalog) ProviderOf(ctx context.Context, accountID string, m db.Model) (provider.Provider, error) {
 	switch {
 	case m.ProviderID == BuiltInProvider:
 		return provider.BuiltIn{}, nil
@@ -186,7 +186,7 @@ func (c *Catalog) ProviderOf(ctx context.Context, m db.Model) (provider.Provider
 		}
 		return c.Upstream, nil
 	}
-	row, err := c.DB.Provider(ctx, m.AccountID, m.ProviderID)
+	row, err := c.provider(ctx, accountID, m)
 	if err != nil {
 		return nil, fmt.Errorf("load provider %s: %w", m.ProviderID, err)
 	}

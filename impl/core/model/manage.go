@@ -128,7 +128,7 @@ func (c *Catalog) TestProvider(ctx context.Context, by key.Caller, providerID st
 	if err := mayRule(by, p.AccountID); err != nil {
 		return Test{}, err
 	}
-	upstream, err := c.ProviderOf(ctx, db.Model{AccountID: p.AccountID, ProviderID: p.ID})
+	upstream, err := c.ProviderOf(ctx, p.AccountID, db.Model{AccountID: p.AccountID, ProviderID: p.ID})
 	if err != nil {
 		return Test{}, err
 	}

@@ -19,7 +19,7 @@ const (
 // Painter returns the sd model with an id and what makes its pictures. An
 // unknown id, or one of another kind, is an Invalid fault.
 func (c *Catalog) Painter(ctx context.Context, accountID, modelID string) (db.Model, provider.Painter, error) {
-	m, err := c.DB.Model(ctx, accountID, modelID)
+	m, err := c.model(ctx, accountID, modelID)
 	if errors.Is(err, db.ErrNotFound) {
 		return db.Model{}, nil, fault.New(fault.Invalid, "There is no sd model with this id")
 	}
@@ -29,7 +29,7 @@ func (c *Catalog) Painter(ctx context.Context, accountID, modelID string) (db.Mo
 	if m.Kind != KindSD {
 		return db.Model{}, nil, fault.New(fault.Invalid, "The model with this id makes no pictures: its type is %s, not sd", m.Kind)
 	}
-	p, err := c.ProviderOf(ctx, m)
+	p, err := c.ProviderOf(ctx, accountID, m)
 	if err != nil {
 		return db.Model{}, nil, err
 	}

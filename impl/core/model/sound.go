@@ -33,7 +33,7 @@ func soundKind(modelID string) string {
 
 // Has tells whether the account may use any model of the kind.
 func (c *Catalog) Has(ctx context.Context, accountID, kind string) (bool, error) {
-	_, err := c.DB.DefaultModel(ctx, accountID, kind)
+	_, err := c.Default(ctx, accountID, kind)
 	if errors.Is(err, db.ErrNotFound) {
 		return false, nil
 	}

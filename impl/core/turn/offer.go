@@ -51,7 +51,7 @@ func (e *Engine) offers(ctx context.Context, in Input) ([]offer, error) {
 // wanted returns the model that a turn is wanted of, and its provider.
 func (e *Engine) wanted(ctx context.Context, in Input) (db.Model, provider.Provider, error) {
 	if in.Model != nil {
-		p, err := e.models.ProviderOf(ctx, *in.Model)
+		p, err := e.models.ProviderOf(ctx, in.Caller.AccountID, *in.Model)
 		return *in.Model, p, err
 	}
 	return e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))

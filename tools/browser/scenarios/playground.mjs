@@ -10,7 +10,8 @@ async function opened(kit, operation, options) {
   return page
 }
 
-const status = (page, text) => page.locator("#status").filter({hasText: text}).waitFor()
+// status waits until the answer is there as a whole, with this status, or says this.
+const status = (page, text) => page.locator("#status.notice").filter({hasText: text}).waitFor()
 
 export default {
   async "sends a plain request and shows it as code"(kit) {
@@ -20,8 +21,8 @@ export default {
     await kit.accessible(page)
     await page.locator("#send").click()
     await status(page, "200")
-    want((await page.locator("#answer").textContent()).includes("You said: It's `me`"), "the answer is not shown")
-    want((await page.locator("#headers pre").textContent()).includes("parley-turn:"), "the headers are not shown")
+    await page.locator("#answer").filter({hasText: "You said: It's `me`"}).waitFor()
+    await page.locator("#headers pre").filter({hasText: "parley-turn:"}).waitFor({state: "attached"})
     for (const [language, text] of [["curl", "curl -X POST"], ["go", "http.NewRequest"], ["javascript", "await fetch"], ["python", "requests.request"]]) {
       await page.locator("#language").selectOption(language)
       const code = await page.locator("#code").textContent()
@@ -40,13 +41,14 @@ export default {
     want(await page.evaluate((k) => !JSON.stringify({...localStorage}).includes(k) && !document.cookie.includes(k) && !location.href.includes(k), key), "the key is elsewhere, too")
     const other = await page.context().newPage()
     await other.goto(`${server}/console/playground`)
+    await other.locator("#send:enabled").waitFor()
     want(await other.locator("#key").inputValue() === "", "another tab has the key")
   },
 
   async "shows a streamed answer as it comes, and stops it"(kit) {
     const page = await opened(kit, "sendWebchatMessage")
     await page.locator("#key").fill(key)
-    await page.locator("#body").fill('{"message": "slow, please", "stream": true}')
+    await page.locator("#body").fill('{"message": "held playground please", "stream": true}')
     await page.locator("#send").click()
     await page.locator("#answer").filter({hasText: "piece3"}).waitFor()
     want(!(await page.locator("#answer").textContent()).includes("piece40"), "the answer was shown only as a whole")
@@ -67,7 +69,7 @@ export default {
     await status(page, "401")
     await kit.judged(page, "playground-error")
     await page.locator("#filter").fill("no such operation at all")
-    want((await page.locator("#operation").textContent()).includes("No operation has these words"), "the empty list says nothing")
+    await page.locator("#operation").filter({hasText: "No operation has these words"}).waitFor()
   },
 
   async "sends parameters and files"(kit) {
@@ -91,7 +93,7 @@ export default {
     await page.getByText(/optional parameters/).click()
     await page.locator("[data-name=model]").first().fill("scripted")
     await page.locator("#send").click()
-    await status(page, "Connected.")
+    await page.locator("#status").filter({hasText: "Connected."}).waitFor()
     await page.locator("#answer").filter({hasText: "session.created"}).waitFor()
     await page.locator("#message").fill('{"type": "response.create", "response": {"instructions": "Say hello.", "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Ahoy"}]}]}}')
     await page.locator("#say").click()

@@ -43,7 +43,7 @@ export default {
     await become({sub: "eve", email: "eve@example.com", email_verified: true})
     await page.goto(`${server}/console/usage`)
     await organisation(page)
-    await page.waitForLoadState()
+    await page.waitForURL(`${server}/api/v1/sign-in/oidc/callback*`)
     want(!(await page.context().cookies()).some((c) => c.name !== "parley_sign_in" && c.value), "a stranger has a session")
     await page.goto(`${server}/console/usage`)
     want(page.url().includes("/console/sign-in"), "a stranger sees the console")

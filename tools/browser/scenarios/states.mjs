@@ -52,7 +52,7 @@ export default {
     await page.getByRole("navigation", {name: "Console"}).first().waitFor()
     for (const path of ["keys", "usage", "balance", "conversations", "agents", "projects", "flows", "webhooks", "budgets", "aliases", "clients", "health"]) {
       await page.goto(`${server}/console/${path}`)
-      want(path === "health" || path === "keys" || await page.locator(".empty").first().isVisible(), `${path} does not say that there is nothing`)
+      if (path !== "health" && path !== "keys") await page.locator(".empty").first().waitFor()
       await kit.accessible(page)
       await kit.shoot(page, `console-${path}-empty`)
     }

@@ -1,6 +1,6 @@
 // The widget on pages of other origins, under the strictest policy that still lets it work.
 import {deflateRawSync} from "node:zlib"
-import {call, server, sites, want} from "../kit.mjs"
+import {call, go, server, sites, until, want} from "../kit.mjs"
 
 const policy = (from) => `default-src 'none'; script-src ${from}; connect-src ${from}; style-src 'none'; img-src ${from}; require-trusted-types-for 'script'; base-uri 'none'`
 
@@ -59,6 +59,11 @@ async function opened(page, origin) {
   await panel(page).locator(".launch").click()
 }
 
+// counted waits until so many questions and answers stand in the panel, and no more.
+async function counted(page, n) {
+  await until(async () => await panel(page).locator(".said").count() === n, `there are not ${n} questions and answers`)
+}
+
 async function answered(page, text) {
   await said(page).filter({hasText: text}).waitFor()
   await panel(page).locator(".send").waitFor() // the answer has ended
@@ -69,6 +74,7 @@ export default {
     const page = await kit.page()
     const origin = await embedded({attributes: `data-title="Shop help" data-color="#7a3ea1" data-questions="Where is my parcel?|Who are you?"`})
     await page.goto(origin)
+    await panel(page).locator(".launch").waitFor()
     await kit.judged(page, "widget-closed")
     const names = await page.evaluate(() => Object.keys(window).length)
     await panel(page).locator(".launch").click()
@@ -81,7 +87,7 @@ export default {
     want(await page.evaluate(() => Object.keys(window).length) === names, "the widget made a global name")
     await page.reload()
     await said(page, 1).filter({hasText: "And then?"}).waitFor()
-    want(await panel(page).locator(".said").count() === 4, "the session is not shown again")
+    await counted(page, 4)
     await kit.judged(page, "widget-session")
     kit.onlyFrom(server, origin)
   },
@@ -91,9 +97,9 @@ export default {
     await page.goto(await embedded({attributes: `data-inline data-width="400" data-height="30rem"`}))
     await ask(page, "Who are you?")
     await answered(page, "You said: Who are you?")
+    await panel(page).locator(".launch").waitFor({state: "hidden"})
     const box = await panel(page).locator(".panel").boundingBox()
     want(Math.round(box.width) === 400 && Math.round(box.height) === 480, `the panel is ${box.width} by ${box.height}`)
-    want(!(await panel(page).locator(".launch").isVisible()), "there is a button to open what is open")
     await page.keyboard.press("Escape")
     want(await panel(page).locator(".panel").isVisible(), "Escape closes what stands in the page")
     await kit.judged(page, "widget-inline")
@@ -105,45 +111,62 @@ export default {
     await ask(page, "Hello?")
     await panel(page).getByRole("alert").filter({hasText: "That did not work."}).waitFor()
     want(await panel(page).locator(".said.assistant").count() === 0, "there is an answer")
-    want(kit.log.some((line) => line.includes("403")), "the server did not refuse the origin")
+    await until(() => kit.log.some((line) => line.includes("403")), "the server did not refuse the origin")
   },
 
   async "goes on after a reload in mid-answer"(kit) {
     const page = await kit.page()
     await opened(page, await embedded())
-    await ask(page, "slow, please")
+    await ask(page, "held reload please")
     await said(page).filter({hasText: "piece3"}).waitFor()
     await page.reload()
     await said(page).filter({hasText: "piece3"}).waitFor()
     want(!(await said(page).textContent()).includes("piece40"), "the answer had ended before the reload")
+    await go("reload")
     await answered(page, "piece40")
     const pieces = (await said(page).textContent()).trim().split(/\s+/)
     want(pieces.length === 40 && pieces.every((p, n) => p === `piece${n + 1}`), `pieces: ${pieces}`)
-    want(await panel(page).locator(".said").count() === 2, "the question or the answer stands twice")
+    await counted(page, 2) // neither the question nor the answer stands twice
     await page.reload()
     await said(page).filter({hasText: "piece40"}).waitFor()
-    want(await panel(page).locator(".said").count() === 2, "the session shows something else than was said")
+    await counted(page, 2)
   },
 
   async "goes on after the connection broke"(kit) {
     const page = await kit.page()
     const between = await sites.proxy()
     await opened(page, await embedded({from: between.origin}))
-    await ask(page, "slow, please")
+    await ask(page, "held cut please")
     await said(page).filter({hasText: "piece3"}).waitFor()
+    const again = page.waitForResponse((response) => response.url().endsWith("/events"))
     between.cut()
+    await again // the connection broke, and there is another one
+    await go("cut")
     await answered(page, "piece40")
     want((await said(page).textContent()).match(/piece\d+/g).length === 40, "pieces are lost or doubled")
-    want(kit.requests.some((url) => url.endsWith("/events")), "the connection did not break")
   },
 
   async "stops an answer and asks again"(kit) {
     const page = await kit.page()
     await opened(page, await embedded())
-    await ask(page, "slow, please")
+    await ask(page, "held stop please")
     await said(page).filter({hasText: "piece2"}).waitFor()
     await panel(page).getByRole("button", {name: "Stop"}).click()
     await panel(page).locator(".send").waitFor()
+    await ask(page, "Still there?")
+    await answered(page, "You said: Still there?")
+  },
+
+  async "stops an answer that has not begun"(kit) {
+    const page = await kit.page()
+    await opened(page, await embedded())
+    let pass
+    const passed = new Promise((resolve) => (pass = resolve))
+    await page.route("**/api/v1/chat", (route) => passed.then(() => route.continue()))
+    await ask(page, "held early please")
+    await panel(page).getByRole("button", {name: "Stop"}).click()
+    pass()
+    await panel(page).locator(".send").waitFor() // nobody lets the answer go on
     await ask(page, "Still there?")
     await answered(page, "You said: Still there?")
   },
@@ -247,7 +270,7 @@ export default {
     const authorization = {Authorization: `Bearer ${process.env.PARLEY_KEY}`}
     const made = await (await fetch(`${server}/api/v1/projects`, {method: "POST", headers: authorization, body: form})).json()
     const path = `/api/v1/projects/${made.data.id}`
-    for (let active = false; !active;) active = (await call("GET", path, null, process.env.PARLEY_KEY)).data.is_chat_active
+    await until(async () => (await call("GET", path, null, process.env.PARLEY_KEY)).data.is_chat_active, "the project is not ready")
     const look = new FormData()
     for (const [name, value] of [["chatbot_title", "Library desk"], ["chatbot_model", "parley-builtin"], ["chatbot_toolbar_color", "#0b6b4f"], ["example_questions[]", "When does the library open?"]]) look.append(name, value)
     look.set("chat_bot_avatar", new Blob([Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64")], {type: "image/png"}), "a.png")
