@@ -14410,6 +14410,22 @@ func (response DeleteProvider404ApplicationProblemPlusJSONResponse) VisitDeleteP
 	return err
 }
 
+type DeleteProvider409ApplicationProblemPlusJSONResponse struct {
+	AdminConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteProvider409ApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteProvider429ApplicationProblemPlusJSONResponse struct {
 	AdminTooManyRequestsApplicationProblemPlusJSONResponse
 }

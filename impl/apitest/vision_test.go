@@ -213,3 +213,11 @@ func TestAnAccountSwitchesTheServersModels(t *testing.T) {
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/" + x.id(t, "model_id"), Body: object{"enabled_here": false}}).Want(t, http.StatusBadRequest)
 	x.do(t, testkit.Request{Method: http.MethodPatch, Path: "/api/v1/admin/models/none", Body: object{"enabled_here": false}}).Want(t, http.StatusNotFound)
 }
+
+func TestTheServersOwnProviderStays(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	operator := x.Key(t, testkit.Scopes("admin", "operator"))
+	x.server.Do(t, testkit.Request{Method: http.MethodDelete, Path: "/api/v1/admin/providers/builtin", Key: operator.Text}).Want(t, http.StatusConflict)
+	x.server.Do(t, testkit.Request{Path: "/api/v1/admin/providers/builtin", Key: operator.Text}).Want(t, http.StatusOK)
+}
