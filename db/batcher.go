@@ -23,7 +23,7 @@ type batcher[Q, A any] struct {
 
 	mu      sync.Mutex
 	flying  int
-	waiting []waiter[Q, A]
+	waiting []*waiter[Q, A] // pointers, because calls are large
 }
 
 type waiter[Q, A any] struct {
@@ -40,7 +40,7 @@ type outcome[A any] struct {
 // do answers a call. A caller that leaves does not interrupt a statement that
 // others wait for; a call that was not sent by then is dropped.
 func (b *batcher[Q, A]) do(ctx context.Context, call Q) (A, error) {
-	w := waiter[Q, A]{ctx: ctx, call: call, done: make(chan outcome[A], 1)}
+	w := &waiter[Q, A]{ctx: ctx, call: call, done: make(chan outcome[A], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
 	if b.flying < batchFlights {
@@ -69,15 +69,15 @@ func (b *batcher[Q, A]) fly() {
 }
 
 // next takes those that wait, or ends the flight when there are none.
-func (b *batcher[Q, A]) next() []waiter[Q, A] {
+func (b *batcher[Q, A]) next() []*waiter[Q, A] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var batch []waiter[Q, A]
+	var batch []*waiter[Q, A]
 	for len(b.waiting) > 0 && len(batch) < batchMost {
 		if w := b.waiting[0]; w.ctx.Err() == nil {
 			batch = append(batch, w)
 		}
-		b.waiting[0] = waiter[Q, A]{} // frees what it held
+		b.waiting[0] = nil // frees what it held
 		b.waiting = b.waiting[1:]
 	}
 	if len(batch) == 0 {
@@ -89,11 +89,11 @@ func (b *batcher[Q, A]) next() []waiter[Q, A] {
 
 // answer sends one statement for a batch. What fails together is sent apart, at
 // the same time, so that a call fails, or waits, for its own reasons only.
-func (b *batcher[Q, A]) answer(batch []waiter[Q, A]) {
+func (b *batcher[Q, A]) answer(batch []*waiter[Q, A]) {
 	answers, err := b.sendOne(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, ErrUnavailable) {
 		for _, w := range batch {
-			go b.answer([]waiter[Q, A]{w})
+			go b.answer([]*waiter[Q, A]{w})
 		}
 		return
 	}
@@ -106,7 +106,7 @@ func (b *batcher[Q, A]) answer(batch []waiter[Q, A]) {
 	}
 }
 
-func (b *batcher[Q, A]) sendOne(batch []waiter[Q, A]) ([]A, error) {
+func (b *batcher[Q, A]) sendOne(batch []*waiter[Q, A]) ([]A, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), statementMax)
 	defer cancel()
 	calls := make([]Q, len(batch))

@@ -202,6 +202,7 @@ type link struct {
 	statements     map[string]string // text by name; of fromClient alone
 	losing         chan struct{}     // under proxy.mu; set while the reply under way is to be lost
 	silent         atomic.Bool       // what is sent disappears
+	cancels        atomic.Bool       // it is there to cancel a statement of another, which is done without a word
 }
 
 func (l *link) close() {
@@ -218,7 +219,13 @@ func (l *link) end() {
 
 func (l *link) fromClient() {
 	defer l.end()
-	if startup, err := readMessage(l.client, 0); err != nil || !l.forward(l.server, startup) {
+	startup, err := readMessage(l.client, 0)
+	if err != nil {
+		return
+	}
+	const cancelRequest = 1234<<16 | 5678
+	l.cancels.Store(len(startup) >= 8 && binary.BigEndian.Uint32(startup[4:]) == cancelRequest)
+	if !l.forward(l.server, startup) {
 		return
 	}
 	for {
@@ -269,7 +276,7 @@ func (l *link) fromServer() {
 	defer l.end()
 	for first := true; ; first = false {
 		m, err := readMessage(l.server, 1)
-		if first && err != nil && !errors.Is(err, net.ErrClosed) { // else this side has hung up
+		if first && err != nil && !errors.Is(err, net.ErrClosed) && !l.cancels.Load() { // closed: this side has hung up
 			l.proxy.noteTrouble("the server ended a connection before its first word: %v", err)
 		}
 		if err != nil {

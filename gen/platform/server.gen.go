@@ -2471,8 +2471,13 @@ type TalkMessage struct {
 
 	// Citations How many passages it cites.
 	//
-	// Example: 2
+	// Example: 1
 	Citations int32 `json:"citations"`
+
+	// Passages The passages that it cites, in the order of their numbers in its text.
+	//
+	// Example: [{"excerpt":"All lamps have a warranty of seven years.","number":1,"title":"Warranty","url":"https://example.com/warranty"}]
+	Passages []TalkPassage `json:"passages"`
 
 	// ImageIds The pictures that it shows, which may be gone.
 	//
@@ -2494,6 +2499,29 @@ type TalkModel = string
 //
 // Example: 188
 type TalkOutputTokens = int64
+
+// TalkPassage A passage of the account's knowledge that an answer rests on.
+type TalkPassage struct {
+	// Number Its number in the text of the answer, as in `[1]`.
+	//
+	// Example: 1
+	Number int32 `json:"number"`
+
+	// Title The title of what it is from; empty when that has none.
+	//
+	// Example: Warranty
+	Title string `json:"title"`
+
+	// URL Where that can be read; null for uploads.
+	//
+	// Example: https://example.com/warranty
+	URL *string `json:"url"`
+
+	// Excerpt The passage itself, shortened.
+	//
+	// Example: All lamps have a warranty of seven years.
+	Excerpt string `json:"excerpt"`
+}
 
 // TalkPreview The beginning of its newest answer.
 //

@@ -167,3 +167,25 @@ func TestARunningAnswerIsNamedByItsConversation(t *testing.T) {
 		t.Errorf("afterwards %+v", got)
 	}
 }
+
+// A transcript shows what an answer rests on: the passages, with where they are from.
+func TestATranscriptShowsTheCitedPassages(t *testing.T) {
+	t.Parallel()
+	x := newTenant(t)
+	c := x.Conversation(t, nil, db.Message{Role: "user", Content: "How long?"}, db.Message{Role: "assistant", Content: "Seven years [1]."})
+	const cited = `[{"n":1,"page_id":"page_1","title":"Warranty","url":"https://example.com/w","excerpt":"Seven years."},{"n":3,"page_id":"page_2"}]`
+	if _, err := sql(t, x.server).Exec(`update messages set citations = $1 where account_id = $2 and conversation_id = $3 and role = 'assistant'`, cited, x.ID, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	got := x.transcript(t, c.ID).Messages
+	if len(got) != 2 || len(got[0].Passages) != 0 || got[0].Passages == nil || got[1].Citations != 2 || len(got[1].Passages) != 2 {
+		t.Fatalf("read %+v", got)
+	}
+	first, second := got[1].Passages[0], got[1].Passages[1]
+	if first.Number != 1 || first.Title != "Warranty" || first.URL == nil || *first.URL != "https://example.com/w" || first.Excerpt != "Seven years." {
+		t.Errorf("the first passage is %+v", first)
+	}
+	if second.Number != 3 || second.Title != "" || second.URL != nil || second.Excerpt != "" {
+		t.Errorf("the second passage is %+v", second)
+	}
+}

@@ -8,7 +8,7 @@ import (
 // eventually waits for what happens after the answer was sent.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !done() {
 		select {

@@ -13,12 +13,13 @@ import (
 
 func TestUsageIsDrawnAndTabled(t *testing.T) {
 	t.Parallel()
-	a, b, _ := account(t)
+	a, b, p := account(t)
 	b.get("/console/usage").want(t, http.StatusOK, "No answers in these days")
 	k := a.Key(t, func(in *key.CreateInput) { in.Name = "the <key>" })
 	spend(t, k.Text)
+	spend(t, p.Session)
 	b.get("/console/usage").want(t, http.StatusOK, "<svg", `role="img"`, "The numbers", "Model")
-	b.get("/console/usage?measure=tokens&days=7&by=key").want(t, http.StatusOK, "Tokens a day", "the &lt;key&gt;", `aria-current="true">7 days`)
+	b.get("/console/usage?measure=tokens&days=7&by=key").want(t, http.StatusOK, "Tokens a day", "the &lt;key&gt;", `aria-current="true">7 days`).lacks(t, p.ID)
 	b.get("/console/usage?measure=nonsense&days=1000000&by=<script>").want(t, http.StatusOK, "Answers a day").lacks(t, "nonsense", "<script>")
 	b.get("/console/balance").want(t, http.StatusOK, "usage · webchat", "grant")
 	b.get("/console/balance?cursor=none").want(t, http.StatusBadRequest)

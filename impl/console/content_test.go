@@ -28,7 +28,7 @@ func TestAProjectFromNameToCitedAnswer(t *testing.T) {
 	b.upload(path+"/files", nil, "chairs.txt", "The Borealis chair is made of birch.").leads(t, path+"?done=saved")
 	follow(t, b, "/console/live/projects/"+strings.TrimPrefix(path, "/console/projects/")+"/progress", "event: done")
 	b.get(path).want(t, http.StatusOK, "lamps.txt", "2 of 2 pages are ready")
-	b.post(path, "do", "ask", "question", "What warranty has the Aurora lamp?", "once", "q1").want(t, http.StatusOK, "seven years", "Cited", "lamps.txt")
+	b.post(path, "do", "ask", "question", "What warranty has the Aurora lamp?", "once", "q1").want(t, http.StatusOK, "seven years", "Cited", "lamps.txt", "<blockquote>The Aurora lamp has a warranty of seven years. Its colour is teal.</blockquote>")
 	b.post(path, "do", "site", "sitemap", "", "once", "s1").want(t, http.StatusBadRequest, `role="alert"`)
 	b.get("/console/projects?name=lamps").want(t, http.StatusOK, path)
 	b.get("/console/projects?name=nothing-like-it").want(t, http.StatusOK, "No project has this name")

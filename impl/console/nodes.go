@@ -112,7 +112,7 @@ func labelOf(field *html.Node) string {
 // point puts words beside a field, opens what it is folded into, and lets the first one be where the person goes on.
 func point(field *html.Node, id, words string, first bool) {
 	put(field, "aria-invalid", "true")
-	put(field, "aria-errormessage", id)
+	put(field, "aria-describedby", strings.TrimSpace(attribute(field, "aria-describedby")+" "+id))
 	set(field, "autofocus", first)
 	for up := field.Parent; up != nil; up = up.Parent {
 		if up.Data == "details" {

@@ -87,8 +87,16 @@ func (c *Console) changePrivacy(v *visit) error {
 	if subject := v.field("subject"); subject != "" {
 		order.Subject = &subject
 	}
+	do := v.field("do")
+	switch whole := order.Scope == platform.PrivacyScopeAccount; {
+	case do == "keep":
+	case whole && order.Subject != nil:
+		return v.showPrivacy(http.StatusBadRequest, view{Error: v.at("subject", "The whole account is meant: leave this empty.")})
+	case !whole && order.Subject == nil:
+		return v.showPrivacy(http.StatusBadRequest, view{Error: v.at("subject", "Say whose: the name of an end user, or an id.")})
+	}
 	var err error
-	switch v.field("do") {
+	switch do {
 	case "export":
 		_, err = v.api.Platform.CreateExport(v.Context(), order, v.once())
 	case "erase":

@@ -70,7 +70,7 @@ func TestConversationsAreKeptForDays(t *testing.T) {
 // shows waits until a page has a text.
 func shows(t *testing.T, b *browser, path, text string) {
 	t.Helper()
-	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
+	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(5*time.Minute)
 	defer tick.Stop()
 	for {
 		got := b.get(path)

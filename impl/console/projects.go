@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"parley/gen/client"
+	"parley/gen/client/platform"
 	"parley/gen/client/projects"
 )
 
@@ -100,7 +101,8 @@ type projectPage struct {
 	Newer, Older string
 	Question     string
 	Answer       *projects.ProjectSentMessage
-	Citations    []projects.ProjectCitation
+	Citations    []projects.ProjectCitation // the pages that it cites, for whoever may not see the passages
+	Passages     []platform.TalkPassage     // what it cites, for whoever may
 }
 
 func (v *visit) projectID() (int64, error) {
@@ -223,6 +225,12 @@ func (v *visit) ask(id int64) error {
 		return v.refusedProject(err, data)
 	}
 	data.Answer = &sent.Data
+	if v.isAdmin() {
+		if data.Passages, err = v.passages(conversation.Data.SessionID); err != nil {
+			return err
+		}
+		return v.showProject(http.StatusOK, view{}, data)
+	}
 	for _, citation := range data.Answer.Citations[:min(len(data.Answer.Citations), 10)] {
 		cited, err := v.api.Projects.GetProjectCitation(v.Context(), id, citation)
 		if err != nil {
@@ -231,4 +239,13 @@ func (v *visit) ask(id int64) error {
 		data.Citations = append(data.Citations, cited.Data)
 	}
 	return v.showProject(http.StatusOK, view{}, data)
+}
+
+// passages are what the latest answer of a conversation rests on.
+func (v *visit) passages(conversation string) ([]platform.TalkPassage, error) {
+	got, err := v.api.Platform.GetAccountConversation(v.Context(), conversation, &platform.GetAccountConversationParams{})
+	if err != nil || len(got.Messages) == 0 {
+		return nil, err
+	}
+	return got.Messages[len(got.Messages)-1].Passages, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oapi-codegen/runtime/types"
@@ -116,7 +117,7 @@ func (c *Console) showUsage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	names, err := v.keyNames(data.Part.Name == "key")
+	names, err := v.namesIn(split)
 	if err != nil {
 		return err
 	}
@@ -149,18 +150,42 @@ func (v *visit) chosen() usagePage {
 	return data
 }
 
-// keyNames are the names of the account's newest keys by id, where they are wanted.
-func (v *visit) keyNames(wanted bool) (map[string]string, error) {
-	names := map[string]string{}
-	if !wanted {
-		return names, nil
+// namesIn are what people call the keys of rows, the people and the clients that were admitted in their place: by id, of each
+// kind that the rows have the newest.
+func (v *visit) namesIn(rows platform.UsageList) (map[string]string, error) {
+	names, kinds := map[string]string{}, map[string]bool{}
+	for _, row := range rows {
+		if row.KeyID != nil {
+			kind, _, _ := strings.Cut(*row.KeyID, "_")
+			kinds[kind] = true
+		}
 	}
-	got, err := v.api.Platform.ListKeys(v.Context(), &platform.ListKeysParams{})
-	if err != nil {
-		return nil, err
+	if kinds["key"] {
+		keys, err := v.api.Platform.ListKeys(v.Context(), &platform.ListKeysParams{})
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			names[k.ID] = k.Name
+		}
 	}
-	for _, k := range got {
-		names[k.ID] = k.Name
+	if kinds["user"] {
+		people, err := v.api.Platform.ListUsers(v.Context(), &platform.ListUsersParams{})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range people {
+			names[u.ID] = cmp.Or(u.Name, u.Email)
+		}
+	}
+	if kinds["client"] {
+		clients, err := v.api.Platform.ListOauthClients(v.Context(), &platform.ListOauthClientsParams{})
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clients {
+			names[c.ID] = c.Name
+		}
 	}
 	return names, nil
 }

@@ -27,7 +27,7 @@ func markOf(t *testing.T, p page, field string) (words string, first bool) {
 	}
 	for n := range doc.Descendants() {
 		for _, a := range n.Attr {
-			if a.Key == "id" && a.Val != "" && a.Val == attributes["aria-errormessage"] {
+			if a.Key == "id" && a.Val != "" && a.Val == attributes["aria-describedby"] {
 				words = n.FirstChild.Data
 			}
 		}
@@ -54,6 +54,7 @@ func TestWhatIsWrongStandsBesideItsField(t *testing.T) {
 		"an address":              {"/console/people", "email", "This must look like name@example.com.", "E-mail address: This", []string{"email", "nobody", "name", "N", "role", "member", "once", "w4"}},
 		"a number by its limits":  {"/console/plans", "requests", "This must be at least 1.", "Requests a minute: This", []string{"name", "wrong-plan", "requests", "0", "streams", "", "tokens", "", "storage", ""}},
 		"what the page judges":    {"/console/plans", "tokens", "A limit is a whole number, or empty for none.", "A limit is", []string{"name", "wrong-plan", "requests", "5", "streams", "", "tokens", "many", "storage", ""}},
+		"one of two forms alike":  {"/console/privacy", "subject", "Say whose: the name of an end user, or an id.", "Say whose", []string{"do", "export", "scope", "end_user", "subject", "", "once", "w8"}},
 		"another surface's":       {"/console/projects", "name", "This must have at most 255 characters.", "Name: This", []string{"name", long, "sitemap", "https://example.com/sitemap.xml", "once", "w5"}},
 		"the chats'":              {"/console/flows", "name", "This is needed.", "Name: This", []string{"name", "", "template", "", "definition", `{"nodes":[],"edges":[]}`, "once", "w6"}},
 	} {

@@ -224,6 +224,9 @@ func (e *Edge) check(w http.ResponseWriter, r *http.Request, o *operation, note 
 	return r, o.checkBodyKey(r)
 }
 
+// limitHeaders are X-RateLimit-Limit, -Remaining and -Reset as maps of headers spell them.
+var limitHeaders = [...]string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"}
+
 // count asks the limiter and puts its figures on the response.
 func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error {
 	by := counted(r, c)
@@ -232,9 +235,10 @@ func (e *Edge) count(w http.ResponseWriter, r *http.Request, c key.Caller) error
 		return err
 	}
 	h := w.Header()
-	h.Set("X-RateLimit-Limit", strconv.Itoa(d.Limit))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(d.Remaining))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(d.Reset.Unix()+1, 10))
+	figures := [...]string{strconv.Itoa(d.Limit), strconv.Itoa(d.Remaining), strconv.FormatInt(d.Reset.Unix()+1, 10)}
+	for i, name := range limitHeaders {
+		h[name] = figures[i : i+1 : i+1]
+	}
 	if d.Admitted {
 		return nil
 	}

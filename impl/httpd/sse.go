@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -24,10 +23,13 @@ type EventStream struct {
 	control *http.ResponseController
 	beat    *time.Timer
 
-	mu     sync.Mutex
-	buf    bytes.Buffer // what is not written yet
-	closed bool
-	err    error
+	mu       sync.Mutex
+	room     *[]byte   // of rooms; nil while all is written: most streams are silent most of the time
+	buf      []byte    // what is not written yet, in room
+	written  time.Time // the latest write
+	deadline time.Time // of writes
+	closed   bool
+	err      error
 }
 
 // NewEventStream sends status and headers at once, so that the client sees the
@@ -40,6 +42,7 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 	w.WriteHeader(status)
 	s := &EventStream{w: w, control: http.NewResponseController(w)}
 	_ = s.control.Flush()
+	s.written = time.Now()
 	s.beat = time.AfterFunc(heartbeatEvery, s.heartbeat)
 	return s
 }
@@ -57,56 +60,91 @@ const togetherMax = 16 << 10
 
 // send is Send of an event that may wait for the next one, which is there already.
 func (s *EventStream) send(event string, id int64, data any, more bool) error {
-	raw, err := line(data)
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.take()
+	begun := len(s.buf)
 	if event != "" {
-		s.buf.WriteString("event: ")
-		s.buf.WriteString(event)
-		s.buf.WriteByte('\n')
+		s.buf = append(append(append(s.buf, "event: "...), event...), '\n')
 	}
-	s.buf.WriteString("data: ")
-	s.buf.Write(raw)
+	var err error
+	if s.buf, err = appendLine(append(s.buf, "data: "...), data); err != nil {
+		s.buf = s.buf[:begun]
+		return err
+	}
 	if id > 0 {
-		s.buf.WriteString("\nid: ")
-		s.buf.WriteString(strconv.FormatInt(id, 10))
+		s.buf = strconv.AppendInt(append(s.buf, "\nid: "...), id, 10)
 	}
-	s.buf.WriteString("\n\n")
-	if more && s.buf.Len() < togetherMax {
+	s.buf = append(s.buf, "\n\n"...)
+	if more && len(s.buf) < togetherMax {
 		return s.err
 	}
-	s.beat.Reset(heartbeatEvery)
 	return s.write()
 }
 
-func line(data any) ([]byte, error) {
-	if literal, ok := data.(turn.Literal); ok {
-		return []byte(literal), nil
+func appendLine(dst []byte, data any) ([]byte, error) {
+	switch data := data.(type) {
+	case turn.Literal:
+		return append(dst, data...), nil
+	case turn.Piece:
+		return data.AppendTo(dst), nil
 	}
-	return json.Marshal(data)
+	raw, err := json.Marshal(data)
+	return append(dst, raw...), err
 }
 
+// heartbeat sends a comment, unless something was written since it was set off:
+// setting it off with each write would cost more than most writes.
 func (s *EventStream) heartbeat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buf.WriteString(":\n\n")
-	if s.closed || s.write() != nil {
+	if s.closed {
 		return
 	}
-	s.beat.Reset(heartbeatEvery)
+	if silent := time.Since(s.written); silent < heartbeatEvery {
+		s.beat.Reset(heartbeatEvery - silent)
+		return
+	}
+	s.take()
+	s.buf = append(s.buf, ":\n\n"...)
+	if s.write() == nil {
+		s.beat.Reset(heartbeatEvery)
+	}
 }
+
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+// take makes room for what is to be written. It needs s.mu, as does release.
+func (s *EventStream) take() {
+	if s.room == nil {
+		s.room = rooms.Get().(*[]byte)
+		s.buf = (*s.room)[:0]
+	}
+}
+
+func (s *EventStream) release() {
+	if cap(s.buf) <= 2*togetherMax {
+		*s.room = s.buf
+		rooms.Put(s.room)
+	}
+	s.room, s.buf = nil, nil
+}
+
+// deadlineSlack is how much less than writeTimeout a write may have: a deadline costs as much as a small write.
+const deadlineSlack = time.Second
 
 // write needs s.mu. After the first failure nothing more is written.
 func (s *EventStream) write() error {
-	defer s.buf.Reset()
+	defer s.release()
 	if s.err != nil {
 		return s.err
 	}
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not supported by test recorders
-	if _, s.err = s.w.Write(s.buf.Bytes()); s.err == nil {
+	s.written = time.Now()
+	if s.deadline.Sub(s.written) < writeTimeout-deadlineSlack {
+		s.deadline = s.written.Add(writeTimeout)
+		_ = s.control.SetWriteDeadline(s.deadline) // not supported by test recorders
+	}
+	if _, s.err = s.w.Write(s.buf); s.err == nil {
 		s.err = s.control.Flush()
 	}
 	return s.err

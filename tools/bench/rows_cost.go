@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -81,6 +82,9 @@ func (b *bench) openStreams(s *server) error {
 		open = memory(s.pid, "VmRSS")
 		err := s.collect(b.rig.ctx)
 		collected = memory(s.pid, "VmRSS")
+		if b.profile != "" {
+			err = errors.Join(err, s.keepProfile(b.rig.ctx, "heap", filepath.Join(b.profile, "streams.heap")), s.keepProfile(b.rig.ctx, "goroutine", filepath.Join(b.profile, "streams.goroutines")))
+		}
 		return err
 	})
 	if err != nil {

@@ -21,10 +21,11 @@ type balancer struct {
 	cluster *cluster
 	probes  http.Client
 
-	mu    sync.Mutex
-	ready map[string]bool // by address
-	next  int
-	bad   map[string]int // answers with 5xx, by what they were about
+	mu     sync.Mutex
+	ready  map[string]time.Time // by address: when a server was asked that then said so
+	looked chan struct{}        // closed when a server has answered
+	next   int
+	bad    map[string]int // answers with 5xx, by what they were about
 }
 
 // passing lets a proxy read a request's body while it answers already. Without it the standard library's server takes
@@ -36,12 +37,18 @@ func passing(proxy http.Handler) http.Handler {
 	})
 }
 
-// lookEvery is how often the balancer asks /readyz; servers linger thirty times as long.
-const lookEvery = 100 * time.Millisecond
+const (
+	// lookEvery is how often the balancer asks each server's /readyz.
+	lookEvery = 100 * time.Millisecond
+	// trustedFor is how long it goes by the answer, however long the next one takes; servers linger three times as long.
+	trustedFor = time.Second
+	// noServerFor is how long a request waits for a server that is ready.
+	noServerFor = 20 * time.Second
+)
 
 func newBalancer(t *testing.T, c *cluster) *balancer {
 	t.Helper()
-	b := &balancer{cluster: c, probes: http.Client{Timeout: 5 * time.Second}, ready: map[string]bool{}, bad: map[string]int{}}
+	b := &balancer{cluster: c, probes: http.Client{Timeout: 5 * time.Second}, ready: map[string]time.Time{}, looked: make(chan struct{}), bad: map[string]int{}}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "servers" },
 		FlushInterval: -1,
@@ -60,22 +67,23 @@ func newBalancer(t *testing.T, c *cluster) *balancer {
 	}
 	proxy.Transport = b
 	b.Server = httptest.NewServer(passing(proxy))
-	ended, stop := make(chan struct{}), make(chan struct{})
-	b.look()
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-				b.look()
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	for i := range c.servers {
+		looking.Go(func() {
+			tick := time.NewTicker(lookEvery)
+			defer tick.Stop()
+			for {
+				b.look(i)
+				select {
+				case <-stop:
+					return
+				case <-tick.C:
+				}
 			}
-		}
-	}()
-	t.Cleanup(func() { close(stop); <-ended; b.CloseClientConnections(); b.Close() })
+		})
+	}
+	t.Cleanup(func() { close(stop); looking.Wait(); b.CloseClientConnections(); b.Close() })
 	return b
 }
 
@@ -85,40 +93,62 @@ func (b *balancer) note(what string) {
 	b.bad[what]++
 }
 
-// look asks each server whether it is ready.
-func (b *balancer) look() {
-	ready := map[string]bool{}
-	for i := range b.cluster.servers {
-		at := b.cluster.url(i)
-		res, err := b.probes.Get(at + "/readyz")
-		if err == nil {
-			ready[at] = res.StatusCode == http.StatusOK
-			_ = res.Body.Close()
-		}
+// look asks server i whether it is ready.
+func (b *balancer) look(i int) {
+	at, asked := b.cluster.url(i), time.Now()
+	res, err := b.probes.Get(at + "/readyz")
+	ready := err == nil && res.StatusCode == http.StatusOK
+	if err == nil {
+		_ = res.Body.Close()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ready = ready
+	delete(b.ready, at)
+	if ready {
+		b.ready[at] = asked
+	}
+	close(b.looked)
+	b.looked = make(chan struct{})
 }
 
-// pick is the next server that is ready, of those that were not tried.
-func (b *balancer) pick(tried map[string]bool) (string, error) {
+// pick is the next server that is ready, of those that were not tried. What is
+// known of servers may be too old to go by: then it waits until one has answered.
+func (b *balancer) pick(r *http.Request, tried map[string]bool) (string, error) {
+	patience := time.NewTimer(noServerFor)
+	defer patience.Stop()
+	for {
+		at, looked := b.fresh(tried)
+		if at != "" {
+			return at, nil
+		}
+		select {
+		case <-looked:
+		case <-patience.C:
+			return "", errors.New("no server is ready")
+		case <-r.Context().Done():
+			return "", r.Context().Err()
+		}
+	}
+}
+
+// fresh is pick by what is known now, "" for none, and what tells that more is known.
+func (b *balancer) fresh(tried map[string]bool) (string, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for range b.cluster.servers {
 		b.next++
-		if at := b.cluster.url(b.next); b.ready[at] && !tried[at] {
+		if at := b.cluster.url(b.next); time.Since(b.ready[at]) < trustedFor && !tried[at] {
 			return at, nil
 		}
 	}
-	return "", errors.New("no server is ready")
+	return "", b.looked
 }
 
 // RoundTrip sends a request to a server; nothing of one whose connection was refused has been sent.
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	tried := map[string]bool{}
 	for {
-		at, err := b.pick(tried)
+		at, err := b.pick(r, tried)
 		if err != nil {
 			return nil, err
 		}

@@ -58,6 +58,8 @@ type driver struct {
 	last int
 	log  []saw
 	bad  map[int]int // how often which status came that was no success
+	// untold counts the answers with 503 that did not say when to come again.
+	untold int
 }
 
 // run asks questions from several clients until stop is closed, and waits for
@@ -214,6 +216,9 @@ func (d *driver) send(method string, pick int, path string, body []byte, cursor 
 			d.bad = map[int]int{}
 		}
 		d.bad[res.StatusCode]++
+		if res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") == "" {
+			d.untold++
+		}
 		d.mu.Unlock()
 		return nil, fmt.Errorf("status %d", res.StatusCode)
 	}

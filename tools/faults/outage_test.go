@@ -3,6 +3,8 @@ package faults
 import (
 	"math/rand/v2"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,10 +12,11 @@ import (
 )
 
 // The way to Postgres is reset, cut, and swallows all that is sent, while
-// clients talk to two servers. They are told 503 or answered, nothing else;
-// what they were told is stored; and the servers find the database back.
+// clients talk to two servers, and while many come at once. They are answered or
+// told 503 and when to come again, nothing else; what they were told is stored;
+// and the servers find the database back.
 func TestAnOutageOfTheDatabaseLosesNothing(t *testing.T) {
-	s, rounds := seed(t), 3
+	s, rounds := seed(t), 4
 	if long() {
 		rounds = 60
 	}
@@ -33,7 +36,7 @@ func TestAnOutageOfTheDatabaseLosesNothing(t *testing.T) {
 			<-time.After(time.Duration(atLeast+r.IntN(upTo-atLeast)) * time.Millisecond)
 		}
 		pause(500, 1500)
-		switch i % 3 {
+		switch i % 4 {
 		case 0: // every connection is reset
 			way.Cut()
 			way.Restore()
@@ -45,6 +48,8 @@ func TestAnOutageOfTheDatabaseLosesNothing(t *testing.T) {
 			way.Swallow()
 			pause(5000, 7000)
 			way.Heal()
+		case 3: // every connection is reset while many clients come, each by a connection of its own
+			c.storm(t, a.Key, func() { way.Cut(); way.Restore() })
 		}
 		back := time.Now()
 		for i := range c.servers {
@@ -59,6 +64,9 @@ func TestAnOutageOfTheDatabaseLosesNothing(t *testing.T) {
 			t.Errorf("%d answers with status %d", n, status)
 		}
 	}
+	if d.untold > 0 {
+		t.Errorf("%d answers with 503 do not say when to come again", d.untold)
+	}
 	c.check(t, a.ID, d.log)
 	c.checkOnce(t, a.ID)
 	var taken int
@@ -66,6 +74,34 @@ func TestAnOutageOfTheDatabaseLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d answers with 503, %d turns taken over from servers that lived", d.bad[http.StatusServiceUnavailable], taken)
+}
+
+// stormOf is how many clients come at once.
+const stormOf = 300
+
+// storm has many clients connect and ask at the same time, and does something when half of them were answered.
+func (c *cluster) storm(t *testing.T, key string, midway func()) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	var answered atomic.Int64
+	var all sync.WaitGroup
+	for i := range stormOf {
+		all.Go(func() {
+			res, err := client.Do(c.request(http.MethodGet, i, "/v1/models", key, nil))
+			if err != nil {
+				t.Errorf("a client of a storm: %v", err)
+				return
+			}
+			_ = res.Body.Close()
+			if again := res.Header.Get("Retry-After"); res.StatusCode != http.StatusOK && (res.StatusCode != http.StatusServiceUnavailable || again == "") {
+				t.Errorf("a client of a storm: status %d, Retry-After %q", res.StatusCode, again)
+			}
+			if answered.Add(1) == stormOf/2 {
+				midway()
+			}
+		})
+	}
+	all.Wait()
 }
 
 // answers waits until server i answers requests that need the database.

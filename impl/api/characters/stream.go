@@ -38,19 +38,22 @@ func Whole(options json.RawMessage, a turn.Answer) any {
 	return toAPIAnswer(a, o.Verbose)
 }
 
+var pieceForm = turn.FormOf(gen.MessageDelta{Content: turn.Hole})
+
 // Encode is this surface's stream: delta and, when verbose, thought events,
 // then message with the whole answer, or error.
 func Encode(v turn.View, e turn.Event) []turn.Frame {
+	if e.Kind == turn.Delta {
+		return []turn.Frame{{Event: "delta", Data: pieceForm.With(e.Text)}}
+	}
 	var options streamOptions
 	_ = json.Unmarshal(v.Options, &options) // stored by us in this shape
 	switch e.Kind {
-	case turn.Delta:
-		return []turn.Frame{{Event: "delta", Data: gen.MessageDelta{Content: e.Text}}}
 	case turn.Thought:
 		if !options.Verbose {
 			return nil
 		}
-		return []turn.Frame{{Event: "thought", Data: gen.MessageDelta{Content: e.Text}}}
+		return []turn.Frame{{Event: "thought", Data: pieceForm.With(e.Text)}}
 	case turn.Completed:
 		return []turn.Frame{{Event: "message", Data: toAPIAnswer(turn.Answer{
 			MessageID: e.MessageID, Content: v.Content, Thought: v.Thought, CreatedAt: e.At, Citations: e.Citations,

@@ -51,11 +51,13 @@ func Whole(raw json.RawMessage, a turn.Answer) any {
 	return explained
 }
 
+var pieceForm = turn.FormOf(gen.EngagementDelta{Content: turn.Hole})
+
 // Encode is this surface's stream: delta events, then message with the whole answer, or error.
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	switch e.Kind {
 	case turn.Delta:
-		return []turn.Frame{{Event: "delta", Data: gen.EngagementDelta{Content: e.Text}}}
+		return []turn.Frame{{Event: "delta", Data: pieceForm.With(e.Text)}}
 	case turn.Completed:
 		a := turn.Answer{Content: v.Content, ModelID: v.ModelID}
 		if e.Usage != nil {

@@ -54,6 +54,7 @@ func (r responses) CreateModelResponse(ctx context.Context, request gen.CreateMo
 	answer := turn.Answer{TurnID: live.ID, BeganAt: live.BeganAt}
 	if in.Awaited {
 		answer, err = live.Wait(ctx)
+		answer.Log = live.Log()
 	} else {
 		for asked := range live.Follow(ctx, 0) {
 			answer.Log = []turn.Event{asked}

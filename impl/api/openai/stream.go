@@ -51,12 +51,16 @@ func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
 // one with the finish reason, one with the usage if the request asked for it,
 // and [DONE]. A failure is an object with the member error before [DONE].
 func Encode(v turn.View, e turn.Event) []turn.Frame {
+	if f, streaming := (*v.State).(*forms); streaming && f.fits(v, e) {
+		return []turn.Frame{{Data: f.of(v, e.Kind).With(e.Text)}}
+	}
 	switch readOptions(v.Options).API {
 	case apiEmbeddings:
 		return encodeEmbedding(e)
 	case apiResponses:
 		return encodeResponse(v, e)
 	}
+	*v.State = &forms{modelID: v.ModelID}
 	switch e.Kind {
 	case turn.Delta:
 		frames := chunks(v, e, gen.ChatCompletionDelta{Content: &e.Text}, nil)

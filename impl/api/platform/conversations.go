@@ -10,6 +10,7 @@ import (
 	gen "parley/gen/platform"
 	"parley/impl/core/fault"
 	"parley/impl/core/talk"
+	"parley/impl/core/turn"
 	"parley/impl/httpd"
 )
 
@@ -111,6 +112,14 @@ func toAPITalk(t db.Talk) gen.Talk {
 func toAPITalkMessage(m talk.Message) gen.TalkMessage {
 	return gen.TalkMessage{
 		ID: m.ID, Role: gen.TalkRole(m.Role), Sender: given(m.Sender), Text: m.Text, TurnID: given(m.TurnID), Model: given(m.ModelID),
-		Citations: int32(m.Citations), ImageIds: append([]string{}, m.Images...), CreatedAt: m.CreatedAt.UTC(),
+		Citations: int32(len(m.Passages)), Passages: toAPITalkPassages(m.Passages), ImageIds: append([]string{}, m.Images...), CreatedAt: m.CreatedAt.UTC(),
 	}
+}
+
+func toAPITalkPassages(cited []turn.Citation) []gen.TalkPassage {
+	out := make([]gen.TalkPassage, len(cited))
+	for i, c := range cited {
+		out[i] = gen.TalkPassage{Number: int32(c.N), Title: c.Title, URL: given(c.URL), Excerpt: c.Excerpt}
+	}
+	return out
 }

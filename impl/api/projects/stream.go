@@ -68,6 +68,8 @@ func opening(o project.Options) []turn.Frame {
 	return []turn.Frame{{Event: "start", Data: gen.ProjectMessageStart{Status: "start", Prompt: o.Prompt}}, progress("")}
 }
 
+var progressForm = turn.FormOf(gen.ProjectMessageProgress{Status: "progress", Message: turn.Hole})
+
 func progress(piece string) turn.Frame {
-	return turn.Frame{Event: "progress", Data: gen.ProjectMessageProgress{Status: "progress", Message: piece}}
+	return turn.Frame{Event: "progress", Data: progressForm.With(piece)}
 }

@@ -94,17 +94,20 @@ func (s stream) VisitSendWebchatMessageResponse(w http.ResponseWriter) error {
 // Whole is this surface's answer that is not streamed.
 func Whole(_ json.RawMessage, a turn.Answer) any { return toAPIWebchatAnswer(a) }
 
+var pieceForm = turn.FormOf(gen.WebchatDelta{Content: turn.Hole})
+
 // Encode is this surface's stream: message … end, and error before end when
 // the answer fails (seed 003).
 func Encode(v turn.View, e turn.Event) []turn.Frame {
+	if e.Kind == turn.Delta {
+		return []turn.Frame{{Event: "message", Data: pieceForm.With(e.Text)}}
+	}
 	last := gen.WebchatEnd{SessionID: v.ConversationID}
 	if len(e.Citations) > 0 {
 		last.Citations = toAPIWebchatCitations(e.Citations)
 	}
 	end := turn.Frame{Event: "end", Data: last}
 	switch e.Kind {
-	case turn.Delta:
-		return []turn.Frame{{Event: "message", Data: gen.WebchatDelta{Content: e.Text}}}
 	case turn.Thought:
 		return nil
 	case turn.Completed:

@@ -79,7 +79,7 @@ func (q *queue) finished(t *testing.T, jobID string) db.Job {
 
 func (q *queue) awaits(t *testing.T, jobID string, good func(db.Job) bool) db.Job {
 	t.Helper()
-	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(20*time.Second)
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
 		j, err := q.db.Job(t.Context(), q.account, jobID)

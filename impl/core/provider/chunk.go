@@ -15,6 +15,7 @@ type chunk struct {
 	finishReason string
 
 	text, thought string
+	raw           string // the text as it stands in JSON; "" when it was put together
 	calls, choice string // JSON: of delta's tool_calls, "" without any, and of the whole choice
 }
 
@@ -94,7 +95,7 @@ func (c *chunk) read(message gjson.Result) {
 	message.ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "content":
-			c.text = value.Str
+			c.text, c.raw = value.Str, value.Raw
 		case "refusal":
 			refusal = value.Str
 		case "reasoning_content":
@@ -106,7 +107,9 @@ func (c *chunk) read(message gjson.Result) {
 		}
 		return true
 	})
-	c.text += refusal
+	if refusal != "" {
+		c.text, c.raw = c.text+refusal, ""
+	}
 	if c.thought == "" {
 		c.thought = reasoning
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -39,8 +40,11 @@ type events struct {
 	ended   bool          // the body was read to its end
 }
 
+// rooms are used again: at most calls there is one for each answer.
+var rooms = sync.Pool{New: func() any { room := make([]byte, eventBytesAtFirst); return &room }}
+
 func newEvents(body io.ReadCloser, w *watchdog, idle time.Duration, bytesMax int) *events {
-	return &events{body: body, watch: w, idle: idle, bytesMax: bytesMax, room: make([]byte, eventBytesAtFirst)}
+	return &events{body: body, watch: w, idle: idle, bytesMax: bytesMax, room: *rooms.Get().(*[]byte)}
 }
 
 // next returns the name and the data of the next event that has data, which
@@ -138,4 +142,8 @@ func (e *events) close(whole bool) {
 		impatient.Stop()
 	}
 	_ = e.body.Close() // it has been read as far as it is wanted
+	if room := e.room; len(room) == eventBytesAtFirst {
+		rooms.Put(&room)
+	}
+	e.room = nil
 }

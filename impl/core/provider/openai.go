@@ -154,7 +154,10 @@ func (o *OpenAI) attempt(w *watchdog, a *answer, q quirks) error {
 
 func (o *OpenAI) readStream(w *watchdog, a *answer, body io.ReadCloser) error {
 	stream := newEvents(body, w, o.opts.IdleTimeout, o.opts.EventBytesMax)
-	whole := true
+	read, whole := new(alike).read, true
+	if a.req.Extra["logprobs"] != nil {
+		read = readChunk
+	}
 	defer func() {
 		a.begun = a.begun || stream.readAny
 		stream.close(whole)
@@ -167,7 +170,7 @@ func (o *OpenAI) readStream(w *watchdog, a *answer, body io.ReadCloser) error {
 		if err != nil {
 			return err
 		}
-		c, err := readChunk(name, data)
+		c, err := read(name, data)
 		if err == nil {
 			err = a.add(c)
 		}

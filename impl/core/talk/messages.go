@@ -18,9 +18,9 @@ type Message struct {
 	Role      string // "system", "user", "assistant" or "tool"
 	Sender    string // in a chat of agents; else ""
 	Text      string
-	TurnID    string // "" when no turn made it
-	ModelID   string // likewise
-	Citations int    // how many passages it cites
+	TurnID    string          // "" when no turn made it
+	ModelID   string          // likewise
+	Passages  []turn.Citation // what it cites
 	Images    []string
 	CreatedAt time.Time
 }
@@ -48,13 +48,7 @@ func (s *Service) Messages(ctx context.Context, accountID string, t db.Talk, aft
 		if row.ImageID != nil {
 			m.Images = append(m.Images, *row.ImageID)
 		}
-		var cited []json.RawMessage
-		if row.Citations.Valid {
-			if err := json.Unmarshal(row.Citations.JSONText, &cited); err != nil {
-				return nil, fmt.Errorf("citations of %s: %w", row.ID, err)
-			}
-		}
-		m.Citations = len(cited)
+		m.Passages = turn.Cited(row.Citations.JSONText)
 		messages[i] = m
 	}
 	return messages, err

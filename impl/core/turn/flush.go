@@ -14,8 +14,10 @@ const (
 	// from another server.
 	flushRound = 40 * time.Millisecond
 	// flushAll is how many rounds pass until those of all turns are: what a crash
-	// of this server can lose of a stream.
-	flushAll = 5
+	// of this server can lose of a stream. Many turns take turns, so that no
+	// statement is long; flushTogether is how many are stored in one round.
+	flushAll      = 5
+	flushTogether = 64
 	// flushTimeout bounds a round; what it did not store, the next one does.
 	flushTimeout = 3 * time.Second
 	// flushBytesMax bounds a statement, but for a turn that has more to store by itself.
@@ -89,18 +91,18 @@ func (e *Engine) flush() {
 	for round := 1; ; round++ {
 		select {
 		case <-tick.C:
-			e.flushTurns(e.running, round%flushAll == 0)
+			e.flushTurns(e.running, e.toFlush(round))
 		case <-e.running.Done():
 			return
 		}
 	}
 }
 
-// flushTurns is one round: of all turns, or of those only that are followed elsewhere.
-func (e *Engine) flushTurns(ctx context.Context, all bool) {
+// flushTurns stores what turns have published.
+func (e *Engine) flushTurns(ctx context.Context, runs []*run) {
 	var batches []flushing
 	bytes := 0
-	for _, r := range e.toFlush(all) {
+	for _, r := range runs {
 		b, some := r.batch()
 		if !some {
 			continue
@@ -116,13 +118,20 @@ func (e *Engine) flushTurns(ctx context.Context, all bool) {
 	}
 }
 
-func (e *Engine) toFlush(all bool) []*run {
+// toFlush returns the turns whose events are stored in a round: those that are
+// followed elsewhere, and of the others those whose turn it is.
+func (e *Engine) toFlush(round int) []*run {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var runs []*run
+	few := len(e.live) <= flushTogether
 	for _, a := range e.live {
-		if !a.run.turn.Unstored && (all || a.followed.Load()) {
-			runs = append(runs, a.run)
+		r, due := a.run, round
+		if !few {
+			due += a.run.slot
+		}
+		if !r.turn.Unstored && (due%flushAll == 0 || a.followed.Load()) {
+			runs = append(runs, r)
 		}
 	}
 	return runs
@@ -134,12 +143,12 @@ func (r *run) batch() (flushing, bool) {
 	if !open {
 		return flushing{}, false
 	}
-	events, _ := r.live.after(from - 1)
-	if len(events) == 0 || events[len(events)-1].Terminal() {
+	_, entries, _ := r.live.after(from - 1)
+	if len(entries) == 0 || entries[len(entries)-1].form.Terminal() {
 		return flushing{}, false
 	}
-	return flushing{run: r, last: events[len(events)-1].N, rows: db.NewBatch{
-		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: pack(events)},
+	return flushing{run: r, last: from + int64(len(entries)) - 1, rows: db.NewBatch{
+		Held: r.held, Previous: previous, EventBatch: db.EventBatch{First: from, Events: pack(entries)},
 	}}, true
 }
 

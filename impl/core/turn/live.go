@@ -3,6 +3,7 @@ package turn
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,10 +25,11 @@ type Live struct {
 
 	followed atomic.Bool // somebody follows it from another server
 
+	bytes atomic.Int64 // what the events take
+
 	mu      sync.Mutex
-	events  []Event
-	changed chan struct{} // closed at the next publication; nil while nobody waits for it
-	bytes   int64         // what the events take
+	entries []entry         // of the events from number 1 on
+	readers []chan struct{} // each gets a value when there is more, unless it has one
 	answer  Answer
 	lost    error // why its readers have to look elsewhere for the rest
 }
@@ -44,32 +46,44 @@ func (l *Live) publish(e Event) {
 
 // add needs l.mu.
 func (l *Live) add(e Event) {
-	l.events = append(l.events, e)
-	l.bytes += e.size()
+	l.entries = append(l.entries, entryOf(e))
+	l.bytes.Add(e.size())
 	l.wake()
 }
 
 // wake needs l.mu.
 func (l *Live) wake() {
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
+	for _, r := range l.readers {
+		select {
+		case r <- struct{}{}:
+		default: // it will look anyhow
+		}
 	}
 }
 
-// size is what the events published so far take.
-func (l *Live) size() int64 {
+// enter registers a reader and returns what wakes it, until it leaves.
+func (l *Live) enter() chan struct{} {
+	r := make(chan struct{}, 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.bytes
+	l.readers = append(l.readers, r)
+	return r
 }
+
+func (l *Live) leave(reader chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers = slices.DeleteFunc(l.readers, func(r chan struct{}) bool { return r == reader })
+}
+
+// size is what the events published so far take.
+func (l *Live) size() int64 { return l.bytes.Load() }
 
 func (l *Live) end(e Event, a Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answer = a
 	l.add(e)
-	l.answer.Log = l.events
 	close(l.ended)
 }
 
@@ -93,39 +107,43 @@ func (l *Live) lostTo() error {
 
 // upTo returns the events from a number on and the last one, which is not
 // published yet.
-func (l *Live) upTo(last Event, from int64) []Event {
-	events, _ := l.after(from - 1)
-	return append(events[:len(events):len(events)], last)
+func (l *Live) upTo(last Event, from int64) []entry {
+	_, entries, _ := l.after(from - 1)
+	return append(entries[:len(entries):len(entries)], entryOf(last))
+}
+
+// Log returns the events published so far.
+func (l *Live) Log() []Event {
+	_, entries, _ := l.after(0)
+	events := make([]Event, len(entries))
+	for i, e := range entries {
+		events[i] = e.event(int64(i) + 1)
+	}
+	return events
 }
 
 // refuse ends a turn that never began, for whoever found it and waits.
 func (l *Live) refuse(err error) {
 	l.cancel(err)
 	f := fault.From(err)
-	events, _ := l.after(0)
-	l.end(Event{N: int64(len(events)) + 1, Kind: stateOf(f), Text: f.Message}, Answer{TurnID: l.ID, Failure: f})
+	_, entries, _ := l.after(0)
+	l.end(Event{N: int64(len(entries)) + 1, Kind: stateOf(f), Text: f.Message}, Answer{TurnID: l.ID, Failure: f})
 }
 
-// after returns the events beyond number n, and what signals the next ones: nil
-// when there are none to come, here at least. Beyond the end of a log is its terminal event.
-// The events must not be changed.
-func (l *Live) after(n int64) ([]Event, <-chan struct{}) {
+// after returns the events beyond number n with the number of the first, and
+// whether there are more to come, here at least. Beyond the end of a log is its
+// terminal event. The entries must not be changed.
+func (l *Live) after(n int64) (first int64, entries []entry, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stored := int64(len(l.events))
-	if l.lost != nil {
-		return l.events[min(n, stored):], nil
-	}
-	if stored == 0 || !l.events[stored-1].Terminal() {
-		if l.changed == nil {
-			l.changed = make(chan struct{})
-		}
-		return l.events[min(n, stored):], l.changed
-	}
+	stored := int64(len(l.entries))
+	ended := stored > 0 && l.entries[stored-1].form.Terminal()
 	if n > stored {
-		n = stored - 1
+		if n = stored; ended {
+			n--
+		}
 	}
-	return l.events[n:], nil
+	return n + 1, l.entries[n:], !ended && l.lost == nil
 }
 
 // Follow yields the events beyond number n as they come, up to the terminal
@@ -151,19 +169,20 @@ type step struct {
 func (l *Live) steps(ctx context.Context, n int64) iter.Seq[step] {
 	return func(yield func(step) bool) {
 		n := max(n, 0)
+		wake := l.enter()
+		defer l.leave(wake)
 		for {
-			events, changed := l.after(n)
-			for i, e := range events {
-				if !yield(step{e, i < len(events)-1}) {
+			first, entries, more := l.after(n)
+			for i, e := range entries {
+				if n = first + int64(i); !yield(step{e.event(n), i < len(entries)-1}) {
 					return
 				}
-				n = e.N
 			}
-			if changed == nil {
+			if !more {
 				return
 			}
 			select {
-			case <-changed:
+			case <-wake:
 			case <-ctx.Done():
 				return
 			}

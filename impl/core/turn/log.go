@@ -17,7 +17,7 @@ func (e *Engine) Log(ctx context.Context, t db.Turn) ([]Event, error) {
 		return nil, errUnstored
 	}
 	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
-		if events, _ := live.after(0); len(events) > 0 {
+		if events := live.Log(); len(events) > 0 {
 			return events, nil
 		}
 	}

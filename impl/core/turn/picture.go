@@ -72,7 +72,7 @@ func (e *Engine) EndPicture(ctx context.Context, q *db.Queries, t db.Turn, messa
 	} else if t.ConversationID != nil {
 		ending.Answer, ending.Preview = &db.Message{ID: messageID}, Preview(preview)
 	}
-	ending.Events, ending.Told = pack([]Event{last}), event.OfTurn(t, last.MessageID)
+	ending.Events, ending.Told = pack([]entry{entryOf(last)}), event.OfTurn(t, last.MessageID)
 	return q.EndTurn(ctx, t, ending)
 }
 

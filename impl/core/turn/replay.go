@@ -48,7 +48,9 @@ func (e *Engine) answered(ctx context.Context, t db.Turn) (Answer, error) {
 
 func (e *Engine) answerOf(ctx context.Context, t db.Turn) (Answer, error) {
 	if live := e.liveTurn(t.AccountID, t.ID); live != nil {
-		return live.Wait(ctx)
+		a, err := live.Wait(ctx)
+		a.Log = live.Log()
+		return a, err
 	}
 	if t.Unstored {
 		if f := failureOf(t); f != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -54,7 +55,8 @@ type run struct {
 	next          int64 // number of the next event
 	first         int64 // number of the answer's first event
 
-	log stored
+	log  stored
+	slot int // of the rounds that store its events
 }
 
 func (e *Engine) newRun(request context.Context, in Input, offers []offer) *run {
@@ -75,7 +77,7 @@ func (e *Engine) newRun(request context.Context, in Input, offers []offer) *run 
 	}
 	r := &run{
 		engine: e, live: newLive(t, cancel, e.encoderOf(t), e.now), ctx: ctx, turn: t, held: t.Held(), sampling: in.Sampling, work: in.Work,
-		fallbacks: offers[1:], tokens: most, next: 1, first: 1, knowledge: in.Knowledge,
+		fallbacks: offers[1:], tokens: most, next: 1, first: 1, knowledge: in.Knowledge, slot: rand.IntN(flushAll),
 	}
 	r.take(offers[0])
 	if in.Asked != "" {

@@ -39,7 +39,7 @@ type View struct {
 type Frame struct {
 	Event string // "" for an event without a name
 	N     int64
-	Data  any // sent as JSON, but for a Literal
+	Data  any // sent as JSON, but for a Literal; a Piece is JSON already
 	// More tells that the next frame is there already: they can be sent together. Encoders leave it alone.
 	More bool
 }

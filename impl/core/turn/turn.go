@@ -124,5 +124,5 @@ type Answer struct {
 	Citations      []Citation   // the passages that Content cites, in order of first citation
 	Failure        *fault.Error // nil for a completed turn
 	BeganAt        time.Time
-	Log            []Event // not to be changed; ends with the terminal event, unless the turn still runs
+	Log            []Event // only of Engine.Answer and for a Whole, see Live.Log otherwise; ends with the terminal event, unless the turn still runs
 }

@@ -33,7 +33,9 @@ export default {
 
   async "an export shows that it is being made, then where it is"(kit) {
     const page = await kit.signedIn("/console/privacy")
-    await page.getByRole("button", {name: "Export", exact: true}).click()
+    const order = page.locator("form", {has: page.getByRole("button", {name: "Export", exact: true})})
+    await order.getByLabel("Of").selectOption("account")
+    await order.getByRole("button").click()
     await page.getByRole("cell", {name: "Being made"}).or(page.getByRole("link", {name: /Download/})).first().waitFor()
     const link = page.getByRole("link", {name: /Download/}).first()
     await link.waitFor() // the page shows it by itself
