@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
+import socket
+import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Copies until the end of source. What arrived before a reset can still be read from a socket, other than from asyncio's streams."""
     with contextlib.suppress(OSError):
-        writer.write_eof()
+        while data := source.recv(65536):
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
-async def _balance(urls: list[str], ready: threading.Event, port: list[int], stop: asyncio.Event) -> None:
-    turns = itertools.cycle([urllib.parse.urlsplit(url) for url in urls])
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        target = next(turns)
+def _connect(near: socket.socket, address: tuple[str, int]) -> None:
+    with near:
         try:
-            far, to_far = await asyncio.open_connection(target.hostname, target.port)
-            await asyncio.gather(_copy(reader, to_far), _copy(far, writer))
-            to_far.close()
-        except OSError:
-            pass  # the client sees a closed connection, as from any balancer
-        finally:
-            writer.close()
+            far = socket.create_connection(address)
+        except OSError as error:  # the client sees a closed connection, as from any balancer
+            print(f"balancer: {address}: {error}", file=sys.stderr)
+            return
+        with far:
+            asking = threading.Thread(target=_copy, args=(near, far), daemon=True)
+            asking.start()
+            _copy(far, near)
+            with contextlib.suppress(OSError):
+                far.shutdown(socket.SHUT_RDWR)  # what is still being asked has no reader
+            asking.join()
 
-    listener = await asyncio.start_server(connect, "127.0.0.1", 0)
-    port.append(listener.sockets[0].getsockname()[1])
-    ready.set()
-    await stop.wait()
-    listener.close()
+
+def _balance(listener: socket.socket, addresses: list[tuple[str, int]]) -> None:
+    for address in itertools.cycle(addresses):
+        try:
+            near, _ = listener.accept()
+        except OSError:
+            return  # closed
+        threading.Thread(target=_connect, args=(near, address), daemon=True).start()
 
 
 @contextlib.contextmanager
 def balance(urls: list[str]) -> Iterator[str]:
     """Listens before the servers and yields the address."""
-    loop, ready, port = asyncio.new_event_loop(), threading.Event(), []
-    stop = asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(_balance(urls, ready, port, stop),), daemon=True)
-    thread.start()
-    ready.wait()
-    try:
-        yield f"http://127.0.0.1:{port[0]}"
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+    targets = [urllib.parse.urlsplit(url) for url in urls]
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        balancing = threading.Thread(target=_balance, args=(listener, [(t.hostname, t.port) for t in targets]), daemon=True)
+        balancing.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+            balancing.join()
