@@ -50,18 +50,26 @@ func (q *Queries) AppendEvents(ctx context.Context, owner string, batches []NewB
 	err := q.list(ctx, &kept, `
 		with durability as materialized (
 			select set_config('synchronous_commit', 'off', true)
+		), batches as materialized (
+			select *
+			from json_to_recordset($2) as b(account_id text, turn_id text, generation bigint, previous bigint, first bigint, events jsonb)
+			order by account_id, turn_id `+knownRows+`$3
 		), held as materialized (
-			select b.account_id, b.turn_id, b.first, b.events, b.previous = 0 or exists (
-					select 1 from turn_events e
-					where e.account_id = b.account_id and e.turn_id = b.turn_id and e.first_event = b.previous
-						and e.first_event + jsonb_array_length(e.events) = b.first) as joined
-			from durability, json_to_recordset($2) as b(account_id text, turn_id text, generation bigint, previous bigint, first bigint, events jsonb),
-				turns t
-			where t.account_id = b.account_id and t.turn_id = b.turn_id and t.owner = $1 and t.generation = b.generation
-				and t.state = 'running' and not t.cancel_requested and (t.conversation_id is null or exists (
-					select 1 from conversations c where c.account_id = t.account_id and c.conversation_id = t.conversation_id))
-			order by b.account_id, b.turn_id
-			for key share of t
+			select b.account_id, b.turn_id, b.first, b.events, b.previous = 0 or (
+					select e.first_event + jsonb_array_length(e.events) = b.first
+					from turn_events e
+					where e.account_id = b.account_id and e.turn_id = b.turn_id and e.first_event = b.previous) is true as joined
+			from batches b
+			cross join durability
+			cross join lateral (
+				select t.conversation_id
+				from turns t
+				where t.account_id = b.account_id and t.turn_id = b.turn_id and t.owner = $1 and t.generation = b.generation
+					and `+isRunning+` and not t.cancel_requested
+				for key share of t
+			) t
+			where t.conversation_id is null or (
+				select true from conversations c where c.account_id = b.account_id and c.conversation_id = t.conversation_id)
 		), stored as (
 			insert into turn_events (account_id, turn_id, first_event, events)
 			select account_id, turn_id, first, events
@@ -70,7 +78,7 @@ func (q *Queries) AppendEvents(ctx context.Context, owner string, batches []NewB
 			`+keepLonger+`
 		)
 		select turn_id, joined from held`,
-		owner, asJSON(batches))
+		owner, asJSON(batches), len(batches))
 	return kept, err
 }
 
