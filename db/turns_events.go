@@ -53,7 +53,7 @@ func (q *Queries) AppendEvents(ctx context.Context, owner string, batches []NewB
 		), batches as materialized (
 			select *
 			from json_to_recordset($2) as b(account_id text, turn_id text, generation bigint, previous bigint, first bigint, events jsonb)
-			order by account_id, turn_id `+knownRows+`$3
+			order by account_id, turn_id
 		), held as materialized (
 			select b.account_id, b.turn_id, b.first, b.events, b.previous = 0 or (
 					select e.first_event + jsonb_array_length(e.events) = b.first
@@ -78,7 +78,7 @@ func (q *Queries) AppendEvents(ctx context.Context, owner string, batches []NewB
 			`+keepLonger+`
 		)
 		select turn_id, joined from held`,
-		owner, asJSON(batches), len(batches))
+		owner, asJSON(batches))
 	return kept, err
 }
 

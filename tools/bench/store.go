@@ -221,13 +221,20 @@ func pgbench() (string, error) {
 
 var figures = regexp.MustCompile(`actually processed: (\d+)[\s\S]*tps = ([0-9.]+)`)
 
-// pgbench runs the script. Its time includes that of connecting, so that many clients get more of it.
+// warmCalls is how many calls of each client go before those that count: its
+// connection is open then, and Postgres has settled on a plan.
+const warmCalls = 10
+
+// storeSeconds is how long statements run. pgbench's plans are made within it, so that many clients get more of it.
+func storeSeconds(conns int) time.Duration { return time.Duration(1+conns/32) * time.Second }
+
+// pgbench runs the script.
 func (b *bench) pgbench(program, script string, s statement, conns, round int) (speed, error) {
 	socket, err := b.rig.socket()
 	if err != nil {
 		return speed{}, err
 	}
-	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2", "-T", strconv.Itoa(1 + conns/32), "-f", script, "-h", socket, "-U", "parley",
+	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2", "-T", strconv.FormatFloat(storeSeconds(conns).Seconds(), 'f', 0, 64), "-f", script, "-h", socket, "-U", "parley",
 		"-D", "round=" + strconv.Itoa(1+round+100*conns)}
 	for _, p := range s.parameters {
 		args = append(args, "-D", p)
@@ -258,25 +265,26 @@ func (b *bench) callStore(dsn string, s statement, conns, round int) (speed, err
 	var calls atomic.Int64
 	var failure error
 	var failed sync.Once
-	loop := func(n *atomic.Int64, base int, until time.Time) {
+	loop := func(base int, more func(done int) bool) {
 		var callers sync.WaitGroup
 		for client := range conns {
 			callers.Go(func() {
-				for i := base; time.Now().Before(until); i++ {
-					if err := s.call(b.rig.ctx, d, client, round*1_000_000+i); err != nil {
+				for i := 0; more(i); i++ {
+					if err := s.call(b.rig.ctx, d, client, round*1_000_000+base+i); err != nil {
 						failed.Do(func() { failure = err })
 						return
 					}
-					n.Add(1)
+					calls.Add(1)
 				}
 			})
 		}
 		callers.Wait()
 	}
-	var ignored atomic.Int64
-	loop(&ignored, 1+conns*10_000, time.Now().Add(300*time.Millisecond)) // connections open, statements are prepared
+	loop(1+conns*10_000, func(done int) bool { return done < warmCalls })
+	calls.Store(0)
 	begun, used, before := time.Now(), cpu(os.Getpid()), cpuOfPostgres(b.rig.postgres.PID())
-	loop(&calls, 500_000+conns*1000, begun.Add(time.Second))
+	until := begun.Add(storeSeconds(conns))
+	loop(500_000+conns*1000, func(int) bool { return time.Now().Before(until) })
 	many := float64(calls.Load())
 	return b.cost(many/time.Since(begun).Seconds(), many, cpu(os.Getpid())-used, before), failure
 }
