@@ -56,44 +56,44 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 // follows the data, where naive parsers expect nothing. An error means that the
 // client is gone.
 func (s *EventStream) Send(event string, id int64, data any) error {
-	return s.send(event, id, data, false)
+	return s.send(turn.Frame{Event: event, N: id, Data: data})
 }
 
 // togetherMax bounds what waits to be sent with the event behind it.
 const togetherMax = 16 << 10
 
-// send is Send of an event that may wait for the next one, which is there already.
-func (s *EventStream) send(event string, id int64, data any, more bool) error {
+// send is Send of a frame. It may wait for the next one, if that is there already.
+func (s *EventStream) send(f turn.Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.take()
 	begun := len(s.buf)
-	if event != "" {
-		s.buf = append(append(append(s.buf, "event: "...), event...), '\n')
+	if f.Event != "" {
+		s.buf = append(append(append(s.buf, "event: "...), f.Event...), '\n')
 	}
 	var err error
-	if s.buf, err = appendLine(append(s.buf, "data: "...), data); err != nil {
+	if s.buf, err = appendLine(append(s.buf, "data: "...), f); err != nil {
 		s.buf = s.buf[:begun]
 		return err
 	}
-	if id > 0 {
-		s.buf = strconv.AppendInt(append(s.buf, "\nid: "...), id, 10)
+	if f.N > 0 {
+		s.buf = strconv.AppendInt(append(s.buf, "\nid: "...), f.N, 10)
 	}
 	s.buf = append(s.buf, "\n\n"...)
-	if more && len(s.buf) < togetherMax {
+	if f.More && len(s.buf) < togetherMax {
 		return s.err
 	}
 	return s.write()
 }
 
-func appendLine(dst []byte, data any) ([]byte, error) {
-	switch data := data.(type) {
-	case turn.Literal:
-		return append(dst, data...), nil
-	case turn.Piece:
-		return data.AppendTo(dst), nil
+func appendLine(dst []byte, f turn.Frame) ([]byte, error) {
+	if !f.Piece.IsZero() {
+		return f.Piece.AppendTo(dst), nil
 	}
-	raw, err := json.Marshal(data)
+	if line, ok := f.Data.(turn.Literal); ok {
+		return append(dst, line...), nil
+	}
+	raw, err := json.Marshal(f.Data)
 	return append(dst, raw...), err
 }
 
@@ -180,7 +180,7 @@ func WriteFrames(w http.ResponseWriter, status int, turnID string, frames iter.S
 		if err != nil {
 			return err
 		}
-		if s.send(f.Event, f.N, f.Data, f.More) != nil {
+		if s.send(f) != nil {
 			return nil // the client is gone
 		}
 	}
