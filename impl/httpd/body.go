@@ -48,10 +48,10 @@ func (a *arriving) Read(p []byte) (int, error) {
 // connection can be used again. The standard library does so too, but would wait
 // for ever for one that does not come: the deadline that has passed makes it close the connection.
 func (a *arriving) takeRest(control *http.ResponseController) {
-	if a.ReadCloser == nil || a.unasked || errors.Is(a.ended, io.EOF) {
+	if a.ReadCloser == nil || errors.Is(a.ended, io.EOF) {
 		return
 	}
-	if a.ended == nil {
+	if a.ended == nil && !a.unasked {
 		_ = control.SetReadDeadline(time.Now().Add(restTimeout)) // not supported by test recorders
 		_, _ = io.CopyN(io.Discard, a, restMax)
 	}

@@ -66,6 +66,7 @@ type recorder struct {
 	stream  bool
 	status  int
 	bytes   int64
+	gone    bool // the client, or it takes nothing any more
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -97,6 +98,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	w.gone = w.gone || err != nil
 	return n, err
 }
 
