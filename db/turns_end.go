@@ -20,7 +20,7 @@ type Ending struct {
 	Plain      bool           // Begun told that the turn began together with others: it occupies nothing but money of its account's own row
 }
 
-// ended is a turn's end in the form in which it is sent.
+// ended is a turn's end in the form in which it is sent; see beginning.
 type ended struct {
 	N            int            `json:"n"`
 	AccountID    string         `json:"account_id"`
@@ -33,8 +33,8 @@ type ended struct {
 	OutputTokens int64          `json:"output_tokens"`
 	Estimated    bool           `json:"estimated"`
 	LastEvent    int64          `json:"last_event"`
-	Failure      *string        `json:"failure"`
-	FailureKind  *string        `json:"failure_kind"`
+	Failure      *string        `json:"failure,omitzero"`
+	FailureKind  *string        `json:"failure_kind,omitzero"`
 	EndedAt      *time.Time     `json:"ended_at"`
 	ModelID      string         `json:"model_id"`
 	EntryID      string         `json:"entry_id"`
@@ -50,7 +50,7 @@ type ended struct {
 	ToldKind     string         `json:"told_kind"`
 	Told         types.JSONText `json:"told"`
 	Nothing      bool           `json:"nothing"`
-	FirstMs      *int64         `json:"first_ms"`
+	FirstMs      *int64         `json:"first_ms,omitzero"`
 }
 
 // endedTurn is a turn with its ending.
