@@ -190,8 +190,8 @@ func (l *limitedPayers) add(payer string) {
 	l.until[payer] = time.Now().Add(limitedFor)
 }
 
-// beginning is a turn's beginning in the form in which it is sent. What is null is left out: reading a member of
-// JSON costs Postgres more than most of what it does with it.
+// beginning is a turn's beginning in the form in which it is sent. What is null or empty is left out: reading a
+// member of JSON costs Postgres more than most of what it does with it.
 type beginning struct {
 	N              int            `json:"n"`
 	AccountID      string         `json:"account_id"`
@@ -209,14 +209,14 @@ type beginning struct {
 	CreatedAt      time.Time      `json:"created_at"`
 	EndUser        *string        `json:"end_user,omitzero"`
 	Unstored       bool           `json:"unstored"`
-	MessageID      string         `json:"message_id"`
-	Content        string         `json:"content"`
+	MessageID      string         `json:"message_id,omitzero"`
+	Content        string         `json:"content,omitzero"`
 	ImageIDs       []string       `json:"image_ids,omitzero"`
 	IsNew          bool           `json:"is_new"` // the conversation
 	AgentID        *string        `json:"agent_id,omitzero"`
 	OwnModelID     *string        `json:"own_model_id,omitzero"` // the conversation's
-	Title          string         `json:"title"`
-	SystemPrompt   string         `json:"system_prompt"`
+	Title          string         `json:"title,omitzero"`
+	SystemPrompt   string         `json:"system_prompt,omitzero"`
 	OwnEndUser     *string        `json:"own_end_user,omitzero"`
 }
 
