@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"parley/gen/client"
 	"parley/gen/client/platform"
@@ -48,14 +49,14 @@ type Console struct {
 	api    http.Handler
 	mux    *http.ServeMux
 	pages  pages
-	static static
+	static func() static // loaded when it is first needed
 	own    *http.CrossOriginProtection
 }
 
 // New returns how to make a console that reads and writes through an API.
 func New(cfg Config) func(api http.Handler) http.Handler {
 	return func(api http.Handler) http.Handler {
-		c := &Console{Config: cfg, api: api, mux: http.NewServeMux(), static: loadStatic(), own: http.NewCrossOriginProtection()}
+		c := &Console{Config: cfg, api: api, mux: http.NewServeMux(), static: sync.OnceValue(loadStatic), own: http.NewCrossOriginProtection()}
 		c.pages = loadPages(c.static)
 		c.routes()
 		return c
@@ -64,7 +65,7 @@ func New(cfg Config) func(api http.Handler) http.Handler {
 
 // routes are the pages. What a person must have signed in for is behind person.
 func (c *Console) routes() {
-	c.mux.Handle("GET "+Prefix+"/static/", c.static)
+	c.mux.HandleFunc("GET "+Prefix+"/static/", func(w http.ResponseWriter, r *http.Request) { c.static().ServeHTTP(w, r) })
 	c.open("GET /sign-in", c.showSignIn)
 	c.open("POST /sign-in", c.signIn)
 	c.open("GET /set-up", c.showSetUp)

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"parley/gen/client"
@@ -23,7 +24,7 @@ import (
 var pageFiles embed.FS
 
 // pages are the templates by the name of their file.
-type pages map[string]*template.Template
+type pages map[string]func() *template.Template
 
 // view is what every template is given.
 type view struct {
@@ -40,18 +41,22 @@ type view struct {
 	Data     any
 }
 
-// loadPages parses the templates, which are part of the program: an error is a defect.
-func loadPages(s static) pages {
-	funcs := template.FuncMap{"static": s.path, "money": money, "count": count, "took": func(ms *int64) string { return seconds(known(ms)) }, "when": when, "dict": dict, "join": strings.Join}
-	base := template.Must(template.New("").Funcs(funcs).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+// loadPages returns the pages. Each is parsed when it is first shown, because most servers rest without
+// anybody looking at them. They are part of the program: an error is a defect.
+func loadPages(at func() static) pages {
+	funcs := template.FuncMap{"static": func(name string) string { return at().path(name) }, "money": money, "count": count, "took": func(ms *int64) string { return seconds(known(ms)) }, "when": when, "dict": dict, "join": strings.Join}
+	base := sync.OnceValue(func() *template.Template {
+		return template.Must(template.New("").Funcs(funcs).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+	})
 	files, err := pageFiles.ReadDir("pages")
 	if err != nil {
 		panic(err)
 	}
 	all := pages{}
 	for _, f := range files {
-		name := strings.TrimSuffix(f.Name(), ".html")
-		all[name] = template.Must(template.Must(base.Clone()).ParseFS(pageFiles, path.Join("pages", f.Name())))
+		all[strings.TrimSuffix(f.Name(), ".html")] = sync.OnceValue(func() *template.Template {
+			return template.Must(template.Must(base().Clone()).ParseFS(pageFiles, path.Join("pages", f.Name())))
+		})
 	}
 	return all
 }
@@ -76,7 +81,7 @@ func (v *visit) show(status int, name string, page view) error {
 		page.Done = dones[v.URL.Query().Get("done")]
 	}
 	var out bytes.Buffer
-	if err := v.c.pages[name].ExecuteTemplate(&out, "layout", page); err != nil {
+	if err := v.c.pages[name]().ExecuteTemplate(&out, "layout", page); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	body := out.Bytes()

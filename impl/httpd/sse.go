@@ -12,9 +12,13 @@ import (
 	"parley/impl/core/turn"
 )
 
-// heartbeatEvery is the silence after which a comment is sent, so that proxies
-// keep the connection; parsers that know no comments rarely see one.
-const heartbeatEvery = 10 * time.Second
+const (
+	// heartbeatEvery is the silence after which a comment is sent, so that proxies
+	// keep the connection; parsers that know no comments rarely see one.
+	heartbeatEvery = 10 * time.Second
+	// openWithin is how long the headers wait for the first event, to be sent with it: a stream is seen to be open by then.
+	openWithin = 20 * time.Millisecond
+)
 
 // EventStream writes server-sent events. It is the only writer of them:
 // headers, no proxy buffering, a flush and a deadline for what is sent together, heartbeats.
@@ -32,8 +36,8 @@ type EventStream struct {
 	err      error
 }
 
-// NewEventStream sends status and headers at once, so that the client sees the
-// stream open before the first event. Close it before the handler returns.
+// NewEventStream sends status and headers with the first event, or within openWithin, so that the client sees the
+// stream open before an event that takes its time. Close it before the handler returns.
 func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -41,9 +45,9 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(status)
 	s := &EventStream{w: w, control: http.NewResponseController(w)}
-	_ = s.control.Flush()
-	s.written = time.Now()
-	s.beat = time.AfterFunc(heartbeatEvery, s.heartbeat)
+	s.mu.Lock() // the timer reads its field
+	defer s.mu.Unlock()
+	s.beat = time.AfterFunc(openWithin, s.heartbeat)
 	return s
 }
 
@@ -52,53 +56,57 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 // follows the data, where naive parsers expect nothing. An error means that the
 // client is gone.
 func (s *EventStream) Send(event string, id int64, data any) error {
-	return s.send(event, id, data, false)
+	return s.send(turn.Frame{Event: event, N: id, Data: data})
 }
 
 // togetherMax bounds what waits to be sent with the event behind it.
 const togetherMax = 16 << 10
 
-// send is Send of an event that may wait for the next one, which is there already.
-func (s *EventStream) send(event string, id int64, data any, more bool) error {
+// send is Send of a frame. It may wait for the next one, if that is there already.
+func (s *EventStream) send(f turn.Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.take()
 	begun := len(s.buf)
-	if event != "" {
-		s.buf = append(append(append(s.buf, "event: "...), event...), '\n')
+	if f.Event != "" {
+		s.buf = append(append(append(s.buf, "event: "...), f.Event...), '\n')
 	}
 	var err error
-	if s.buf, err = appendLine(append(s.buf, "data: "...), data); err != nil {
+	if s.buf, err = appendLine(append(s.buf, "data: "...), f); err != nil {
 		s.buf = s.buf[:begun]
 		return err
 	}
-	if id > 0 {
-		s.buf = strconv.AppendInt(append(s.buf, "\nid: "...), id, 10)
+	if f.N > 0 {
+		s.buf = strconv.AppendInt(append(s.buf, "\nid: "...), f.N, 10)
 	}
 	s.buf = append(s.buf, "\n\n"...)
-	if more && len(s.buf) < togetherMax {
+	if f.More && len(s.buf) < togetherMax {
 		return s.err
 	}
 	return s.write()
 }
 
-func appendLine(dst []byte, data any) ([]byte, error) {
-	switch data := data.(type) {
-	case turn.Literal:
-		return append(dst, data...), nil
-	case turn.Piece:
-		return data.AppendTo(dst), nil
+func appendLine(dst []byte, f turn.Frame) ([]byte, error) {
+	if !f.Piece.IsZero() {
+		return f.Piece.AppendTo(dst), nil
 	}
-	raw, err := json.Marshal(data)
+	if line, ok := f.Data.(turn.Literal); ok {
+		return append(dst, line...), nil
+	}
+	raw, err := json.Marshal(f.Data)
 	return append(dst, raw...), err
 }
 
-// heartbeat sends a comment, unless something was written since it was set off:
+// heartbeat sends a comment, or first the headers, unless something was written since it was set off:
 // setting it off with each write would cost more than most writes.
 func (s *EventStream) heartbeat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
+		return
+	}
+	if s.written.IsZero() {
+		s.open()
 		return
 	}
 	if silent := time.Since(s.written); silent < heartbeatEvery {
@@ -108,6 +116,14 @@ func (s *EventStream) heartbeat() {
 	s.take()
 	s.buf = append(s.buf, ":\n\n"...)
 	if s.write() == nil {
+		s.beat.Reset(heartbeatEvery)
+	}
+}
+
+// open sends what no event has taken along. It needs s.mu.
+func (s *EventStream) open() {
+	s.written = time.Now()
+	if s.err = s.control.Flush(); s.err == nil {
 		s.beat.Reset(heartbeatEvery)
 	}
 }
@@ -164,7 +180,7 @@ func WriteFrames(w http.ResponseWriter, status int, turnID string, frames iter.S
 		if err != nil {
 			return err
 		}
-		if s.send(f.Event, f.N, f.Data, f.More) != nil {
+		if s.send(f) != nil {
 			return nil // the client is gone
 		}
 	}

@@ -44,7 +44,7 @@ var pieceForm = turn.FormOf(gen.MessageDelta{Content: turn.Hole})
 // then message with the whole answer, or error.
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	if e.Kind == turn.Delta {
-		return []turn.Frame{{Event: "delta", Data: pieceForm.With(e.Text)}}
+		return v.Piece("delta", pieceForm, e.Text)
 	}
 	var options streamOptions
 	_ = json.Unmarshal(v.Options, &options) // stored by us in this shape
@@ -53,7 +53,7 @@ func Encode(v turn.View, e turn.Event) []turn.Frame {
 		if !options.Verbose {
 			return nil
 		}
-		return []turn.Frame{{Event: "thought", Data: pieceForm.With(e.Text)}}
+		return v.Piece("thought", pieceForm, e.Text)
 	case turn.Completed:
 		return []turn.Frame{{Event: "message", Data: toAPIAnswer(turn.Answer{
 			MessageID: e.MessageID, Content: v.Content, Thought: v.Thought, CreatedAt: e.At, Citations: e.Citations,

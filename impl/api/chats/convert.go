@@ -94,10 +94,10 @@ func toAPIProblems(problems []flow.Problem) []gen.FlowProblem {
 var pieceForm = turn.FormOf(gen.ChatDelta{Content: turn.Hole})
 
 // Encode is the stream of one turn of a chat: its pieces, then how it ended.
-func Encode(_ turn.View, e turn.Event) []turn.Frame {
+func Encode(v turn.View, e turn.Event) []turn.Frame {
 	switch e.Kind {
 	case turn.Delta:
-		return []turn.Frame{{Event: chat.EventDelta, Data: pieceForm.With(e.Text)}}
+		return v.Piece(chat.EventDelta, pieceForm, e.Text)
 	case turn.Completed:
 		return []turn.Frame{{Event: chat.EventEnd, Data: gen.ChatEnd{Status: gen.ChatStatusCompleted}}}
 	case turn.Failed, turn.Cancelled:

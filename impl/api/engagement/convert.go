@@ -57,7 +57,7 @@ var pieceForm = turn.FormOf(gen.EngagementDelta{Content: turn.Hole})
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	switch e.Kind {
 	case turn.Delta:
-		return []turn.Frame{{Event: "delta", Data: pieceForm.With(e.Text)}}
+		return v.Piece("delta", pieceForm, e.Text)
 	case turn.Completed:
 		a := turn.Answer{Content: v.Content, ModelID: v.ModelID}
 		if e.Usage != nil {

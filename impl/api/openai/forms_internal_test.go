@@ -38,7 +38,7 @@ func TestChunksAreThoseOfTheGeneratedType(t *testing.T) {
 		if n == 0 && len(frames) != 2 || n > 0 && len(frames) != 1 {
 			t.Fatalf("event %d: %d frames", n+1, len(frames))
 		}
-		got, err := json.Marshal(frames[len(frames)-1].Data)
+		got, err := json.Marshal(frames[len(frames)-1].Content())
 		want, wantErr := json.Marshal(c)
 		if err != nil || wantErr != nil || string(got) != string(want) {
 			t.Fatalf("%s, want %s (%v, %v)", got, want, err, wantErr)

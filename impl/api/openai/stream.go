@@ -52,7 +52,7 @@ func (s stream) VisitCreateChatCompletionResponse(w http.ResponseWriter) error {
 // and [DONE]. A failure is an object with the member error before [DONE].
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	if f, streaming := (*v.State).(*forms); streaming && f.fits(v, e) {
-		return []turn.Frame{{Data: f.of(v, e.Kind).With(e.Text)}}
+		return v.Piece("", f.of(v, e.Kind), e.Text)
 	}
 	switch readOptions(v.Options).API {
 	case apiEmbeddings:

@@ -71,5 +71,5 @@ func opening(o project.Options) []turn.Frame {
 var progressForm = turn.FormOf(gen.ProjectMessageProgress{Status: "progress", Message: turn.Hole})
 
 func progress(piece string) turn.Frame {
-	return turn.Frame{Event: "progress", Data: progressForm.With(piece)}
+	return turn.Frame{Event: "progress", Piece: progressForm.With(piece)}
 }

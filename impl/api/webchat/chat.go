@@ -100,7 +100,7 @@ var pieceForm = turn.FormOf(gen.WebchatDelta{Content: turn.Hole})
 // the answer fails (seed 003).
 func Encode(v turn.View, e turn.Event) []turn.Frame {
 	if e.Kind == turn.Delta {
-		return []turn.Frame{{Event: "message", Data: pieceForm.With(e.Text)}}
+		return v.Piece("message", pieceForm, e.Text)
 	}
 	last := gen.WebchatEnd{SessionID: v.ConversationID}
 	if len(e.Citations) > 0 {

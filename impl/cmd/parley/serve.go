@@ -39,6 +39,7 @@ func (serveCmd) Run(ctx context.Context, c *cli) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close(context.WithoutCancel(ctx))) }()
 	debug.FreeOSMemory() // reading the document left several times what is kept of it
+	unmapProgram()
 	greet(c, l.Addr(), a.FirstKey, a.SetUp)
 	go a.ServeMetrics(watched)
 	return a.Serve(ctx, l)

@@ -230,7 +230,7 @@ func (s *Service) deltas(ctx context.Context, accountID, turnID string, yield fu
 		if err != nil {
 			return true
 		}
-		if frame.Event == EventDelta && !yield(Event{Kind: EventDelta, Delta: frame.Data}, nil) {
+		if frame.Event == EventDelta && !yield(Event{Kind: EventDelta, Delta: frame.Content()}, nil) {
 			return false
 		}
 	}

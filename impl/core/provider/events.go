@@ -99,8 +99,7 @@ func (e *events) fill() error {
 }
 
 func (e *events) wait(p []byte) (int, error) {
-	begun := time.Now()
-	e.watch.arm(e.idle - e.waited)
+	begun := e.watch.arm(e.idle - e.waited)
 	n, err := e.body.Read(p)
 	e.watch.disarm()
 	e.waited += time.Since(begun)

@@ -59,6 +59,9 @@ type Piece struct {
 	text string
 }
 
+// IsZero tells that there is no piece.
+func (p Piece) IsZero() bool { return p.form == nil }
+
 // AppendTo appends the piece as encoding/json writes it.
 func (p Piece) AppendTo(dst []byte) []byte {
 	dst = appendQuoted(append(dst, p.form.before...), p.text)

@@ -32,6 +32,14 @@ type View struct {
 	// State is what the encoder keeps between the events of one reading of the log, which
 	// always begins with the first; nil then.
 	State *any
+
+	room []Frame // for an event that is one piece, used again by the next
+}
+
+// Piece is the frames of an event that is one piece of the answer: data of a form with the piece in its hole. They
+// hold until the next event is encoded.
+func (v View) Piece(event string, form *Form, text string) []Frame {
+	return append(v.room[:0], Frame{Event: event, Piece: form.With(text)})
 }
 
 // Frame is one server-sent event. The last frame of a turn's event carries
@@ -39,9 +47,18 @@ type View struct {
 type Frame struct {
 	Event string // "" for an event without a name
 	N     int64
-	Data  any // sent as JSON, but for a Literal; a Piece is JSON already
+	Data  any   // sent as JSON, but for a Literal
+	Piece Piece // sent in place of Data, unless it is zero
 	// More tells that the next frame is there already: they can be sent together. Encoders leave it alone.
 	More bool
+}
+
+// Content is what the frame carries, whichever it is.
+func (f Frame) Content() any {
+	if f.Piece.IsZero() {
+		return f.Data
+	}
+	return f.Piece
 }
 
 // Literal is one line of data that is sent as it stands.
@@ -93,7 +110,7 @@ func (g *gathered) whole(v *View) {
 func (enc encoding) frames(steps iter.Seq2[step, error], after int64, all teller) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
-		v.State = new(any)
+		v.State, v.room = new(any), make([]Frame, 0, 1)
 		send := together{yield: yield}
 		for s, err := range steps {
 			if err != nil {
