@@ -23,10 +23,10 @@ import (
 const (
 	heavyPieces = 450
 	heavyPiece  = 8 << 10 // bytes
-	heavyPace   = 50 * time.Millisecond
+	heavyPace   = 40 * time.Millisecond
 	slowMemory  = 64 << 10 // bytes for each slow reader, at most
 	// slowFor is how long slow readers are slow: longer than a server waits for one to take what it has written.
-	slowFor = 60 * time.Second
+	slowFor = 42 * time.Second
 )
 
 func heavyText(i int) string { return strings.Repeat(fmt.Sprintf("%07d ", i), heavyPiece/8) }
