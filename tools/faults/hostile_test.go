@@ -64,6 +64,7 @@ var assaults = []assault{
 // Whoever else asks that server meanwhile waits no longer than one who asks another server on the same
 // machine. A machine that is busy with others gets as much longer as that other server was seen to answer late.
 func TestHostileConnectionsAreLetGo(t *testing.T) {
+	t.Parallel() // it does little but wait, as does the other one that is
 	many := 2_000
 	if long() {
 		many = 8_000

@@ -229,6 +229,7 @@ func (c *cluster) readSlowly(t *testing.T, turnID, key string, nothing bool) (p 
 		read := int64(1 << 10)
 		if time.Since(began) > slowFor {
 			read = 1 << 30 // what is left of it, once it was cut
+			_ = conn.(*net.TCPConn).SetReadBuffer(1 << 20)
 		} else if nothing {
 			continue
 		}

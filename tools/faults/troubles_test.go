@@ -165,6 +165,7 @@ const perTrouble = 4
 // and what is stored, held and paid is what it has to be, on two servers, whole and streamed. A provider that failed
 // five times is left alone, tried by one request, and used again when that is answered.
 func TestATroubledProviderCostsNobodyElse(t *testing.T) {
+	t.Parallel() // it does little but wait, as does the other one that is
 	all := troubles
 	if long() {
 		all = append(all, lasting...)
