@@ -255,6 +255,9 @@ func (c *cluster) meet(t *testing.T, key string, one trouble, n int) {
 func (one trouble) checkCalls(t *testing.T, m *troublemaker, n int, late time.Duration) {
 	t.Helper()
 	calls, silence := m.of(n)
+	if one.deadline > 0 {
+		eventually(t, "the provider sees that nobody waits", time.Minute, func() bool { _, silence = m.of(n); return silence > 0 })
+	}
 	if calls != one.calls {
 		t.Errorf("%s: asked %d times, want %d", one.name, calls, one.calls)
 	}
