@@ -243,8 +243,6 @@ func (x *table) check(t *testing.T, accountID string) {
 			t.Errorf("%d %s", found, what)
 		}
 	}
-	if found, err := x.db.Imbalances(t.Context()); err != nil || len(found) != 0 {
-		t.Errorf("the ledger does not balance: %+v, %v", found, err)
-	}
+	x.checkMoney(t)
 	t.Logf("%d chats", len(x.chats))
 }

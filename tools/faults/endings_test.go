@@ -169,9 +169,7 @@ func (c *cluster) checkEndings(t *testing.T, accountID string, log []saw) {
 		states[row.State]++
 		row.check(t, got[row.ID])
 	}
-	if found, err := c.db.Imbalances(t.Context()); err != nil || len(found) != 0 {
-		t.Errorf("the ledger does not balance: %+v, %v", found, err)
-	}
+	c.checkMoney(t)
 	if states["completed"] == 0 || states["failed"] == 0 || states["cancelled"] == 0 {
 		t.Errorf("the turns ended as %v: the campaign tested too little", states)
 	}

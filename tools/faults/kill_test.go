@@ -96,10 +96,7 @@ func (c *cluster) check(t *testing.T, accountID string, log []saw) {
 			checkAnswer(t, seen, turns[seen.turn])
 		}
 	}
-	var wrong []string
-	if err := raw.Select(&wrong, unbalanced); err != nil || len(wrong) != 0 {
-		t.Errorf("the money of %v is not all there, %v", wrong, err)
-	}
+	c.checkMoney(t)
 	if complete == 0 || resumed == 0 {
 		t.Errorf("%d answers seen to their end, %d of them after a resume: the campaign tested nothing", complete, resumed)
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // unbalanced are the accounts whose money is not all there, by the tables alone and in one snapshot: what was granted is
@@ -39,9 +41,7 @@ func (c *cluster) watchMoney(t *testing.T, stop <-chan struct{}) (snapshots int)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var wrong []string
-		if err := raw.Select(&wrong, unbalanced); err != nil || len(wrong) != 0 {
-			t.Errorf("snapshot %d: the money of %v is not all there, %v", snapshots, wrong, err)
+		if !allThere(t, raw) {
 			return snapshots
 		}
 		snapshots++
@@ -51,6 +51,22 @@ func (c *cluster) watchMoney(t *testing.T, stop <-chan struct{}) (snapshots int)
 		case <-tick.C:
 		}
 	}
+}
+
+// checkMoney looks once.
+func (c *cluster) checkMoney(t *testing.T) {
+	t.Helper()
+	allThere(t, c.raw(t))
+}
+
+func allThere(t *testing.T, raw *sqlx.DB) bool {
+	t.Helper()
+	var wrong []string
+	err := raw.Select(&wrong, unbalanced)
+	if err != nil || len(wrong) != 0 {
+		t.Errorf("the money of %v is not all there, %v", wrong, err)
+	}
+	return err == nil && len(wrong) == 0
 }
 
 // adjust gives an account money and takes some back until stop is closed, each time until a server says that it is

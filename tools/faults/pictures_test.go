@@ -128,9 +128,7 @@ func (c *cluster) checkPortraits(t *testing.T, accountID string, n int) {
 	if stored.Agents != n || stored.Images != n || stored.Others != 0 || stored.Charges != n || stored.Spent != int64(n)*drawingPrice || stored.Running != 0 {
 		t.Errorf("%d asked for: %+v", n, stored)
 	}
-	if found, err := c.db.Imbalances(t.Context()); err != nil || len(found) != 0 {
-		t.Errorf("the ledger does not balance: %+v, %v", found, err)
-	}
+	c.checkMoney(t)
 }
 
 // look fetches a picture from a server that lives.

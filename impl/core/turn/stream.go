@@ -78,14 +78,39 @@ func (e *Engine) encoderOf(t db.Turn) encoding {
 	return encoding{encoder: e.Encoders[t.Surface], view: v}
 }
 
+// teller knows what a log told in all when its terminal event comes.
+type teller interface {
+	add(e Event)   // takes in an event before that
+	whole(v *View) // fills in the text
+}
+
+// gathered is the teller of a stored log.
+type gathered struct {
+	content, thought strings.Builder
+	called           calls
+}
+
+func (g *gathered) add(e Event) {
+	switch e.Kind {
+	case Delta:
+		g.content.WriteString(e.Text)
+	case Thought:
+		g.thought.WriteString(e.Text)
+	case Calls:
+		g.called.add(e.Text)
+	}
+}
+
+func (g *gathered) whole(v *View) {
+	v.Content, v.Thought, v.Calls = g.content.String(), g.thought.String(), g.called.joined()
+}
+
 // frames encodes a whole log and yields what lies beyond number after. A
 // cursor beyond the end of the log gets the terminal event.
-func (enc encoding) frames(steps iter.Seq2[step, error], after int64) iter.Seq2[Frame, error] {
+func (enc encoding) frames(steps iter.Seq2[step, error], after int64, all teller) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		v := enc.view
 		v.State, v.room = new(any), make([]Frame, 0, 1)
-		var content, thought strings.Builder
-		var called calls
 		send := together{yield: yield}
 		for s, err := range steps {
 			if err != nil {
@@ -98,15 +123,8 @@ func (enc encoding) frames(steps iter.Seq2[step, error], after int64) iter.Seq2[
 			if e.Model != "" {
 				v.ModelID = e.Model
 			}
-			switch e.Kind {
-			case Delta:
-				content.WriteString(e.Text)
-			case Thought:
-				thought.WriteString(e.Text)
-			case Calls:
-				called.add(e.Text)
-			default:
-				v.Content, v.Thought, v.Calls = content.String(), thought.String(), called.joined()
+			if all.add(e); e.Terminal() {
+				all.whole(&v)
 			}
 			frames := enc.encoder(v, e)
 			if e.N <= after && !e.Terminal() {
@@ -204,7 +222,18 @@ func (l *Live) Frames(ctx context.Context, after int64) iter.Seq2[Frame, error] 
 			yield(step{}, err)
 		}
 	}
-	return l.encode.frames(steps, after)
+	return l.encode.frames(steps, after, ran{l})
+}
+
+// ran is the teller of a turn that runs here: all its readers share its text.
+type ran struct{ live *Live }
+
+func (ran) add(Event) {}
+
+func (r ran) whole(v *View) {
+	r.live.mu.Lock()
+	defer r.live.mu.Unlock()
+	v.Content, v.Thought, v.Calls = r.live.answer.Content, r.live.answer.Thought, r.live.answer.Calls
 }
 
 var errUnstored = fault.New(fault.NotFound, "The turn's text is not stored, as its request asked.")
@@ -249,7 +278,7 @@ func (e *Engine) Frames(ctx context.Context, t db.Turn, after int64) (iter.Seq2[
 			return nil, errErased
 		}
 	}
-	return enc.frames(e.tail(ctx, t), after), nil
+	return enc.frames(e.tail(ctx, t), after, new(gathered)), nil
 }
 
 func (e *Engine) liveTurn(accountID, turnID string) *Live {

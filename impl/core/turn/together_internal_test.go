@@ -29,7 +29,7 @@ func TestFramesTellWhetherTheNextIsThere(t *testing.T) {
 		}
 	}
 	for after, want := range map[int64]string{0: "a+b c last+done ", 1: "b c last+done ", 5: "last+done ", 9: "last+done "} {
-		if got := spelled(enc.frames(steps, after)); got != want {
+		if got := spelled(enc.frames(steps, after, new(gathered))); got != want {
 			t.Errorf("after %d: %q, want %q", after, got, want)
 		}
 	}
