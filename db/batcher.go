@@ -5,11 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 const (
 	// batchFlights is how many statements of one batcher are under way at most.
 	batchFlights = 2
+	// batchEnough is how many calls are worth a second statement beside the first.
+	// Fewer wait for its end: a second one for whatever comes would mostly carry
+	// one call, and cost as much as for many.
+	batchEnough = 16
+	// batchPatience is how long fewer wait: the first may be held up by a lock.
+	batchPatience = 10 * time.Millisecond
 	// batchMost is how many calls one statement answers at most.
 	batchMost = 64
 )
@@ -24,6 +31,7 @@ type batcher[Q, A any] struct {
 	mu      sync.Mutex
 	flying  int
 	waiting []*waiter[Q, A] // pointers, because calls are large
+	hurry   *time.Timer     // set off by the first that waits for a statement under way
 }
 
 type waiter[Q, A any] struct {
@@ -43,9 +51,11 @@ func (b *batcher[Q, A]) do(ctx context.Context, call Q) (A, error) {
 	w := &waiter[Q, A]{ctx: ctx, call: call, done: make(chan outcome[A], 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
-	if b.flying < batchFlights {
-		b.flying++
-		go b.fly()
+	switch {
+	case b.flying == 0 || len(b.waiting) >= batchEnough:
+		b.launch()
+	case len(b.waiting) == 1:
+		b.hurryUp()
 	}
 	b.mu.Unlock()
 	select {
@@ -55,6 +65,29 @@ func (b *batcher[Q, A]) do(ctx context.Context, call Q) (A, error) {
 		var none A
 		return none, translateIn(ctx, ctx.Err())
 	}
+}
+
+// launch begins a flight, unless there are enough. It needs b.mu, as does hurryUp.
+func (b *batcher[Q, A]) launch() {
+	if b.flying < batchFlights {
+		b.flying++
+		go b.fly()
+	}
+}
+
+// hurryUp lets those that wait now have a flight of their own when they wait too long.
+func (b *batcher[Q, A]) hurryUp() {
+	if b.hurry != nil {
+		b.hurry.Reset(batchPatience)
+		return
+	}
+	b.hurry = time.AfterFunc(batchPatience, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.waiting) > 0 {
+			b.launch()
+		}
+	})
 }
 
 // fly sends statements until nobody waits.
@@ -83,6 +116,9 @@ func (b *batcher[Q, A]) next() []*waiter[Q, A] {
 	if len(batch) == 0 {
 		b.flying--
 		b.waiting = nil
+	}
+	if b.hurry != nil && len(b.waiting) == 0 {
+		b.hurry.Stop()
 	}
 	return batch
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // gate lets statements of a batcher through one by one and notes their calls.
@@ -54,8 +55,8 @@ func TestCallsThatWaitShareAStatement(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
 		b := &batcher[int, int]{send: g.send}
 		answers := ask(t.Context(), b, 1, 2, 3, 4, 5)
-		if want := [][]int{{1}, {2}}; !slices.EqualFunc(g.sent, want, slices.Equal) {
-			t.Errorf("sent %v at first, want %v: who is alone waits for nobody", g.sent, want)
+		if want := [][]int{{1}}; !slices.EqualFunc(g.sent, want, slices.Equal) {
+			t.Errorf("sent %v at first, want %v: who is alone waits for nobody, few wait for a statement's end", g.sent, want)
 		}
 		close(g.open)
 		for call, got := range answers() {
@@ -63,13 +64,47 @@ func TestCallsThatWaitShareAStatement(t *testing.T) {
 				t.Errorf("%d: %d, %v", call, got.answer, got.err)
 			}
 		}
-		if want := [][]int{{1}, {2}, {3, 4, 5}}; !slices.EqualFunc(g.sent, want, slices.Equal) {
+		if want := [][]int{{1}, {2, 3, 4, 5}}; !slices.EqualFunc(g.sent, want, slices.Equal) {
 			t.Errorf("sent %v, want %v", g.sent, want)
 		}
 		synctest.Wait()
 		if b.flying != 0 || len(b.waiting) != 0 {
 			t.Errorf("%d statements and %d calls are left", b.flying, len(b.waiting))
 		}
+	})
+}
+
+func TestManyCallsAreWorthASecondStatement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: make(chan struct{})}
+		b := &batcher[int, int]{send: g.send}
+		calls := make([]int, 1+2*batchEnough)
+		for i := range calls {
+			calls[i] = 100 + i
+		}
+		answers := ask(t.Context(), b, calls...)
+		if len(g.sent) != batchFlights || len(g.sent[1]) != batchEnough {
+			t.Errorf("sent %v", g.sent)
+		}
+		close(g.open)
+		answers()
+	})
+}
+
+func TestAHeldStatementHoldsUpOthersForAMomentOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: make(chan struct{})}
+		b := &batcher[int, int]{send: g.send}
+		answers := ask(t.Context(), b, 1, 2, 3)
+		<-time.After(batchPatience) // of the bubble's clock
+		synctest.Wait()
+		if want := [][]int{{1}, {2, 3}}; !slices.EqualFunc(g.sent, want, slices.Equal) {
+			t.Errorf("sent %v, want %v", g.sent, want)
+		}
+		close(g.open)
+		answers()
 	})
 }
 

@@ -248,7 +248,11 @@ func (q *Queries) listOnce(ctx context.Context, dst any, sql string, args ...any
 	if q.tx != nil {
 		once.on = q.tx
 	}
-	return translateIn(ctx, once.SelectContext(ctx, dst, asSent(args)...))
+	rows, err := once.QueryxContext(ctx, asSent(args)...)
+	if err == nil {
+		err = scanAll(rows, dst)
+	}
+	return translateIn(ctx, err)
 }
 
 // ChunkRef names a chunk.

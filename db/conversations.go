@@ -50,8 +50,8 @@ func JSON(raw []byte) types.NullJSONText { return types.NullJSONText{JSONText: r
 const (
 	conversationColumns = `account_id, conversation_id, surface, app_id, agent_id, model_id, title, system_prompt,
 	last_seq, input_tokens, output_tokens, preview, created_at, last_message_at, end_user`
-	messageColumns = `account_id, conversation_id, seq, message_id, role, content, thought, citations, turn_id,
-	model_id, image_id, image_ids, created_at`
+	// messageContents are what a reader of one conversation does not know.
+	messageContents = `seq, message_id, role, content, thought, citations, turn_id, model_id, image_id, image_ids, created_at`
 )
 
 // InsertConversation stores a conversation without messages.
@@ -129,11 +129,10 @@ func (q *Queries) Sessions(ctx context.Context, accountID string, f SessionFilte
 
 // MessagesBefore returns the newest messages after skipping some, the oldest of them first.
 func (q *Queries) MessagesBefore(ctx context.Context, accountID, conversationID string, skip, limit int) ([]Message, error) {
-	ms := []Message{}
-	err := q.list(ctx, &ms, `
-		select `+messageColumns+`
+	return q.messages(ctx, `
+		select `+messageContents+`
 		from (
-			select `+messageColumns+`
+			select `+messageContents+`
 			from messages
 			where account_id = $1 and conversation_id = $2
 			order by seq desc
@@ -141,19 +140,26 @@ func (q *Queries) MessagesBefore(ctx context.Context, accountID, conversationID 
 		) page
 		order by seq`,
 		accountID, conversationID, skip, limit)
-	return ms, err
 }
 
 // Messages lists a conversation's messages after a number, the oldest first.
 func (q *Queries) Messages(ctx context.Context, accountID, conversationID string, afterSeq int64, limit int) ([]Message, error) {
-	ms := []Message{}
-	err := q.list(ctx, &ms, `
-		select `+messageColumns+`
+	return q.messages(ctx, `
+		select `+messageContents+`
 		from messages
 		where account_id = $1 and conversation_id = $2 and seq > $3
 		order by seq
 		limit $4`,
 		accountID, conversationID, afterSeq, limit)
+}
+
+// messages reads messages of one conversation, whose name is not sent with each.
+func (q *Queries) messages(ctx context.Context, sql, accountID, conversationID string, args ...any) ([]Message, error) {
+	ms := []Message{}
+	err := q.list(ctx, &ms, sql, append([]any{accountID, conversationID}, args...)...)
+	for i := range ms {
+		ms[i].AccountID, ms[i].ConversationID = accountID, conversationID
+	}
 	return ms, err
 }
 
@@ -161,7 +167,7 @@ func (q *Queries) Messages(ctx context.Context, accountID, conversationID string
 func (q *Queries) MessagesOf(ctx context.Context, accountID string, conversationIDs []string, perConversation int) ([]Message, error) {
 	ms := []Message{}
 	err := q.list(ctx, &ms, `
-		select `+messageColumns+`
+		select account_id, conversation_id, `+messageContents+`
 		from (
 			select m.*, row_number() over (partition by conversation_id order by seq desc) as newest
 			from messages m

@@ -166,8 +166,6 @@ type registry struct {
 
 // statement is one that is ready to run, prepared or not.
 type statement interface {
-	GetContext(ctx context.Context, dst any, args ...any) error
-	SelectContext(ctx context.Context, dst any, args ...any) error
 	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
 	QueryxContext(ctx context.Context, args ...any) (*sqlx.Rows, error)
 }
@@ -176,14 +174,6 @@ type statement interface {
 type plain struct {
 	on  sqlx.ExtContext
 	sql string
-}
-
-func (p plain) GetContext(ctx context.Context, dst any, args ...any) error {
-	return sqlx.GetContext(ctx, p.on, dst, p.sql, args...)
-}
-
-func (p plain) SelectContext(ctx context.Context, dst any, args ...any) error {
-	return sqlx.SelectContext(ctx, p.on, dst, p.sql, args...)
 }
 
 func (p plain) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
@@ -285,24 +275,16 @@ func asText(raw types.JSONText) string {
 }
 
 // get reads one row into dst; no row is ErrNotFound.
-func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) (err error) {
-	span := spanOf(ctx, sql)
-	defer func() { endSpan(span, err) }()
-	q, err = q.within(ctx, sql)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := limited(ctx, statementMax)
-	defer cancel()
-	s, err := q.stmt(ctx, sql)
-	if err != nil {
-		return translateIn(ctx, err)
-	}
-	return q.prepared.told(ctx, s.GetContext(ctx, dst, asSent(args)...))
+func (q *Queries) get(ctx context.Context, dst any, sql string, args ...any) error {
+	return q.read(ctx, scanOne, dst, sql, args)
 }
 
 // list reads all rows into the slice behind dst.
-func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) (err error) {
+func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) error {
+	return q.read(ctx, scanAll, dst, sql, args)
+}
+
+func (q *Queries) read(ctx context.Context, scan func(*sqlx.Rows, any) error, dst any, sql string, args []any) (err error) {
 	span := spanOf(ctx, sql)
 	defer func() { endSpan(span, err) }()
 	q, err = q.within(ctx, sql)
@@ -315,7 +297,11 @@ func (q *Queries) list(ctx context.Context, dst any, sql string, args ...any) (e
 	if err != nil {
 		return translateIn(ctx, err)
 	}
-	return q.prepared.told(ctx, s.SelectContext(ctx, dst, asSent(args)...))
+	rows, err := s.QueryxContext(ctx, asSent(args)...) //nolint:rowserrcheck // scan checks it
+	if err == nil {
+		err = scan(rows, dst)
+	}
+	return q.prepared.told(ctx, err)
 }
 
 // exec runs a statement and returns how many rows it touched.

@@ -190,13 +190,14 @@ func (l *limitedPayers) add(payer string) {
 	l.until[payer] = time.Now().Add(limitedFor)
 }
 
-// beginning is a turn's beginning in the form in which it is sent.
+// beginning is a turn's beginning in the form in which it is sent. What is null or empty is left out: reading a
+// member of JSON costs Postgres more than most of what it does with it.
 type beginning struct {
 	N              int            `json:"n"`
 	AccountID      string         `json:"account_id"`
 	TurnID         string         `json:"turn_id"`
 	Surface        string         `json:"surface"`
-	ConversationID *string        `json:"conversation_id"`
+	ConversationID *string        `json:"conversation_id,omitzero"`
 	AppID          string         `json:"app_id"`
 	KeyID          string         `json:"key_id"`
 	ModelID        string         `json:"model_id"`
@@ -206,17 +207,17 @@ type beginning struct {
 	InputTokens    int64          `json:"input_tokens"`
 	Options        types.JSONText `json:"options"`
 	CreatedAt      time.Time      `json:"created_at"`
-	EndUser        *string        `json:"end_user"`
+	EndUser        *string        `json:"end_user,omitzero"`
 	Unstored       bool           `json:"unstored"`
-	MessageID      string         `json:"message_id"`
-	Content        string         `json:"content"`
-	ImageIDs       []string       `json:"image_ids"`
+	MessageID      string         `json:"message_id,omitzero"`
+	Content        string         `json:"content,omitzero"`
+	ImageIDs       []string       `json:"image_ids,omitzero"`
 	IsNew          bool           `json:"is_new"` // the conversation
-	AgentID        *string        `json:"agent_id"`
-	OwnModelID     *string        `json:"own_model_id"` // the conversation's
-	Title          string         `json:"title"`
-	SystemPrompt   string         `json:"system_prompt"`
-	OwnEndUser     *string        `json:"own_end_user"`
+	AgentID        *string        `json:"agent_id,omitzero"`
+	OwnModelID     *string        `json:"own_model_id,omitzero"` // the conversation's
+	Title          string         `json:"title,omitzero"`
+	SystemPrompt   string         `json:"system_prompt,omitzero"`
+	OwnEndUser     *string        `json:"own_end_user,omitzero"`
 }
 
 // row is the beginning as number n of a statement.

@@ -20,7 +20,7 @@ type Ending struct {
 	Plain      bool           // Begun told that the turn began together with others: it occupies nothing but money of its account's own row
 }
 
-// ended is a turn's end in the form in which it is sent.
+// ended is a turn's end in the form in which it is sent; see beginning.
 type ended struct {
 	N            int            `json:"n"`
 	AccountID    string         `json:"account_id"`
@@ -33,24 +33,24 @@ type ended struct {
 	OutputTokens int64          `json:"output_tokens"`
 	Estimated    bool           `json:"estimated"`
 	LastEvent    int64          `json:"last_event"`
-	Failure      *string        `json:"failure"`
-	FailureKind  *string        `json:"failure_kind"`
+	Failure      *string        `json:"failure,omitzero"`
+	FailureKind  *string        `json:"failure_kind,omitzero"`
 	EndedAt      *time.Time     `json:"ended_at"`
 	ModelID      string         `json:"model_id"`
 	EntryID      string         `json:"entry_id"`
-	MessageID    string         `json:"message_id"`
-	Preview      string         `json:"preview"`
-	Content      string         `json:"content"`
-	Thought      string         `json:"thought"`
-	Citations    types.JSONText `json:"citations"`
+	MessageID    string         `json:"message_id,omitzero"`
+	Preview      string         `json:"preview,omitzero"`
+	Content      string         `json:"content,omitzero"`
+	Thought      string         `json:"thought,omitzero"`
+	Citations    types.JSONText `json:"citations,omitzero"`
 	Previous     int64          `json:"previous"`
 	FirstEvent   int64          `json:"first_event"`
-	Events       types.JSONText `json:"events"`
-	ToldID       string         `json:"told_id"`
-	ToldKind     string         `json:"told_kind"`
-	Told         types.JSONText `json:"told"`
-	Nothing      bool           `json:"nothing"`
-	FirstMs      *int64         `json:"first_ms"`
+	Events       types.JSONText `json:"events,omitzero"`
+	ToldID       string         `json:"told_id,omitzero"`
+	ToldKind     string         `json:"told_kind,omitzero"`
+	Told         types.JSONText `json:"told,omitzero"`
+	Nothing      bool           `json:"nothing,omitzero"`
+	FirstMs      *int64         `json:"first_ms,omitzero"`
 }
 
 // endedTurn is a turn with its ending.
@@ -61,13 +61,12 @@ type endedTurn struct {
 
 // row is the end as number n of a statement.
 func (t endedTurn) row(n int) ended {
-	none := types.JSONText("null")
 	e := ended{
 		N: n, AccountID: t.turn.AccountID, TurnID: t.turn.ID, Owner: t.turn.Owner, Generation: t.turn.Generation, State: t.turn.State,
 		CostMicros: t.turn.CostMicros, InputTokens: t.turn.InputTokens, OutputTokens: t.turn.OutputTokens, Estimated: t.turn.Estimated,
 		LastEvent: t.turn.LastEvent, Failure: t.turn.Failure, FailureKind: t.turn.FailureKind, ModelID: t.turn.ModelID,
 		EntryID: t.ending.EntryID, Preview: t.ending.Preview, Previous: t.ending.Previous, FirstEvent: t.ending.FirstEvent,
-		Citations: none, Events: none, Told: none, Nothing: t.ending.Nothing, FirstMs: t.turn.FirstMs,
+		Events: t.ending.Events, Nothing: t.ending.Nothing, FirstMs: t.turn.FirstMs,
 	}
 	if t.turn.EndedAt != nil {
 		at := t.turn.EndedAt.UTC()
@@ -78,9 +77,6 @@ func (t endedTurn) row(n int) ended {
 		if m.Citations.Valid {
 			e.Citations = m.Citations.JSONText
 		}
-	}
-	if t.ending.Events != nil {
-		e.Events = t.ending.Events
 	}
 	if told := t.ending.Told; told != nil {
 		e.ToldID, e.ToldKind, e.Told = told.ID, told.Kind, told.Payload

@@ -87,14 +87,14 @@ const (
 		), created as (
 			insert into conversations (account_id, conversation_id, surface, app_id, agent_id, model_id, title,
 				system_prompt, last_seq, created_at, last_message_at, end_user)
-			select account_id, conversation_id, surface, app_id, agent_id, own_model_id, title, system_prompt,
-				case when message_id = '' then 0 else 1 end, created_at, created_at, own_end_user
+			select account_id, conversation_id, surface, app_id, agent_id, own_model_id, coalesce(title, ''), coalesce(system_prompt, ''),
+				case when message_id <> '' then 1 else 0 end, created_at, created_at, own_end_user
 			from funded
 			where is_new
 			returning account_id, conversation_id, last_seq
 		), asked as (
 			insert into messages (account_id, conversation_id, seq, message_id, role, content, turn_id, created_at, image_ids)
-			select f.account_id, f.conversation_id, c.last_seq, f.message_id, 'user', f.content, f.turn_id, f.created_at, f.image_ids
+			select f.account_id, f.conversation_id, c.last_seq, f.message_id, 'user', coalesce(f.content, ''), f.turn_id, f.created_at, f.image_ids
 			from (select * from touched union all select * from created) c
 			join funded f on f.account_id = c.account_id and f.conversation_id = c.conversation_id
 			where f.message_id <> ''
@@ -108,7 +108,7 @@ const (
 			from (
 				select account_id, conversation_id, sum(input_tokens)::bigint as input, sum(output_tokens)::bigint as output,
 					count(*) filter (where message_id <> '') as answers, max(ended_at) filter (where message_id <> '') as at,
-					(array_agg(preview order by n desc) filter (where message_id <> ''))[1] as preview
+					(array_agg(coalesce(preview, '') order by n desc) filter (where message_id <> ''))[1] as preview
 				from ended
 				where conversation_id is not null
 				group by account_id, conversation_id
@@ -119,7 +119,7 @@ const (
 			insert into messages (account_id, conversation_id, seq, message_id, role, content, thought, citations,
 				turn_id, model_id, created_at)
 			select e.account_id, e.conversation_id, c.seq + row_number() over (partition by e.account_id, e.conversation_id order by e.n),
-				e.message_id, 'assistant', e.content, e.thought, e.citations, e.turn_id, e.model_id, e.ended_at
+				e.message_id, 'assistant', coalesce(e.content, ''), coalesce(e.thought, ''), e.citations, e.turn_id, e.model_id, e.ended_at
 			from ended e
 			join conversation c on c.account_id = e.account_id and c.conversation_id = e.conversation_id
 			where e.message_id <> ''

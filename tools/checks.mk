@@ -75,8 +75,8 @@ search-bench: ## Measure searches among 1,000, 20,000 and 100,000 chunks; takes 
 faults: ## Kill, besiege and overdraw several servers for about half an hour; the tests have a short form
 	@PARLEY_FAULTS_LONG=1 go run ./tools/withdb go test -count=1 -timeout=90m -v ./tools/faults
 
-pgbouncer: ## Run two servers behind a PgBouncer in transaction mode (needs Debian's package pgbouncer)
-	@go run ./tools/withdb go test -count=1 -timeout=10m -tags pgbouncer -run TestServersBehindPgBouncer -v ./tools/faults
+pgbouncer: ## Run two servers behind a PgBouncer in transaction mode: the system's, else Debian's package, which is brought along
+	@tools/checks/pgbouncer/run
 
 pgvector: ## Search by vectors on a Postgres that has pgvector, which is brought along
 	@tools/checks/pgvector/run

@@ -77,7 +77,9 @@ func connector(cfg Config) func(baseURL, apiKey string, trusted bool) (provider.
 	return func(baseURL, apiKey string, trusted bool) (provider.Provider, error) {
 		o := provider.OpenAIOptions{BaseURL: baseURL, Key: apiKey}
 		if !trusted {
-			o.Client = outbound.NewClient(outbound.Options{Allow: cfg.allowed})
+			o.Client = outbound.NewClient(outbound.Options{
+				Allow: cfg.allowed, Timeout: provider.AnswerTimeout, BodyBytesMax: 2 * provider.PictureBytesMax, RedirectsMax: -1,
+			})
 		}
 		return provider.NewOpenAI(o), nil
 	}

@@ -24,7 +24,43 @@ const (
 	jsonNameMax = 1024
 	// bodyTimeout is how long a caller may take to send a body.
 	bodyTimeout = 30 * time.Second
+	// restTimeout is how long one may take to send what nobody wants of a body, before the answer begins without it.
+	restTimeout = 10 * time.Second
+	// restMax bounds the bytes that are read of it; beyond, the connection is closed.
+	restMax = 256 << 10
 )
+
+// arriving is a request's body as it comes. It knows how its sender keeps up.
+type arriving struct {
+	io.ReadCloser       // nil for a request without a body
+	unasked       bool  // the sender waits to be told that the body is wanted
+	ended         error // of the latest read: io.EOF when all has come, else why the rest does not
+}
+
+// Read reads the next piece.
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	a.unasked, a.ended = false, err
+	return n, err
+}
+
+// takeRest reads what is left of a body before its answer begins, so that the
+// connection can be used again. The standard library does so too, but would wait
+// for ever for one that does not come: the deadline that has passed makes it close the connection.
+func (a *arriving) takeRest(control *http.ResponseController) {
+	if a.ReadCloser == nil || errors.Is(a.ended, io.EOF) {
+		return
+	}
+	if a.ended == nil && !a.unasked {
+		_ = control.SetReadDeadline(time.Now().Add(restTimeout)) // not supported by test recorders
+		_, _ = io.CopyN(io.Discard, a, restMax)
+	}
+	end := time.Now()
+	if errors.Is(a.ended, io.EOF) {
+		end = time.Time{}
+	}
+	_ = control.SetReadDeadline(end)
+}
 
 // body is a request body that was read, decoded and validated once. The
 // generated strict wrapper binds value (see ValidatedValue in the generator's
@@ -55,13 +91,13 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders
 	raw, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, limit)
-	_ = control.SetReadDeadline(time.Time{})
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return nil, tooLarge(limit)
 	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "The request body could not be read.").Because(err)
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	b := newBody(raw)
 	r.Body = b
 	return b, nil

@@ -30,6 +30,9 @@ func (e *Edge) write(w http.ResponseWriter, r *http.Request, s Surface, err erro
 	if !begun && errors.Is(err, idempotency.ErrTaken) && e.repeatTaken(w, r) {
 		return // no fault: the other request's answer is this one's
 	}
+	if begun && rec.gone {
+		return // no fault of ours
+	}
 	f := faultOf(err)
 	noteOf(r.Context()).fault = f
 	if begun {

@@ -28,6 +28,8 @@ const (
 	partsMax = 256
 	// textPartMax bounds a part that is no file, in bytes.
 	textPartMax = 64 << 10
+	// uploadRateMin is the least that a form may come by, in bytes a second, once bodyTimeout is over.
+	uploadRateMin = 4 << 10
 )
 
 // Upload is a file of a form. Its bytes lie in a file without a name, on the
@@ -66,7 +68,7 @@ type form struct {
 // means is in the schema.
 func (o *operation) validateMultipart(w http.ResponseWriter, r *http.Request) error {
 	control := http.NewResponseController(w)
-	r.Body = http.MaxBytesReader(w, patient{r.Body, control}, o.maxUpload)
+	r.Body = http.MaxBytesReader(w, &patient{ReadCloser: r.Body, control: control, began: time.Now()}, o.maxUpload)
 	reader, err := r.MultipartReader()
 	if err != nil {
 		return fault.New(fault.Invalid, "The request body is not a valid form.").Because(err)
@@ -84,16 +86,25 @@ func (o *operation) validateMultipart(w http.ResponseWriter, r *http.Request) er
 	return f.leave(r)
 }
 
-// patient is a body whose sender may take bodyTimeout for each piece of it.
+// patient is a body whose sender may take bodyTimeout for each piece of it, and
+// for all of it as much more as uploadRateMin allows.
 type patient struct {
 	io.ReadCloser
 	control *http.ResponseController
+	began   time.Time
+	come    int64 // bytes so far
 }
 
 // Read reads the next piece.
-func (p patient) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders
-	return p.ReadCloser.Read(b)
+func (p *patient) Read(b []byte) (int, error) {
+	end, slowest := time.Now().Add(bodyTimeout), p.began.Add(bodyTimeout+time.Duration(p.come/uploadRateMin)*time.Second)
+	if slowest.Before(end) {
+		end = slowest
+	}
+	_ = p.control.SetReadDeadline(end) // not supported by test recorders
+	n, err := p.ReadCloser.Read(b)
+	p.come += int64(n)
+	return n, err
 }
 
 func (f form) read(reader *multipart.Reader) error {

@@ -61,10 +61,12 @@ func WantsEvents(ctx context.Context) bool { return noteOf(ctx).events }
 // at the answer's beginning; the server has none of its own, because streams last.
 type recorder struct {
 	http.ResponseWriter
+	body    arriving      // of the request
 	streams *atomic.Int64 // counts it while it is a stream of events
 	stream  bool
 	status  int
 	bytes   int64
+	gone    bool // the client, or it takes nothing any more
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -82,7 +84,9 @@ func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 		w.noteStream()
-		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
+		control := http.NewResponseController(w.ResponseWriter)
+		w.body.takeRest(control)
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -94,6 +98,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	w.gone = w.gone || err != nil
 	return n, err
 }
 
@@ -112,7 +117,12 @@ func (e *Edge) observe(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("X-Request-Id", n.requestID)
 		h["X-Content-Type-Options"], h["X-Frame-Options"], h["Cache-Control"] = noSniff, denied, notStored
-		next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), noteKey, n)))
+		r = r.WithContext(context.WithValue(r.Context(), noteKey, n))
+		if r.Body != nil && r.Body != http.NoBody {
+			rec.body = arriving{ReadCloser: r.Body, unasked: r.Header.Get("Expect") != ""}
+			r.Body = &rec.body
+		}
+		next.ServeHTTP(rec, r)
 		took := time.Since(start)
 		e.measure(rec, n, took)
 		e.endSpan(span, rec, n)

@@ -12,9 +12,13 @@ import (
 	"parley/impl/core/turn"
 )
 
-// heartbeatEvery is the silence after which a comment is sent, so that proxies
-// keep the connection; parsers that know no comments rarely see one.
-const heartbeatEvery = 10 * time.Second
+const (
+	// heartbeatEvery is the silence after which a comment is sent, so that proxies
+	// keep the connection; parsers that know no comments rarely see one.
+	heartbeatEvery = 10 * time.Second
+	// openWithin is how long the headers wait for the first event, to be sent with it: a stream is seen to be open by then.
+	openWithin = 20 * time.Millisecond
+)
 
 // EventStream writes server-sent events. It is the only writer of them:
 // headers, no proxy buffering, a flush and a deadline for what is sent together, heartbeats.
@@ -32,8 +36,8 @@ type EventStream struct {
 	err      error
 }
 
-// NewEventStream sends status and headers at once, so that the client sees the
-// stream open before the first event. Close it before the handler returns.
+// NewEventStream sends status and headers with the first event, or within openWithin, so that the client sees the
+// stream open before an event that takes its time. Close it before the handler returns.
 func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -41,9 +45,9 @@ func NewEventStream(w http.ResponseWriter, status int) *EventStream {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(status)
 	s := &EventStream{w: w, control: http.NewResponseController(w)}
-	_ = s.control.Flush()
-	s.written = time.Now()
-	s.beat = time.AfterFunc(heartbeatEvery, s.heartbeat)
+	s.mu.Lock() // the timer reads its field
+	defer s.mu.Unlock()
+	s.beat = time.AfterFunc(openWithin, s.heartbeat)
 	return s
 }
 
@@ -93,12 +97,16 @@ func appendLine(dst []byte, f turn.Frame) ([]byte, error) {
 	return append(dst, raw...), err
 }
 
-// heartbeat sends a comment, unless something was written since it was set off:
+// heartbeat sends a comment, or first the headers, unless something was written since it was set off:
 // setting it off with each write would cost more than most writes.
 func (s *EventStream) heartbeat() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
+		return
+	}
+	if s.written.IsZero() {
+		s.open()
 		return
 	}
 	if silent := time.Since(s.written); silent < heartbeatEvery {
@@ -108,6 +116,14 @@ func (s *EventStream) heartbeat() {
 	s.take()
 	s.buf = append(s.buf, ":\n\n"...)
 	if s.write() == nil {
+		s.beat.Reset(heartbeatEvery)
+	}
+}
+
+// open sends what no event has taken along. It needs s.mu.
+func (s *EventStream) open() {
+	s.written = time.Now()
+	if s.err = s.control.Flush(); s.err == nil {
 		s.beat.Reset(heartbeatEvery)
 	}
 }

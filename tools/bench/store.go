@@ -127,6 +127,32 @@ func (b *bench) fill(dsn string, inserts []string) error {
 	return nil
 }
 
+// speed is how fast statements go and what one costs.
+type speed struct {
+	rate             float64 // a second
+	client, postgres float64 // processor time of each side, µs
+}
+
+type speeds []speed
+
+// String tells the medians.
+func (s speeds) String() string {
+	of := func(figure func(speed) float64) float64 {
+		var all []float64
+		for _, one := range s {
+			all = append(all, figure(one))
+		}
+		return median(all)
+	}
+	return fmt.Sprintf("%.0f/s at %.0f + %.0f µs", of(func(s speed) float64 { return s.rate }),
+		of(func(s speed) float64 { return s.client }), of(func(s speed) float64 { return s.postgres }))
+}
+
+// cost completes a speed: many statements took the client so many seconds of processor time, and Postgres what it used since.
+func (b *bench) cost(rate, many, client, postgresBefore float64) speed {
+	return speed{rate: rate, client: client / many * 1e6, postgres: (cpuOfPostgres(b.rig.postgres.PID()) - postgresBefore) / many * 1e6}
+}
+
 func (b *bench) compareStore(program, dsn string, s statement) error {
 	script, err := b.script(dsn, s)
 	if err != nil {
@@ -134,7 +160,8 @@ func (b *bench) compareStore(program, dsn string, s statement) error {
 	}
 	var worst, note = 1e9, ""
 	for _, conns := range []int{8, 64} {
-		var ratios, ours, theirs []float64
+		var ratios []float64
+		var ours, theirs speeds
 		for round := range b.rounds {
 			their, err := b.pgbench(program, script, s, conns, round)
 			if err != nil {
@@ -144,9 +171,9 @@ func (b *bench) compareStore(program, dsn string, s statement) error {
 			if err != nil {
 				return err
 			}
-			ours, theirs, ratios = append(ours, our), append(theirs, their), append(ratios, our/their)
+			ours, theirs, ratios = append(ours, our), append(theirs, their), append(ratios, our.rate/their.rate)
 		}
-		note += fmt.Sprintf("%d connections: %.0f/s ÷ %.0f/s; ", conns, median(ours), median(theirs))
+		note += fmt.Sprintf("%d connections: %s ÷ %s; ", conns, ours, theirs)
 		worst = min(worst, median(ratios))
 	}
 	b.report.add(least("store layer ÷ pgbench, "+s.name, worst, s.atLeast, s.aim, "").with("the lower of both. %s", note))
@@ -192,35 +219,40 @@ func pgbench() (string, error) {
 	return found[len(found)-1], nil
 }
 
-var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
+var figures = regexp.MustCompile(`actually processed: (\d+)[\s\S]*tps = ([0-9.]+)`)
 
 // pgbench runs the script. Its time includes that of connecting, so that many clients get more of it.
-func (b *bench) pgbench(program, script string, s statement, conns, round int) (float64, error) {
+func (b *bench) pgbench(program, script string, s statement, conns, round int) (speed, error) {
 	socket, err := b.rig.socket()
 	if err != nil {
-		return 0, err
+		return speed{}, err
 	}
 	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2", "-T", strconv.Itoa(1 + conns/32), "-f", script, "-h", socket, "-U", "parley",
 		"-D", "round=" + strconv.Itoa(1+round+100*conns)}
 	for _, p := range s.parameters {
 		args = append(args, "-D", p)
 	}
-	out, err := exec.CommandContext(b.rig.ctx, program, append(args, "store")...).CombinedOutput()
+	before := cpuOfPostgres(b.rig.postgres.PID())
+	cmd := exec.CommandContext(b.rig.ctx, program, append(args, "store")...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("pgbench: %w\n%s", err, out)
+		return speed{}, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}
-	found := tps.FindSubmatch(out)
+	found := figures.FindSubmatch(out)
 	if found == nil {
-		return 0, fmt.Errorf("pgbench: %s", out)
+		return speed{}, fmt.Errorf("pgbench: %s", out)
 	}
-	return strconv.ParseFloat(string(found[1]), 64)
+	many, err := strconv.ParseFloat(string(found[1]), 64)
+	rate, failed := strconv.ParseFloat(string(found[2]), 64)
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return b.cost(rate, many, used.Seconds(), before), errors.Join(err, failed)
 }
 
 // callStore calls the method by as many callers as there are connections.
-func (b *bench) callStore(dsn string, s statement, conns, round int) (float64, error) {
+func (b *bench) callStore(dsn string, s statement, conns, round int) (speed, error) {
 	d, err := db.Open(b.rig.ctx, dsn, conns)
 	if err != nil {
-		return 0, err
+		return speed{}, err
 	}
 	defer func() { _ = d.Close() }()
 	var calls atomic.Int64
@@ -243,7 +275,8 @@ func (b *bench) callStore(dsn string, s statement, conns, round int) (float64, e
 	}
 	var ignored atomic.Int64
 	loop(&ignored, 1+conns*10_000, time.Now().Add(300*time.Millisecond)) // connections open, statements are prepared
-	begun := time.Now()
+	begun, used, before := time.Now(), cpu(os.Getpid()), cpuOfPostgres(b.rig.postgres.PID())
 	loop(&calls, 500_000+conns*1000, begun.Add(time.Second))
-	return float64(calls.Load()) / time.Since(begun).Seconds(), failure
+	many := float64(calls.Load())
+	return b.cost(many/time.Since(begun).Seconds(), many, cpu(os.Getpid())-used, before), failure
 }

@@ -2,26 +2,36 @@ package faults
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 )
 
-// Servers are killed while clients talk to them. Every answer that a client saw
-// to its end is stored as it was seen, with exactly one usage entry of the
-// tokens that the upstream reported; every other turn ends; no money is lost.
+// Servers are killed while the clients of eight accounts talk to them and an operator gives those money and takes some
+// back. At every moment each account's money is all there. Every answer that a client saw to its end is stored as it
+// was seen, with exactly one usage entry of the tokens that the upstream reported; every other turn ends.
 func TestKilledServersLoseNothingAcknowledged(t *testing.T) {
 	s, kills := seed(t), 20
 	if long() {
 		kills = 200
 	}
+	const accounts, credit = 8, 1_000_000_000
 	c := newCluster(t, 3, newUpstream(t, 8*time.Millisecond))
 	c.price(1_000)
-	a := c.account("unlimited", 1_000_000_000)
-	d := &driver{cluster: c, key: a.Key, stop: make(chan struct{})}
-	done := make(chan struct{})
-	go func() { d.run(12, s); close(done) }()
+	operator := c.operator()
+	stop := make(chan struct{})
+	var all, watching sync.WaitGroup
+	snapshots := 0
+	watching.Go(func() { snapshots = c.watchMoney(t, stop) })
+	drivers, adjusted, ids := make([]*driver, accounts), make([]int64, accounts), make([]string, accounts)
+	for i := range drivers {
+		a := c.account("unlimited", credit)
+		drivers[i], ids[i] = &driver{cluster: c, key: a.Key, stop: stop}, a.ID
+		all.Go(func() { drivers[i].run(4, s+uint64(i)) })
+		all.Go(func() { adjusted[i] = c.adjust(t, rand.New(rand.NewPCG(s, 1<<33+uint64(i))), operator, a.ID, stop) })
+	}
 	r := rand.New(rand.NewPCG(s, 1<<32))
 	for range kills {
 		<-time.After(time.Duration(100+r.IntN(500)) * time.Millisecond)
@@ -29,9 +39,15 @@ func TestKilledServersLoseNothingAcknowledged(t *testing.T) {
 		c.kill(i)
 		c.start(i)
 	}
-	close(d.stop)
-	<-done
-	c.check(t, a.ID, d.log)
+	close(stop)
+	all.Wait()
+	watching.Wait()
+	for i, d := range drivers {
+		c.check(t, ids[i], d.log)
+		c.checkOnce(t, ids[i])
+		c.checkGranted(t, ids[i], credit+adjusted[i])
+	}
+	t.Logf("%d kills, %d snapshots of all money", kills, snapshots)
 }
 
 // stored is what the database says of one turn.
@@ -80,8 +96,9 @@ func (c *cluster) check(t *testing.T, accountID string, log []saw) {
 			checkAnswer(t, seen, turns[seen.turn])
 		}
 	}
-	if found, err := c.db.Imbalances(t.Context()); err != nil || len(found) != 0 {
-		t.Errorf("the ledger does not balance: %+v, %v", found, err)
+	var wrong []string
+	if err := raw.Select(&wrong, unbalanced); err != nil || len(wrong) != 0 {
+		t.Errorf("the money of %v is not all there, %v", wrong, err)
 	}
 	if complete == 0 || resumed == 0 {
 		t.Errorf("%d answers seen to their end, %d of them after a resume: the campaign tested nothing", complete, resumed)

@@ -131,13 +131,19 @@ func (d *driver) part(server int, turnID string, question []byte, cursor string,
 	if err != nil {
 		return nil, seen{}, err
 	}
-	raw = bytes.ReplaceAll(raw, []byte(":\n\n"), nil) // heartbeats
 	out := seen{turn: res.Header.Get("Parley-Turn"), whole: bytes.Contains(raw, []byte("event: end\n")) && bytes.HasSuffix(raw, []byte("\n\n"))}
-	kept := 0
+	raw, out.last = kept(raw)
+	return raw, out, nil
+}
+
+// kept is a part of a stream up to its last id that came whole, without heartbeats, and that id.
+func kept(raw []byte) (part []byte, last string) {
+	raw = bytes.ReplaceAll(raw, []byte(":\n\n"), nil)
+	end := 0
 	for _, at := range idLine.FindAllSubmatchIndex(raw, -1) {
 		if bytes.HasPrefix(raw[at[1]:], []byte("\n\n")) {
-			kept, out.last = at[1]+2, string(raw[at[2]:at[3]])
+			end, last = at[1]+2, string(raw[at[2]:at[3]])
 		}
 	}
-	return raw[:kept], out, nil
+	return raw[:end], last
 }

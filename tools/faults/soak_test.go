@@ -29,6 +29,17 @@ type vitals struct {
 	Churned float64
 }
 
+// startMeasured starts n servers, the first of the cluster, and returns where each tells its metrics.
+func (c *cluster) startMeasured(n int) (metrics []string) {
+	c.t.Helper()
+	c.servers = make([]*process, n)
+	for i, port := range freePorts(c.t, n) {
+		metrics = append(metrics, fmt.Sprintf("127.0.0.1:%d", port))
+		c.startAs(i, binary, "PARLEY_METRICS_LISTEN="+metrics[i])
+	}
+	return metrics
+}
+
 // vitals are the sums over all servers, with their database.
 func (c *cluster) vitals(t *testing.T, metrics []string) vitals {
 	t.Helper()
@@ -77,12 +88,7 @@ func TestSoak(t *testing.T) {
 		return
 	}
 	c := newClusterWith(t, 0, newUpstream(t, 8*time.Millisecond), func(string) []string { return nil })
-	c.servers = make([]*process, 2)
-	var metrics []string
-	for i, port := range freePorts(t, 2) {
-		metrics = append(metrics, fmt.Sprintf("127.0.0.1:%d", port))
-		c.startAs(i, binary, "PARLEY_METRICS_LISTEN="+metrics[i])
-	}
+	metrics := c.startMeasured(2)
 	c.price(1_000)
 	a := c.account("unlimited", 1_000_000_000)
 	d := &driver{cluster: c, key: a.Key, stop: make(chan struct{}), load: *soakLoad}

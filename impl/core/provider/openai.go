@@ -14,6 +14,9 @@ import (
 	"parley/impl/outbound"
 )
 
+// AnswerTimeout bounds an answer, retries included.
+const AnswerTimeout = 10 * time.Minute
+
 // OpenAIOptions describe an OpenAI-compatible upstream. Zero values take the
 // defaults named.
 type OpenAIOptions struct {
@@ -23,7 +26,7 @@ type OpenAIOptions struct {
 
 	FirstByteTimeout time.Duration // from sending the request to the first line of the answer; 60 s
 	IdleTimeout      time.Duration // between two lines of an answer; 30 s
-	TotalTimeout     time.Duration // the whole answer, retries included; 10 min
+	TotalTimeout     time.Duration // the whole answer, retries included; AnswerTimeout
 
 	RetriesMax    int           // further attempts before the first byte; 2, negative for none
 	RetryDelayMax time.Duration // longest wait for a retry; a longer Retry-After ends the call; 5 s
@@ -35,7 +38,7 @@ type OpenAIOptions struct {
 func (o OpenAIOptions) withDefaults() OpenAIOptions {
 	setDefault(&o.FirstByteTimeout, 60*time.Second)
 	setDefault(&o.IdleTimeout, 30*time.Second)
-	setDefault(&o.TotalTimeout, 10*time.Minute)
+	setDefault(&o.TotalTimeout, AnswerTimeout)
 	setDefault(&o.RetriesMax, 2)
 	setDefault(&o.RetryDelayMax, 5*time.Second)
 	setDefault(&o.EventBytesMax, 512<<10)

@@ -18,8 +18,12 @@ import (
 	"parley/impl/core/key"
 )
 
-// nameMax bounds the characters of a name.
-const nameMax = 200
+const (
+	// nameMax bounds the characters of a name.
+	nameMax = 200
+	// emailMax bounds those of an address.
+	emailMax = 254
+)
 
 // LinkLife is how long a one-time link sets a password.
 const LinkLife = 72 * time.Hour
@@ -98,11 +102,13 @@ func (s *Service) newUser(in CreateInput) db.User {
 	}
 }
 
-func normal(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// normal is the form in which an address is kept and compared. The spaces that people type around it are
+// ASCII; others are the address's own, as the document admits them.
+func normal(email string) string { return strings.ToLower(strings.Trim(email, " \t\r\n")) }
 
 func check(u db.User) error {
 	switch {
-	case !emailForm.MatchString(u.Email) || len(u.Email) > 254:
+	case !emailForm.MatchString(u.Email) || utf8.RuneCountInString(u.Email) > emailMax:
 		return fault.New(fault.Invalid, "An e-mail address reads name@host.")
 	case utf8.RuneCountInString(u.Name) > nameMax:
 		return fault.New(fault.Invalid, "A name has at most %d characters.", nameMax)

@@ -2,6 +2,7 @@ package user_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -158,5 +159,20 @@ func TestBadPeopleAreRefused(t *testing.T) {
 	var none db.User
 	if got, err := b.people.Get(t.Context(), b.account, "user_none"); fault.KindOf(err) != fault.NotFound || got.ID != none.ID {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestAnAddressIsWhatTheDocumentAdmits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	long := strings.Repeat("ä", 200) + "@" + strings.Repeat("ö", 53)
+	for _, email := range []string{"µ@\u0085", "\u00a0@\u2003", long} {
+		in := user.CreateInput{AccountID: b.account, Role: key.Member, Email: email}
+		if _, err := b.people.Create(t.Context(), in); err != nil {
+			t.Errorf("%q: %v", email, err)
+		}
+		if u, err := b.people.Find(t.Context(), email); err != nil || u.Email != email {
+			t.Errorf("%q is found as %q: %v", email, u.Email, err)
+		}
 	}
 }
