@@ -17,8 +17,8 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: build
-build: ## Build bin/parley
-	@go build $(GOFLAGS_BUILD) -o bin/parley ./impl/cmd/parley
+build: ## Build bin/parley, which needs no library of the system
+	@CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/parley ./impl/cmd/parley
 
 .PHONY: run
 run: build ## Build and serve on 127.0.0.1:8080 with an embedded Postgres

@@ -105,8 +105,8 @@ dashboard: build ## Draw the dashboard of a busy server by Grafana's own compone
 blob-clouds: build ## Keep files in servers of S3's, Google's and Azure's protocols that others wrote
 	@tools/blobclouds/run
 
-image: ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
-	@CGO_ENABLED=0 $(MAKE) --no-print-directory build && tools/deploy/container/build
+image: build ## Build the container image parley:latest by buildah, podman or docker; nothing is downloaded
+	@tools/deploy/container/build
 
 image-check: image ## Serve from the image's root, read-only and without privileges (needs root and Debian's package buildah)
 	@container=$$(buildah from parley:latest) && trap 'buildah rm "$$container" >/dev/null' EXIT && \

@@ -74,7 +74,7 @@ type Document struct {
 
 // LoadDocument reads the bundle, as JSON. It fails when an operation lacks what the edge has to know of it.
 func LoadDocument(raw []byte) (*Document, error) {
-	spec, err := openapi3.NewLoader().LoadFromData(raw)
+	spec, err := openapi3.NewLoader().LoadFromData(essential(raw))
 	if err != nil {
 		return nil, fmt.Errorf("load document: %w", err)
 	}
@@ -189,9 +189,6 @@ func (o *operation) readBody(op *openapi3.Operation) {
 		return
 	}
 	body := op.RequestBody.Value
-	for _, media := range body.Content {
-		media.Examples, media.Example = nil, nil
-	}
 	o.needed = body.Required
 	if media := body.Content["application/json"]; media != nil && media.Schema != nil {
 		o.json = media.Schema.Value

@@ -70,6 +70,7 @@ func newRig(ctx context.Context) (_ *rig, err error) {
 	}
 	g.binary = filepath.Join(folder, "parley")
 	build := exec.CommandContext(ctx, "go", "build", "-tags", "bench,disable_grpc_modules", "-trimpath", "-ldflags", "-s -w", "-o", g.binary, "./impl/cmd/parley")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the server: %w\n%s", err, out)
 	}

@@ -19,13 +19,21 @@ func (f *forms) fits(v turn.View, e turn.Event) bool {
 
 // of is the form of the text of a kind.
 func (f *forms) of(v turn.View, kind string) *turn.Form {
-	hole := turn.Hole
-	form, delta := &f.content, gen.ChatCompletionDelta{Content: &hole}
+	form := &f.content
 	if kind == turn.Thought {
-		form, delta = &f.reasoning, gen.ChatCompletionDelta{ReasoningContent: &hole}
+		form = &f.reasoning
 	}
 	if *form == nil {
-		*form = turn.FormOf(choice(v, delta, nil).Data)
+		*form = formOf(v, kind)
 	}
 	return *form
+}
+
+func formOf(v turn.View, kind string) *turn.Form {
+	hole := turn.Hole
+	delta := gen.ChatCompletionDelta{Content: &hole}
+	if kind == turn.Thought {
+		delta = gen.ChatCompletionDelta{ReasoningContent: &hole}
+	}
+	return turn.FormOf(choice(v, delta, nil).Data)
 }
