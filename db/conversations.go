@@ -142,6 +142,26 @@ func (q *Queries) MessagesBefore(ctx context.Context, accountID, conversationID 
 		accountID, conversationID, skip, limit)
 }
 
+// NewestMessages returns the newest messages, the oldest of them first: as many as begin within so many bytes of text
+// from the end, but not more than limit.
+func (q *Queries) NewestMessages(ctx context.Context, accountID, conversationID string, limit int, bytes int64) ([]Message, error) {
+	return q.messages(ctx, `
+		select `+messageContents+`
+		from (
+			select `+messageContents+`, sum(octet_length(content)) over (order by seq desc rows unbounded preceding) - octet_length(content) as behind
+			from (
+				select `+messageContents+`
+				from messages
+				where account_id = $1 and conversation_id = $2
+				order by seq desc
+				limit $3
+			) newest
+		) counted
+		where behind < $4
+		order by seq`,
+		accountID, conversationID, limit, bytes)
+}
+
 // Messages lists a conversation's messages after a number, the oldest first.
 func (q *Queries) Messages(ctx context.Context, accountID, conversationID string, afterSeq int64, limit int) ([]Message, error) {
 	return q.messages(ctx, `

@@ -55,6 +55,9 @@ func (n tenant) calls() []call {
 		{"Messages", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.Messages(ctx, a, n.conversation, 0, 10)
 		}},
+		{"NewestMessages", func(ctx context.Context, d *db.DB, a string) (any, error) {
+			return d.NewestMessages(ctx, a, n.conversation, 10, 1000)
+		}},
 		{"MessagesBefore", func(ctx context.Context, d *db.DB, a string) (any, error) {
 			return d.MessagesBefore(ctx, a, n.conversation, 0, 10)
 		}},

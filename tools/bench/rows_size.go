@@ -19,24 +19,20 @@ func (b *bench) longConversations() error {
 	if err := b.fillConversations(); err != nil {
 		return err
 	}
-	sessions := func(kind string, many int) lane {
+	sessions := func(kind string) lane {
 		l := g.durable().oneKey()
 		l.name, l.body = kind, fmt.Sprintf(`{"stream":%%s,"message":%q,"session_id":"sess_%s_%%d"}`, question, kind)
 		return l
 	}
 	of := func(l lane) load {
-		many := 400
-		if l.name == "long" {
-			many = 4
-		}
 		d := lane{addr: l.addr, path: l.path, keys: l.keys, body: "%s"}.load(4, false, p)
 		d.Text, d.For, d.Bodies = p.text(), b.each, nil
-		for i := range many {
+		for i := range sameConversations {
 			d.Bodies = append(d.Bodies, fmt.Sprintf(l.body, "false", i+1))
 		}
 		return d
 	}
-	lanes := []lane{sessions("short", 400), sessions("long", 4)}
+	lanes := []lane{sessions("short"), sessions("long")}
 	runs, err := g.contest(b.report, "long conversations", b.rounds, lanes, of)
 	if err != nil {
 		return err
@@ -46,27 +42,27 @@ func (b *bench) longConversations() error {
 	return nil
 }
 
-// fillConversations stores conversations of the first account: 4 of 10,000 messages and 400 of 10.
+// sameConversations is how many there are of each length: as many, so that what the turns add is the same in both.
+const sameConversations = 20
+
+// fillConversations stores conversations of the first account, of 10,000 messages and of 10.
 func (b *bench) fillConversations() error {
 	pool, err := sqlx.ConnectContext(b.rig.ctx, "postgres", b.rig.postgres.DSN())
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	for _, set := range []struct {
-		kind           string
-		many, messages int
-	}{{"long", 4, 10_000}, {"short", 400, 10}} {
+	for kind, messages := range map[string]int{"long": 10_000, "short": 10} {
 		_, err := pool.ExecContext(b.rig.ctx, `insert into conversations (account_id, conversation_id, surface, app_id, title, system_prompt, last_seq, created_at, last_message_at)
 			select k.account_id, 'sess_' || $1 || '_' || c, 'webchat', k.app_id, '', '', $3, now(), now()
-			from keys k, generate_series(1, $2::int) c where k.account_id = $4`, set.kind, set.many, set.messages, b.rig.main.accounts[0])
+			from keys k, generate_series(1, $2::int) c where k.account_id = $4`, kind, sameConversations, messages, b.rig.main.accounts[0])
 		if err != nil {
 			return err
 		}
 		_, err = pool.ExecContext(b.rig.ctx, `insert into messages (account_id, conversation_id, seq, message_id, role, content, created_at)
 			select $4, 'sess_' || $1 || '_' || c, s, 'msg_' || $1 || c || '_' || s, case when s % 2 = 1 then 'user' else 'assistant' end, $5, now()
 			from generate_series(1, $2::int) c, generate_series(1, $3::int) s`,
-			set.kind, set.many, set.messages, b.rig.main.accounts[0], strings.Repeat("word ", 300))
+			kind, sameConversations, messages, b.rig.main.accounts[0], strings.Repeat("word ", 300))
 		if err != nil {
 			return err
 		}

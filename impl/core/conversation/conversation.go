@@ -19,7 +19,7 @@ import (
 )
 
 // historyMax is how many messages a model is offered at most; the model's
-// context cuts further. It bounds the cost of a turn in an endless conversation.
+// context cuts further. Both bound the cost of a turn in an endless conversation.
 const historyMax = 200
 
 var errMissing = fault.New(fault.NotFound, "Conversation not found")
@@ -140,7 +140,7 @@ func (s *Service) Ask(ctx context.Context, in turn.Input) (*turn.Live, error) {
 	var latest []db.Message
 	if c.LastSeq > 0 {
 		var err error
-		latest, err = s.DB.MessagesBefore(ctx, c.AccountID, c.ID, 0, historyMax)
+		latest, err = s.DB.NewestMessages(ctx, c.AccountID, c.ID, historyMax, s.Turns.HistoryBytes(ctx, in))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package conversation_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +201,16 @@ func TestTheNewestMessagesAreReadOldestFirst(t *testing.T) {
 	ms, err := b.DB.MessagesBefore(t.Context(), c.AccountID, c.ID, 1, 2)
 	if got := contents(ms); err != nil || !slices.Equal(got, []string{"user: 2", "user: 3"}) {
 		t.Errorf("read %q, %v", got, err)
+	}
+	for _, read := range []struct {
+		limit int
+		bytes int64
+		want  []string
+	}{{10, 3, []string{"user: 2", "user: 3", "user: 4"}}, {2, math.MaxInt64, []string{"user: 3", "user: 4"}}, {10, 1, []string{"user: 4"}}} {
+		ms, err = b.DB.NewestMessages(t.Context(), c.AccountID, c.ID, read.limit, read.bytes)
+		if got := contents(ms); err != nil || !slices.Equal(got, read.want) {
+			t.Errorf("read %q of %d messages and %d bytes, not %q, %v", got, read.limit, read.bytes, read.want, err)
+		}
 	}
 	ms, err = b.DB.MessagesOf(t.Context(), c.AccountID, []string{c.ID, d.ID}, 2)
 	if got := contents(ms); err != nil || len(got) != 3 || !slices.Contains(got, "user: 3") || !slices.Contains(got, "user: 4") || !slices.Contains(got, "user: 0") {

@@ -3,6 +3,7 @@ package turn
 import (
 	"context"
 	"errors"
+	"math"
 
 	"parley/db"
 	"parley/impl/core/fault"
@@ -55,6 +56,19 @@ func (e *Engine) wanted(ctx context.Context, in Input) (db.Model, provider.Provi
 		return *in.Model, p, err
 	}
 	return e.models.Resolve(ctx, in.Caller.AccountID, wantedModel(in))
+}
+
+// bytesPerToken is more than text has, but for long runs of spaces and the like.
+const bytesPerToken = 8
+
+// HistoryBytes is how much of a conversation's text is worth reading for a turn: more does not fit the context of the
+// model that it wants. Of what that is unknown for, or what Start will refuse, everything is.
+func (e *Engine) HistoryBytes(ctx context.Context, in Input) int64 {
+	m, _, err := e.wanted(ctx, in)
+	if err != nil || m.ContextTokens <= 0 {
+		return math.MaxInt64
+	}
+	return bytesPerToken * int64(m.ContextTokens)
 }
 
 // admitted drops the offers before the first whose provider may be called; when
