@@ -79,18 +79,20 @@ func (x tenant) isOver(t *testing.T, chatID string, turns int) {
 	}
 }
 
-// A run that waits for a model, a tool or a person is cancelled, and whoever it waits for hears of it.
-func TestARunIsCancelledAtAnyPoint(t *testing.T) {
-	t.Parallel()
-	begun, left := make(chan struct{}, 1), make(chan struct{}, 1)
+// cancelPoint is where a run can be when it is cancelled.
+type cancelPoint struct {
+	flow    func(x tenant) string
+	answers []providertest.Answer
+	waits   bool // for a person, and nobody is called off
+	turns   int
+	says    int // messages before it is cancelled
+}
+
+// cancelPoints are all, by name. Who works for the run at such a point tells when that has begun, and is left.
+func cancelPoints(t *testing.T, begun, left chan<- struct{}) map[string]cancelPoint {
+	t.Helper()
 	hangs := beginsAndTells(begun, left)
-	for what, c := range map[string]struct {
-		flow    func(x tenant) string
-		answers []providertest.Answer
-		waits   bool // for a person, and nobody is called off
-		turns   int
-		says    int // messages before it is cancelled
-	}{
+	return map[string]cancelPoint{
 		"while a model answers":            {flow: func(tenant) string { return duet(2) }, answers: []providertest.Answer{hangs}, turns: 1, says: 1},
 		"between the answers of two":       {flow: func(tenant) string { return duet(2) }, answers: []providertest.Answer{providertest.SSE("One"), hangs}, turns: 2, says: 2},
 		"within nested chats":              {flow: func(tenant) string { return nested }, answers: []providertest.Answer{hangs}, turns: 1, says: 2},
@@ -98,7 +100,15 @@ func TestARunIsCancelledAtAnyPoint(t *testing.T) {
 		"while a call waits for approval":  {flow: func(x tenant) string { return x.calling(t, begun, left, "always") }, waits: true, turns: 1, says: 1},
 		"while a tool is called":           {flow: func(x tenant) string { return x.calling(t, begun, left, "never") }, turns: 1, says: 1},
 		"while an approved tool is called": {flow: func(x tenant) string { return x.calling(t, begun, left, "always") }, turns: 1, says: 1},
-	} {
+	}
+}
+
+// A run that waits for a model, a tool or a person is cancelled, and whoever it waits for hears of it.
+func TestARunIsCancelledAtAnyPoint(t *testing.T) {
+	t.Parallel()
+	for what := range cancelPoints(t, nil, nil) {
+		begun, left := make(chan struct{}, 1), make(chan struct{}, 1) // its own: what begins "Once more" tells, too
+		c := cancelPoints(t, begun, left)[what]
 		x := newTenant(t)
 		x.Upstream(t, append(c.answers, providertest.SSE("Again"))...)
 		x.Price(t, testkit.UpstreamModel, 1_000, 1_000)
